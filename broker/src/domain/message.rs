@@ -1,0 +1,168 @@
+//! A message: names, properties and body in one shared slice of bytes.
+//!
+//! The slice is usually a part of the buffer the publish was read into, so taking a
+//! message copies nothing, and routing it to many queues shares it. Layout:
+//!
+//! ```text
+//! buffer: | exchange: short string | routing key: short string | … | flags, properties | … | body |
+//!         0                                                names_end  properties_start      body_start
+//! ```
+//!
+//! The two names lie as `basic.deliver` wants them, and flags and properties as the
+//! content header wants them, so delivering is three copies.
+
+use bytes::Bytes;
+
+/// A published message; cloning shares the bytes.
+#[derive(Debug, Clone)]
+pub struct Message {
+    buffer: Bytes,
+    body_start: u32,
+    body_len: u32,
+    properties_len: u32,
+    properties_start: u16,
+    names_end: u16,
+    exchange_len: u8,
+    persistent: bool,
+}
+
+/// Where the parts of a message lie in its buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageLayout {
+    /// End of the two short strings that start the buffer.
+    pub names_end: u16,
+    /// Start of property flags and property list.
+    pub properties_start: u16,
+    /// Their length in bytes.
+    pub properties_len: u32,
+    /// Start of the body.
+    pub body_start: u32,
+    /// Its length in bytes.
+    pub body_len: u32,
+}
+
+impl Message {
+    /// Takes a buffer laid out as drawn above. `persistent`: delivery mode is 2.
+    ///
+    /// # Panics
+    /// When the layout does not fit the buffer: the caller parsed it.
+    #[must_use]
+    pub fn from_parts(buffer: Bytes, layout: MessageLayout, persistent: bool) -> Self {
+        assert!(
+            layout.properties_start >= layout.names_end
+                && layout.properties_start as usize + layout.properties_len as usize <= buffer.len()
+                && layout.body_start as usize + layout.body_len as usize <= buffer.len()
+                && layout.names_end >= 2
+                && usize::from(buffer[0]) + 2 <= usize::from(layout.names_end),
+            "message layout outside its buffer"
+        );
+        let exchange_len = buffer[0];
+        Self {
+            buffer,
+            body_start: layout.body_start,
+            body_len: layout.body_len,
+            properties_len: layout.properties_len,
+            properties_start: layout.properties_start,
+            names_end: layout.names_end,
+            exchange_len,
+            persistent,
+        }
+    }
+
+    /// Builds a message from separate parts (HTTP publish, dead-lettering).
+    /// `properties` are the flags and property list as they stand in a content header.
+    ///
+    /// # Panics
+    /// When a name is longer than 255 bytes or the body longer than 4 GiB.
+    #[must_use]
+    pub fn build(exchange: &str, routing_key: &str, properties: &[u8], body: &[u8], persistent: bool) -> Self {
+        assert!(exchange.len() <= 255 && routing_key.len() <= 255, "names are short strings");
+        let mut buffer = Vec::with_capacity(2 + exchange.len() + routing_key.len() + properties.len() + body.len());
+        buffer.push(exchange.len() as u8);
+        buffer.extend_from_slice(exchange.as_bytes());
+        buffer.push(routing_key.len() as u8);
+        buffer.extend_from_slice(routing_key.as_bytes());
+        let names_end = buffer.len();
+        buffer.extend_from_slice(properties);
+        let body_start = buffer.len();
+        buffer.extend_from_slice(body);
+        let layout = MessageLayout {
+            names_end: names_end as u16,
+            properties_start: names_end as u16,
+            properties_len: properties.len() as u32,
+            body_start: u32::try_from(body_start).expect("properties are bounded by a frame"),
+            body_len: u32::try_from(body.len()).expect("bodies are bounded by max_message_size"),
+        };
+        Self::from_parts(Bytes::from(buffer), layout, persistent)
+    }
+
+    /// The exchange it was published to.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        std::str::from_utf8(&self.buffer[1..1 + usize::from(self.exchange_len)]).unwrap_or_default()
+    }
+
+    /// The routing key it was published with.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        std::str::from_utf8(&self.buffer[2 + usize::from(self.exchange_len)..usize::from(self.names_end)])
+            .unwrap_or_default()
+    }
+
+    /// Exchange and routing key as two short strings.
+    #[must_use]
+    pub fn names(&self) -> &[u8] {
+        &self.buffer[..usize::from(self.names_end)]
+    }
+
+    /// Property flags and list as they stand in a content header.
+    #[must_use]
+    pub fn properties(&self) -> &[u8] {
+        let start = usize::from(self.properties_start);
+        &self.buffer[start..start + self.properties_len as usize]
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        let start = self.body_start as usize;
+        &self.buffer[start..start + self.body_len as usize]
+    }
+
+    /// The body, shared.
+    #[must_use]
+    pub fn body_bytes(&self) -> Bytes {
+        let start = self.body_start as usize;
+        self.buffer.slice(start..start + self.body_len as usize)
+    }
+
+    /// Length of the body in bytes.
+    #[must_use]
+    pub fn body_len(&self) -> u32 {
+        self.body_len
+    }
+
+    /// Whether it is to survive a restart in a durable queue (delivery mode 2).
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.persistent
+    }
+
+    /// The whole buffer, for the log.
+    #[must_use]
+    pub fn buffer(&self) -> &Bytes {
+        &self.buffer
+    }
+
+    /// Where the parts lie in [`Self::buffer`], for the log.
+    #[must_use]
+    pub fn layout(&self) -> MessageLayout {
+        MessageLayout {
+            names_end: self.names_end,
+            properties_start: self.properties_start,
+            properties_len: self.properties_len,
+            body_start: self.body_start,
+            body_len: self.body_len,
+        }
+    }
+}

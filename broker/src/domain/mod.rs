@@ -1,0 +1,13 @@
+//! Values and rules of the broker: no clock, no I/O, no async, no lock.
+
+pub mod binding;
+pub mod exchange;
+pub mod message;
+pub mod name;
+pub mod parameter;
+pub mod permission;
+pub mod policy;
+pub mod queue;
+pub mod user;
+pub mod value;
+pub mod vhost;

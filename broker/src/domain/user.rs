@@ -1,0 +1,90 @@
+//! A user, its tags and what each tag allows.
+
+use super::name::UserName;
+
+/// How a stored password was hashed. Names are those of the management API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HashAlgorithm {
+    /// `argon2id`: what new passwords get; the hash is a PHC string.
+    #[default]
+    Argon2id,
+    /// `rabbit_password_hashing_sha256`: base64(salt ‖ H(salt ‖ password)).
+    Sha256,
+    /// `rabbit_password_hashing_sha512`
+    Sha512,
+    /// `rabbit_password_hashing_md5`
+    Md5,
+}
+
+/// A password as stored: never the password itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    /// How `hash` was made.
+    pub algorithm: HashAlgorithm,
+    /// Salt and digest, in the form the algorithm prescribes.
+    pub hash: String,
+}
+
+/// Limits of one user; `None` means unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UserLimits {
+    /// Open AMQP connections.
+    pub max_connections: Option<i64>,
+    /// Open channels over all connections.
+    pub max_channels: Option<i64>,
+}
+
+/// An internal user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: UserName,
+    /// `None`: password logins are refused.
+    pub password: Option<StoredPassword>,
+    /// Tags in the order given, duplicates kept as the reference keeps them.
+    pub tags: Vec<String>,
+    /// Its limits.
+    pub limits: UserLimits,
+}
+
+impl User {
+    fn tagged(&self, tag: &str) -> bool {
+        self.tags.iter().any(|own| own == tag)
+    }
+
+    /// Everything over HTTP.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        self.tagged("administrator")
+    }
+
+    /// May see all vhosts, connections and node data.
+    #[must_use]
+    pub fn is_monitoring(&self) -> bool {
+        self.is_administrator() || self.tagged("monitoring")
+    }
+
+    /// May manage policies and parameters of own vhosts.
+    #[must_use]
+    pub fn is_policymaker(&self) -> bool {
+        self.is_administrator() || self.tagged("policymaker")
+    }
+
+    /// May use the management API at all.
+    #[must_use]
+    pub fn is_management(&self) -> bool {
+        self.is_monitoring() || self.is_policymaker() || self.tagged("management")
+    }
+
+    /// May set any `user_id` on a published message.
+    #[must_use]
+    pub fn is_impersonator(&self) -> bool {
+        self.tagged("impersonator")
+    }
+
+    /// May not be changed over HTTP.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.tagged("protected")
+    }
+}

@@ -1,0 +1,161 @@
+//! Field tables as values: arguments, headers, client and server properties.
+//!
+//! How they look as bytes is `amqp091::value`'s business.
+
+use bytes::Bytes;
+
+/// One value of a field table, in the types the field really puts on the wire
+/// (the errata to AMQP 0-9-1 section 4.2.5, as every current client encodes them).
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldValue {
+    /// `t`
+    Boolean(bool),
+    /// `b`
+    I8(i8),
+    /// `B`
+    U8(u8),
+    /// `s`
+    I16(i16),
+    /// `u`
+    U16(u16),
+    /// `I`
+    I32(i32),
+    /// `i`
+    U32(u32),
+    /// `l`
+    I64(i64),
+    /// `f`
+    F32(f32),
+    /// `d`
+    F64(f64),
+    /// `D`: scale and unscaled value
+    Decimal(u8, u32),
+    /// `S`: usually but not always UTF-8
+    LongString(Bytes),
+    /// `x`
+    ByteArray(Bytes),
+    /// `A`
+    Array(Vec<FieldValue>),
+    /// `T`: seconds since the epoch
+    Timestamp(u64),
+    /// `F`
+    Table(FieldTable),
+    /// `V`
+    Void,
+}
+
+impl FieldValue {
+    /// A long string from text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::LongString(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// The value as an integer, whatever its width.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match *self {
+            Self::I8(v) => Some(v.into()),
+            Self::U8(v) => Some(v.into()),
+            Self::I16(v) => Some(v.into()),
+            Self::U16(v) => Some(v.into()),
+            Self::I32(v) => Some(v.into()),
+            Self::U32(v) => Some(v.into()),
+            Self::I64(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The value as text, when it is a long string of valid UTF-8.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::LongString(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+
+    /// The reference's name of the type, as its refusals and its JSON print it.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Boolean(_) => "bool",
+            Self::I8(_) => "byte",
+            Self::U8(_) => "unsignedbyte",
+            Self::I16(_) => "short",
+            Self::U16(_) => "unsignedshort",
+            Self::I32(_) => "signedint",
+            Self::U32(_) => "unsignedint",
+            Self::I64(_) => "long",
+            Self::F32(_) => "float",
+            Self::F64(_) => "double",
+            Self::Decimal(..) => "decimal",
+            Self::LongString(_) => "longstr",
+            Self::ByteArray(_) => "binary",
+            Self::Array(_) => "array",
+            Self::Timestamp(_) => "timestamp",
+            Self::Table(_) => "table",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// A field table: names in the order given, short strings of at most 255 bytes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FieldTable(Vec<(String, FieldValue)>);
+
+impl FieldTable {
+    /// An empty table.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value under `name`; the first when a client sent the name twice.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&FieldValue> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// Sets `name`, replacing an earlier value in place.
+    pub fn insert(&mut self, name: impl Into<String>, value: FieldValue) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(key, _)| *key == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Removes `name`.
+    pub fn remove(&mut self, name: &str) -> Option<FieldValue> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(String, FieldValue)> for FieldTable {
+    fn from_iter<I: IntoIterator<Item = (String, FieldValue)>>(entries: I) -> Self {
+        let mut table = Self::new();
+        for (name, value) in entries {
+            table.insert(name, value);
+        }
+        table
+    }
+}

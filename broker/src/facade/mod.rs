@@ -1,0 +1,53 @@
+//! The one door into the broker for the HTTP API and the listeners: calls in, values out.
+
+mod definitions;
+mod identity;
+mod live;
+mod messages;
+mod node;
+mod parameters;
+mod topology;
+mod vhosts;
+
+use std::sync::Arc;
+
+use crate::domain::name::UserName;
+use crate::domain::queue::ConnectionId;
+
+pub use definitions::{Definitions, ImportReport};
+pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
+pub use live::{ChannelInfo, ConnectionInfo, ConsumerInfo};
+pub use messages::{AckMode, FetchedMessage, Published};
+pub use node::{AppService, AppState, Listener, Node, NodeStatus, Settings};
+
+pub use parameters::PutPolicy;
+pub use topology::{DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, QueueInfo, QueueTotals};
+pub use vhosts::{PutVhost, VhostTotals};
+
+/// Whether a put created the object or found it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is new.
+    Created,
+    /// It was there, and now has the given values.
+    Existed,
+}
+
+/// On whose behalf an operation runs. Permissions are those of the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who asks.
+    pub user: UserName,
+    /// Over which AMQP connection; `None` for the HTTP API. Exclusive queues belong to a connection.
+    pub connection: Option<ConnectionId>,
+}
+
+/// A running broker. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker {
+    #[expect(dead_code, reason = "filled by the runtime")]
+    inner: Arc<Inner>,
+}
+
+/// What all handles of one broker share.
+struct Inner {}

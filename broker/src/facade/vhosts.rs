@@ -1,0 +1,74 @@
+//! Virtual hosts.
+
+use super::{Broker, Put};
+use crate::domain::name::{UserName, VhostName};
+use crate::domain::queue::QueueKind;
+use crate::domain::vhost::VhostLimits;
+use crate::error::Error;
+
+/// What a vhost is to become: a put replaces description, tags and default queue type as
+/// a whole, so a field left out goes back to its default (transcript `v43_vhosts`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutVhost {
+    /// The name.
+    pub name: VhostName,
+    /// Free text.
+    pub description: String,
+    /// All tags.
+    pub tags: Vec<String>,
+    /// Type of queues declared without one.
+    pub default_queue_type: QueueKind,
+    /// `None` keeps what is set.
+    pub protected_from_deletion: Option<bool>,
+    /// `None` keeps what is set.
+    pub tracing: Option<bool>,
+}
+
+/// Sums over the queues of a vhost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VhostTotals {
+    /// Ready messages.
+    pub messages_ready: u64,
+    /// Delivered and not yet acknowledged.
+    pub messages_unacknowledged: u64,
+    /// Bytes received from its connections.
+    pub recv_oct: u64,
+    /// Bytes sent to its connections.
+    pub send_oct: u64,
+}
+
+impl Broker {
+    /// Creates or changes a vhost; the creator gets full permissions on a new one.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn put_vhost(&self, vhost: PutVhost, creator: Option<&UserName>) -> Result<Put, Error> {
+        let _ = (vhost, creator);
+        todo!()
+    }
+
+    /// Deletes a vhost with everything in it; its connections are closed with 320.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchVhost`], [`Error::ProtectedVhost`].
+    pub async fn delete_vhost(&self, vhost: &VhostName) -> Result<(), Error> {
+        let _ = vhost;
+        todo!()
+    }
+
+    /// Sets or clears the limits of a vhost.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchVhost`].
+    pub async fn set_vhost_limits(&self, vhost: &VhostName, limits: VhostLimits) -> Result<(), Error> {
+        let _ = (vhost, limits);
+        todo!()
+    }
+
+    /// Sums over a vhost's queues and connections.
+    #[must_use]
+    pub fn vhost_totals(&self, vhost: &VhostName) -> VhostTotals {
+        let _ = vhost;
+        todo!()
+    }
+}

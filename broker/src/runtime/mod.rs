@@ -1,0 +1,3 @@
+//! The owners of live state: one task each.
+
+pub(crate) mod directory;

@@ -1,0 +1,1 @@
+//! Starts the built binaries for the end-to-end tests.
