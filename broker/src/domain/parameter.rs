@@ -7,6 +7,10 @@ use super::name::VhostName;
 /// document instead of inventing a second tree for it.
 pub type Document = serde_json::Value;
 
+/// Deepest nesting of arrays and objects in a document: far beyond any real one, and
+/// within what every JSON reader on the way accepts.
+pub const DOCUMENT_NESTING_MAX: usize = 64;
+
 /// A runtime parameter of a vhost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {

@@ -16,6 +16,28 @@ pub enum HashAlgorithm {
     Md5,
 }
 
+impl HashAlgorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 4] = [Self::Argon2id, Self::Sha256, Self::Sha512, Self::Md5];
+
+    /// The name the management API and definition files use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Argon2id => "argon2id",
+            Self::Sha256 => "rabbit_password_hashing_sha256",
+            Self::Sha512 => "rabbit_password_hashing_sha512",
+            Self::Md5 => "rabbit_password_hashing_md5",
+        }
+    }
+
+    /// The algorithm of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
 /// A password as stored: never the password itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPassword {
