@@ -40,6 +40,32 @@ pub struct Caller {
     pub user: UserName,
     /// Over which AMQP connection; `None` for the HTTP API. Exclusive queues belong to a connection.
     pub connection: Option<ConnectionId>,
+    /// The node itself (its control socket): permissions are not asked.
+    pub internal: bool,
+}
+
+/// The name under which the node's own control socket acts.
+pub const INTERNAL_USER: &str = "rmq-cli";
+
+impl Caller {
+    /// A user without an AMQP connection.
+    #[must_use]
+    pub fn user(user: UserName) -> Self {
+        Self { user, connection: None, internal: false }
+    }
+
+    /// A user over an AMQP connection.
+    #[must_use]
+    pub fn on_connection(user: UserName, connection: ConnectionId) -> Self {
+        Self { user, connection: Some(connection), internal: false }
+    }
+
+    /// The node itself. A user of the same name gains nothing by it: only the flag counts.
+    #[must_use]
+    pub fn internal() -> Self {
+        let user = UserName::new(INTERNAL_USER).expect("user names have no limit");
+        Self { user, connection: None, internal: true }
+    }
 }
 
 /// A running broker. Cheap to clone.
