@@ -13,6 +13,8 @@
 
 use bytes::Bytes;
 
+use super::properties::{Glance, glance};
+
 /// A published message; cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -48,16 +50,19 @@ impl Message {
     /// When the layout does not fit the buffer: the caller parsed it.
     #[must_use]
     pub fn from_parts(buffer: Bytes, layout: MessageLayout, persistent: bool) -> Self {
-        assert!(
-            layout.properties_start >= layout.names_end
-                && layout.properties_start as usize + layout.properties_len as usize <= buffer.len()
-                && layout.body_start as usize + layout.body_len as usize <= buffer.len()
-                && layout.names_end >= 2
-                && usize::from(buffer[0]) + 2 <= usize::from(layout.names_end),
-            "message layout outside its buffer"
-        );
-        let exchange_len = buffer[0];
-        Self {
+        Self::try_from_parts(buffer, layout, persistent).expect("the layout was parsed from this buffer")
+    }
+
+    /// [`Self::from_parts`] for bytes from outside: `None` when the layout does not fit the buffer.
+    #[must_use]
+    pub fn try_from_parts(buffer: Bytes, layout: MessageLayout, persistent: bool) -> Option<Self> {
+        let exchange_len = *buffer.first()?;
+        let fits = layout.properties_start >= layout.names_end
+            && layout.properties_start as usize + layout.properties_len as usize <= buffer.len()
+            && layout.body_start as usize + layout.body_len as usize <= buffer.len()
+            && usize::from(layout.names_end) <= buffer.len()
+            && usize::from(exchange_len) + 2 <= usize::from(layout.names_end);
+        fits.then_some(Self {
             buffer,
             body_start: layout.body_start,
             body_len: layout.body_len,
@@ -66,7 +71,7 @@ impl Message {
             names_end: layout.names_end,
             exchange_len,
             persistent,
-        }
+        })
     }
 
     /// Builds a message from separate parts (HTTP publish, dead-lettering).
@@ -120,6 +125,18 @@ impl Message {
     pub fn properties(&self) -> &[u8] {
         let start = usize::from(self.properties_start);
         &self.buffer[start..start + self.properties_len as usize]
+    }
+
+    /// Whether the properties hold an expiration: a look at one flag.
+    #[must_use]
+    pub fn has_expiration(&self) -> bool {
+        self.properties().first().is_some_and(|flags| flags & 1 != 0)
+    }
+
+    /// What queues need of the properties.
+    #[must_use]
+    pub fn glance(&self) -> Glance<'_> {
+        glance(self.properties()).unwrap_or_default()
     }
 
     /// The body.

@@ -1,5 +1,10 @@
 //! Queues as values, and the queue state machine.
 
+pub mod consumer;
+pub mod ready;
+pub mod state;
+pub mod unacked;
+
 use std::fmt;
 
 use super::name::{QueueName, UserName};
@@ -74,4 +79,30 @@ pub struct QueueSpec {
     pub arguments: FieldTable,
     /// Who declared it.
     pub declared_by: UserName,
+}
+
+/// One life of one channel: a number that is opened again is another session, so
+/// what was meant for the earlier one cannot reach the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The channel number.
+    pub channel: u16,
+    /// Counts the times the connection opened a channel.
+    pub epoch: u32,
+}
+
+/// A connection's name for one of its consumers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConsumerKey(pub u32);
+
+/// A queue's name for one of its consumers. Slots are used again, lives are not, so a
+/// message that is out with a consumer that left is never charged to its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConsumerId {
+    /// Its place.
+    pub slot: u32,
+    /// Which consumer of that place.
+    pub life: u32,
 }

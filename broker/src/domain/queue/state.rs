@@ -1,0 +1,400 @@
+//! The queue itself: ready messages, messages that are out, consumers.
+//!
+//! A pure state machine: commands in, effects out through [`Effects`]; time is an argument.
+//! Its owner persists and delivers the effects.
+
+use super::consumer::{Consumer, ConsumerSet};
+use super::ready::{Entry, ReadyList};
+use super::unacked::{Unacked, UnackedSlots};
+use super::{ConsumerId, SessionId};
+use crate::domain::message::Message;
+
+/// A message handed to a consumer or fetched.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The message.
+    pub message: Message,
+    /// The queue's place for it while it is out; meaningless without acknowledgement.
+    pub slot: u32,
+    /// Whether it was delivered before.
+    pub redelivered: bool,
+    /// How often it was handed out before (quorum queues show it).
+    pub delivery_count: u32,
+}
+
+/// What becomes of a message that is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Done.
+    Ack,
+    /// Back to its place (`basic.nack`, `basic.recover`, a closed channel).
+    Requeue,
+    /// Back to its place, counted as a failed delivery (`basic.reject`).
+    RejectRequeue,
+    /// Dropped or dead-lettered.
+    Discard,
+}
+
+/// Why a message left without being acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// Rejected without requeue.
+    Rejected,
+    /// Its time was up.
+    Expired,
+    /// The queue was too long.
+    MaxLength,
+}
+
+impl DropReason {
+    /// As `x-death` spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+        }
+    }
+}
+
+/// What to do with a message when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Drop from the head.
+    #[default]
+    DropHead,
+    /// Refuse the new one.
+    RejectPublish,
+    /// Refuse the new one and dead-letter it.
+    RejectPublishDlx,
+}
+
+/// The settings the state machine obeys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Longest life of a ready message.
+    pub message_ttl_ms: Option<u64>,
+    /// Most ready messages.
+    pub max_length: Option<u64>,
+    /// Most bytes of ready bodies.
+    pub max_length_bytes: Option<u64>,
+    /// What to do beyond.
+    pub overflow: Overflow,
+    /// Highest priority; 0: not a priority queue.
+    pub max_priority: u8,
+    /// Only one consumer is served.
+    pub single_active_consumer: bool,
+}
+
+/// Where a queue's effects go.
+pub trait Effects {
+    /// Whether the consumer can take a body of that length now; takes the room if so.
+    fn admit(&mut self, consumer: ConsumerId, body_bytes: u32) -> bool;
+    /// A message goes to a consumer.
+    fn deliver(&mut self, consumer: ConsumerId, delivered: Delivered);
+    /// The log no longer needs this position.
+    fn forget(&mut self, position: u64);
+    /// A message leaves unacknowledged. If it was logged, forgetting it is up to whoever dead-letters it.
+    fn dropped(&mut self, entry: Entry, reason: DropReason);
+    /// A place of a channel's shared prefetch is free again.
+    fn released(&mut self, consumer: ConsumerId);
+}
+
+/// Deliveries, by kind, since the queue exists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Taken.
+    pub publish: u64,
+    /// Delivered, acknowledgement wanted.
+    pub deliver: u64,
+    /// Delivered, none wanted.
+    pub deliver_no_ack: u64,
+    /// Fetched, acknowledgement wanted.
+    pub get: u64,
+    /// Fetched, none wanted.
+    pub get_no_ack: u64,
+    /// Fetches that found nothing.
+    pub get_empty: u64,
+    /// Acknowledged.
+    pub ack: u64,
+    /// Handed out again.
+    pub redeliver: u64,
+}
+
+/// One queue.
+#[derive(Debug)]
+pub struct QueueState {
+    ready: ReadyList,
+    unacked: UnackedSlots,
+    consumers: ConsumerSet,
+    limits: QueueLimits,
+    next_position: u64,
+    persistent: u64,
+    persistent_bytes: u64,
+    tally: Tally,
+}
+
+impl QueueState {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(limits: QueueLimits) -> Self {
+        Self {
+            ready: ReadyList::new(limits.max_priority),
+            unacked: UnackedSlots::default(),
+            consumers: ConsumerSet::new(limits.single_active_consumer),
+            limits,
+            next_position: 1,
+            persistent: 0,
+            persistent_bytes: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Puts a recovered message into an otherwise untouched queue.
+    pub fn recover(&mut self, position: u64, message: Message, expires_at_ms: u64, priority: u8) {
+        self.next_position = self.next_position.max(position + 1);
+        self.add(Entry {
+            position,
+            message,
+            expires_at_ms,
+            delivery_count: 0,
+            redelivered: false,
+            logged: true,
+            priority,
+        });
+    }
+
+    fn add(&mut self, entry: Entry) {
+        if entry.message.is_persistent() {
+            self.persistent += 1;
+            self.persistent_bytes += u64::from(entry.message.body_len());
+        }
+        self.ready.push(entry);
+    }
+
+    /// The position the next message will get.
+    #[must_use]
+    pub fn next_position(&self) -> u64 {
+        self.next_position
+    }
+
+    /// Whether a publish is to be refused because the queue is full.
+    #[must_use]
+    pub fn refuses_publish(&self) -> bool {
+        self.limits.overflow != Overflow::DropHead
+            && (self.limits.max_length.is_some_and(|max| self.ready.len() as u64 >= max)
+                || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() >= max))
+    }
+
+    /// Takes a message; `expires_at_ms` 0: never.
+    pub fn publish(&mut self, message: Message, expires_at_ms: u64, priority: u8, logged: bool) -> u64 {
+        let position = self.next_position;
+        self.next_position += 1;
+        self.tally.publish += 1;
+        self.add(Entry { position, message, expires_at_ms, delivery_count: 0, redelivered: false, logged, priority });
+        position
+    }
+
+    /// Enforces the length limits by dropping from the head.
+    pub fn enforce_length(&mut self, effects: &mut impl Effects) {
+        if self.limits.overflow != Overflow::DropHead {
+            return;
+        }
+        while self.limits.max_length.is_some_and(|max| self.ready.len() as u64 > max)
+            || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() > max)
+        {
+            let Some(entry) = self.ready.pop_to_drop() else { break };
+            self.drop_entry(entry, DropReason::MaxLength, effects);
+        }
+    }
+
+    /// Drops heads whose time is up.
+    pub fn expire(&mut self, now_ms: u64, effects: &mut impl Effects) {
+        while let Some(entry) = self.ready.pop_expired(now_ms) {
+            self.drop_entry(entry, DropReason::Expired, effects);
+        }
+    }
+
+    /// When the next head expires.
+    #[must_use]
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        self.ready.next_expiry_ms()
+    }
+
+    fn drop_entry(&mut self, entry: Entry, reason: DropReason, effects: &mut impl Effects) {
+        self.account_gone(&entry);
+        effects.dropped(entry, reason);
+    }
+
+    fn account_gone(&mut self, entry: &Entry) {
+        if entry.message.is_persistent() {
+            self.persistent -= 1;
+            self.persistent_bytes -= u64::from(entry.message.body_len());
+        }
+    }
+
+    fn finish(&mut self, entry: &Entry, effects: &mut impl Effects) {
+        self.account_gone(entry);
+        if entry.logged {
+            effects.forget(entry.position);
+        }
+    }
+
+    /// Gives ready messages to consumers with room, each in turn.
+    pub fn deliver(&mut self, effects: &mut impl Effects) {
+        while let Some(head) = self.ready.peek() {
+            let body_bytes = head.message.body_len();
+            let Some(id) = self.consumers.next() else { return };
+            if !effects.admit(id, body_bytes) {
+                self.consumers.park(id);
+                continue;
+            }
+            let Some(entry) = self.ready.pop() else { return };
+            let Some(consumer) = self.consumers.get(id) else { return };
+            let (no_ack, session) = (consumer.no_ack, consumer.session);
+            self.consumers.served(id);
+            let delivered = self.hand_out(entry, no_ack, session, Some(id), effects);
+            if no_ack {
+                self.tally.deliver_no_ack += 1;
+            } else {
+                self.tally.deliver += 1;
+            }
+            effects.deliver(id, delivered);
+        }
+    }
+
+    fn hand_out(
+        &mut self,
+        mut entry: Entry,
+        no_ack: bool,
+        session: SessionId,
+        consumer: Option<ConsumerId>,
+        effects: &mut impl Effects,
+    ) -> Delivered {
+        let redelivered = entry.redelivered;
+        let delivery_count = entry.delivery_count;
+        if redelivered {
+            self.tally.redeliver += 1;
+        }
+        if no_ack {
+            self.finish(&entry, effects);
+            return Delivered { message: entry.message, slot: 0, redelivered, delivery_count };
+        }
+        entry.delivery_count += 1;
+        entry.redelivered = true;
+        let message = entry.message.clone();
+        let slot = self.unacked.insert(Unacked { entry, session, consumer });
+        Delivered { message, slot, redelivered, delivery_count }
+    }
+
+    /// Fetches one message.
+    pub fn get(&mut self, session: SessionId, no_ack: bool, effects: &mut impl Effects) -> Option<Delivered> {
+        let Some(entry) = self.ready.pop() else {
+            self.tally.get_empty += 1;
+            return None;
+        };
+        if no_ack {
+            self.tally.get_no_ack += 1;
+        } else {
+            self.tally.get += 1;
+        }
+        Some(self.hand_out(entry, no_ack, session, None, effects))
+    }
+
+    /// Settles one message that is out; a slot settled before changes nothing.
+    pub fn settle(&mut self, slot: u32, disposition: Disposition, effects: &mut impl Effects) {
+        let Some(unacked) = self.unacked.take(slot) else { return };
+        if let Some(consumer) = unacked.consumer {
+            self.consumers.settled(consumer);
+            effects.released(consumer);
+        }
+        match disposition {
+            Disposition::Ack => {
+                self.tally.ack += 1;
+                self.finish(&unacked.entry, effects);
+            }
+            Disposition::Requeue | Disposition::RejectRequeue => self.ready.put_back(unacked.entry),
+            Disposition::Discard => self.drop_entry(unacked.entry, DropReason::Rejected, effects),
+        }
+    }
+
+    /// A channel is gone: its consumers leave and what it had comes back.
+    pub fn close_session(&mut self, session: SessionId, effects: &mut impl Effects) -> Vec<ConsumerId> {
+        let leaving = self.consumers.filter(|consumer| consumer.session == session);
+        for slot in self.unacked.of_session(session) {
+            self.settle(slot, Disposition::Requeue, effects);
+        }
+        for &id in &leaving {
+            self.consumers.remove(id);
+        }
+        leaving
+    }
+
+    /// Adds a consumer.
+    pub fn add_consumer(&mut self, consumer: Consumer) -> ConsumerId {
+        self.consumers.add(consumer)
+    }
+
+    /// Removes a consumer; what it has out stays out.
+    pub fn remove_consumer(&mut self, id: ConsumerId) -> Option<Consumer> {
+        self.consumers.remove(id)
+    }
+
+    /// A consumer has room again.
+    pub fn resume(&mut self, id: ConsumerId) {
+        self.consumers.resume(id);
+    }
+
+    /// The consumers.
+    #[must_use]
+    pub fn consumers(&self) -> &ConsumerSet {
+        &self.consumers
+    }
+
+    /// Drops all ready messages.
+    pub fn purge(&mut self, effects: &mut impl Effects) -> u64 {
+        let mut purged = 0;
+        while let Some(entry) = self.ready.pop() {
+            self.finish(&entry, effects);
+            purged += 1;
+        }
+        purged
+    }
+
+    /// Ready messages and bytes of their bodies.
+    #[must_use]
+    pub fn ready(&self) -> (u64, u64) {
+        (self.ready.len() as u64, self.ready.bytes())
+    }
+
+    /// The next message to deliver.
+    #[must_use]
+    pub fn head(&self) -> Option<&Message> {
+        self.ready.peek().map(|entry| &entry.message)
+    }
+
+    /// Messages that are out and bytes of their bodies.
+    #[must_use]
+    pub fn unacked(&self) -> (u64, u64) {
+        (self.unacked.len() as u64, self.unacked.bytes())
+    }
+
+    /// Persistent messages and bytes of their bodies.
+    #[must_use]
+    pub fn persistent(&self) -> (u64, u64) {
+        (self.persistent, self.persistent_bytes)
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The limits it obeys.
+    #[must_use]
+    pub fn limits(&self) -> &QueueLimits {
+        &self.limits
+    }
+}

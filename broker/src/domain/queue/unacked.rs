@@ -1,0 +1,88 @@
+//! Messages that are out with a consumer and not settled yet.
+//!
+//! Each has a slot the channel names when it settles, so an acknowledgement is an
+//! array access however many messages are out.
+
+use super::ready::Entry;
+use super::{ConsumerId, SessionId};
+
+/// A message that is out.
+#[derive(Debug)]
+pub struct Unacked {
+    /// The message.
+    pub entry: Entry,
+    /// With which channel.
+    pub session: SessionId,
+    /// By which consumer; `None`: it was fetched.
+    pub consumer: Option<ConsumerId>,
+}
+
+/// All messages that are out, by slot.
+#[derive(Debug, Default)]
+pub struct UnackedSlots {
+    slots: Vec<Option<Unacked>>,
+    free: Vec<u32>,
+    bytes: u64,
+}
+
+impl UnackedSlots {
+    /// Keeps a message and names its slot.
+    ///
+    /// # Panics
+    /// With 2^32 messages out at once, which prefetch and memory rule out long before.
+    pub fn insert(&mut self, unacked: Unacked) -> u32 {
+        self.bytes += u64::from(unacked.entry.message.body_len());
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(unacked);
+            return slot;
+        }
+        self.slots.push(Some(unacked));
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 messages are out")
+    }
+
+    /// Takes the message of a slot; `None` when it was settled already.
+    pub fn take(&mut self, slot: u32) -> Option<Unacked> {
+        let unacked = self.slots.get_mut(slot as usize)?.take()?;
+        self.bytes -= u64::from(unacked.entry.message.body_len());
+        self.free.push(slot);
+        if self.free.len() == self.slots.len() {
+            self.slots.clear();
+            self.free.clear();
+        }
+        Some(unacked)
+    }
+
+    /// Slots of everything that is out with a channel, in position order.
+    #[must_use]
+    pub fn of_session(&self, session: SessionId) -> Vec<u32> {
+        let mut found: Vec<(u64, u32)> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, unacked)| {
+                let unacked = unacked.as_ref().filter(|unacked| unacked.session == session)?;
+                Some((unacked.entry.position, slot as u32))
+            })
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, slot)| slot).collect()
+    }
+
+    /// Number of messages that are out.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether none is out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of their bodies.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}

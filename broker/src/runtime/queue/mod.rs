@@ -1,0 +1,19 @@
+//! One queue: a mailbox in; log writes and deliveries out.
+//!
+//! Others hold a [`QueueHandle`]: they read its counters and send it commands. Only the
+//! owner task (`task`) touches the state. It never waits for a connection and never for
+//! another queue.
+
+mod command;
+mod handle;
+mod outbound;
+mod outlet;
+mod stored;
+mod task;
+
+pub(crate) use command::{
+    ConfirmRange, ConsumeRequest, Delivery, Fetched, Incoming, PublishBatch, QueueCommand, Settled,
+};
+pub(crate) use handle::{QueueHandle, QueueStats};
+pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
+pub(crate) use task::{QueueContext, QueueNotice, spawn_queue};

@@ -1,0 +1,146 @@
+//! Where a queue's effects go: consumers' connections, the log, dead letters.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::command::Delivery;
+use super::outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
+use crate::domain::queue::state::{Delivered, DropReason, Effects};
+use crate::domain::queue::{ConsumerId, ConsumerKey, ready::Entry};
+use crate::facade::ConsumerInfo;
+use crate::storage::Position;
+
+/// The way to one consumer.
+pub(super) struct Outlet {
+    pub(super) key: ConsumerKey,
+    pub(super) to: ConnectionSender,
+    pub(super) credit: Arc<OutboundCredit>,
+    pub(super) limiter: Option<Arc<ChannelLimiter>>,
+    pub(super) info: ConsumerInfo,
+    /// Room seen at the start of this pass; the shared counter is touched once per batch.
+    room: Option<usize>,
+    taken: usize,
+    batch: Vec<Delivered>,
+}
+
+impl Outlet {
+    pub(super) fn new(
+        key: ConsumerKey,
+        to: ConnectionSender,
+        credit: Arc<OutboundCredit>,
+        limiter: Option<Arc<ChannelLimiter>>,
+        info: ConsumerInfo,
+    ) -> Self {
+        Self { key, to, credit, limiter, info, room: None, taken: 0, batch: Vec::new() }
+    }
+}
+
+/// Collects effects of one pass.
+#[derive(Default)]
+pub(super) struct Outlets {
+    by_slot: Vec<Option<Outlet>>,
+    touched: Vec<u32>,
+    forgotten: Vec<RangeInclusive<Position>>,
+    dropped: Vec<(Entry, DropReason)>,
+}
+
+impl Outlets {
+    pub(super) fn insert(&mut self, id: ConsumerId, outlet: Outlet) {
+        let slot = id.slot as usize;
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize_with(slot + 1, || None);
+        }
+        self.by_slot[slot] = Some(outlet);
+    }
+
+    pub(super) fn remove(&mut self, id: ConsumerId) -> Option<Outlet> {
+        self.flush();
+        self.by_slot.get_mut(id.slot as usize)?.take()
+    }
+
+    pub(super) fn get(&self, id: ConsumerId) -> Option<&Outlet> {
+        self.by_slot.get(id.slot as usize)?.as_ref()
+    }
+
+    /// Sends what was collected for consumers, a batch each.
+    pub(super) fn flush(&mut self) {
+        for slot in self.touched.drain(..) {
+            let Some(outlet) = self.by_slot[slot as usize].as_mut() else { continue };
+            outlet.room = None;
+            let taken = std::mem::take(&mut outlet.taken);
+            if outlet.batch.is_empty() {
+                continue;
+            }
+            outlet.credit.take(taken);
+            let capacity = outlet.batch.len();
+            let messages = std::mem::replace(&mut outlet.batch, Vec::with_capacity(capacity.min(BATCH_CAPACITY_KEPT)));
+            // A connection that is gone closes its sessions; the messages come back that way.
+            outlet.to.send(ConnectionEvent::Deliver(Delivery { consumer: outlet.key, messages }));
+        }
+    }
+
+    /// Positions the log may forget since the last call.
+    pub(super) fn take_forgotten(&mut self) -> Vec<RangeInclusive<Position>> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    /// Messages dropped since the last call.
+    pub(super) fn take_dropped(&mut self) -> Vec<(Entry, DropReason)> {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+/// Room a consumer's next batch starts with, so that a steady flow does not regrow it.
+const BATCH_CAPACITY_KEPT: usize = 1024;
+
+impl Effects for Outlets {
+    fn admit(&mut self, consumer: ConsumerId, body_bytes: u32) -> bool {
+        let Some(outlet) = self.by_slot.get_mut(consumer.slot as usize).and_then(Option::as_mut) else { return false };
+        if outlet.room.is_none() {
+            self.touched.push(consumer.slot);
+        }
+        let room = *outlet.room.get_or_insert_with(|| outlet.credit.room());
+        if room <= outlet.taken {
+            // Look again after announcing the want, or the wake-up could fall between.
+            let taken = std::mem::take(&mut outlet.taken);
+            outlet.credit.take(taken);
+            if !outlet.credit.starve() {
+                outlet.room = Some(0);
+                return false;
+            }
+            outlet.room = Some(outlet.credit.room());
+        }
+        if let Some(limiter) = &outlet.limiter
+            && !limiter.try_take()
+        {
+            return false;
+        }
+        outlet.taken += OutboundCredit::cost(body_bytes);
+        true
+    }
+
+    fn deliver(&mut self, consumer: ConsumerId, delivered: Delivered) {
+        if let Some(outlet) = self.by_slot.get_mut(consumer.slot as usize).and_then(Option::as_mut) {
+            outlet.batch.push(delivered);
+        }
+    }
+
+    fn forget(&mut self, position: u64) {
+        match self.forgotten.last_mut() {
+            Some(last) if last.end().0 + 1 == position => *last = *last.start()..=Position(position),
+            _ => self.forgotten.push(Position(position)..=Position(position)),
+        }
+    }
+
+    fn dropped(&mut self, entry: Entry, reason: DropReason) {
+        self.dropped.push((entry, reason));
+    }
+
+    fn released(&mut self, consumer: ConsumerId) {
+        if let Some(outlet) = self.get(consumer)
+            && let Some(limiter) = &outlet.limiter
+        {
+            limiter.give(1);
+        }
+    }
+}
