@@ -1,1 +1,119 @@
-//! HTTP API.
+//! The HTTP API: an axum router over the endpoint table of the `openapi` crate.
+//!
+//! To add an endpoint, write its constant in `openapi/src/<resource>.rs` and mount a
+//! handler on it in the file of the same name here; the router, `Allow`, `OPTIONS`, the
+//! OpenAPI document and the tests over the table follow.
+//!
+//! Code map: `dispatch` is the way of a request, `route` the match, `auth` who may,
+//! `body`, `query` and `page` what comes in and how lists go out, `reply` and `error`
+//! the answers (`error` holds the table from broker errors to statuses), `serve` and
+//! `service` the sockets; every other file is a resource.
+//!
+//! ```no_run
+//! # fn start(node: broker::Node, facts: api::ServerFacts) -> axum::Router {
+//! api::router(node, api::Transport::ControlSocket, facts)
+//! # }
+//! ```
+
+mod auth;
+mod body;
+mod call;
+mod context;
+mod dispatch;
+mod error;
+mod page;
+mod query;
+mod reply;
+mod route;
+mod serve;
+mod service;
+
+mod cluster;
+mod control;
+mod documentation;
+mod overview;
+mod plugins;
+mod stats;
+mod tags;
+mod users;
+mod vhosts;
+mod whoami;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use broker::Node;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+
+pub use context::ServerFacts;
+pub use serve::{serve_tcp, serve_unix};
+pub use service::{HttpService, NodeSlot};
+
+use context::Context;
+use dispatch::Dispatch;
+use route::{Mounts, Routes};
+
+/// How requests come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Over TCP: credentials are needed.
+    Tcp,
+    /// Over the control socket: without credentials the caller is the administrator.
+    ControlSocket,
+}
+
+/// Where a request comes from; the accept loop puts it into the request. `None` is local.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub Option<IpAddr>);
+
+/// Resources with their handlers.
+const RESOURCES: &[fn(&mut Mounts)] = &[
+    cluster::mount,
+    control::mount,
+    documentation::mount,
+    overview::mount,
+    users::mount,
+    vhosts::mount,
+    whoami::mount,
+];
+
+/// Smallest body worth compressing, in bytes.
+const COMPRESSED_BYTES_MIN: u64 = 300;
+
+/// The API over a node.
+///
+/// # Panics
+/// When an endpoint of the table has no handler.
+#[must_use]
+pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
+    let mut mounts = Mounts::default();
+    for mount in RESOURCES {
+        mount(&mut mounts);
+    }
+    let context = Arc::new(Context { node, facts });
+    let dispatch = Arc::new(Dispatch { routes: Routes::new(mounts), context, transport });
+    let answer = move |request: Request| {
+        let dispatch = Arc::clone(&dispatch);
+        async move { dispatch.answer(request).await }
+    };
+    Router::new().fallback(answer).layer(
+        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_has_a_handler() {
+        let mut mounts = Mounts::default();
+        for mount in RESOURCES {
+            mount(&mut mounts);
+        }
+        Routes::new(mounts);
+    }
+}

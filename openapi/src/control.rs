@@ -112,6 +112,8 @@ pub struct Plugin {
 pub struct PluginList {
     /// The plugins.
     pub plugins: Vec<Plugin>,
+    /// Names that are enabled and not part of the distribution.
+    pub missing: Vec<String>,
 }
 
 /// The plugins to be enabled by name.
@@ -130,6 +132,8 @@ pub struct PluginChange {
     pub started: Vec<String>,
     /// Those that were stopped by it.
     pub stopped: Vec<String>,
+    /// Names that are enabled and not part of the distribution.
+    pub missing: Vec<String>,
 }
 
 /// The node at a glance.

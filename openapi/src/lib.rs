@@ -8,10 +8,17 @@
 //! assert_eq!(openapi::control::PLUGINS.fill(&[]), "/api/warren/plugins");
 //! ```
 
-pub mod control;
 pub mod endpoint;
 pub mod error;
 pub mod spec;
+
+pub mod cluster;
+pub mod control;
+pub mod documentation;
+pub mod overview;
+pub mod users;
+pub mod vhosts;
+pub mod whoami;
 
 pub use endpoint::{Access, Endpoint, Method, Operation, PREFIX};
 
@@ -24,7 +31,15 @@ pub struct Resource {
 }
 
 /// The endpoint table.
-pub const RESOURCES: &[Resource] = &[Resource { name: "control", endpoints: control::ENDPOINTS }];
+pub const RESOURCES: &[Resource] = &[
+    Resource { name: "cluster", endpoints: cluster::ENDPOINTS },
+    Resource { name: "control", endpoints: control::ENDPOINTS },
+    Resource { name: "documentation", endpoints: documentation::ENDPOINTS },
+    Resource { name: "overview", endpoints: overview::ENDPOINTS },
+    Resource { name: "users", endpoints: users::ENDPOINTS },
+    Resource { name: "vhosts", endpoints: vhosts::ENDPOINTS },
+    Resource { name: "whoami", endpoints: whoami::ENDPOINTS },
+];
 
 /// All endpoints.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {

@@ -1,0 +1,137 @@
+//! One request on its way to its handler: who calls, what the path names, what was sent.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use broker::domain::name::{ExchangeName, QueueName, UserName, VhostName};
+use broker::domain::vhost::Vhost;
+use broker::{Broker, Caller, Directory, Node};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::auth::Identity;
+use crate::body::Fields;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::page::{self, Listing};
+use crate::query::QueryString;
+use crate::reply::Reply;
+use crate::route::{Answer, Parameters};
+
+/// One request.
+pub(crate) struct Call {
+    /// What all requests share.
+    pub(crate) context: Arc<Context>,
+    /// The broker when the request came in; `None` while the application is stopped.
+    pub(crate) broker: Option<Broker>,
+    /// Who calls.
+    pub(crate) identity: Identity,
+    /// From where; `None` for the control socket.
+    pub(crate) address: Option<IpAddr>,
+    /// Values of the parameters in the path.
+    pub(crate) parameters: Parameters,
+    /// The query string.
+    pub(crate) query: QueryString,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// The node.
+    pub(crate) fn node(&self) -> &Node {
+        &self.context.node
+    }
+
+    /// The running broker.
+    pub(crate) fn broker(&self) -> Result<&Broker, ApiError> {
+        self.broker.as_ref().ok_or_else(ApiError::app_stopped)
+    }
+
+    /// The picture of users, vhosts, permissions and parameters.
+    pub(crate) fn directory(&self) -> Result<Arc<Directory>, ApiError> {
+        Ok(self.broker()?.directory())
+    }
+
+    /// The caller as the broker knows it.
+    pub(crate) fn caller(&self) -> Caller {
+        self.identity.caller()
+    }
+
+    /// The value of a parameter of the path.
+    ///
+    /// # Panics
+    /// When the endpoint has no such parameter.
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        let found = self.parameters.iter().find(|(own, _)| *own == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("the path has no parameter {name}"))
+    }
+
+    /// The name of the vhost in the path.
+    pub(crate) fn vhost_name(&self) -> VhostName {
+        vhost_name(self.parameter("vhost"))
+    }
+
+    /// The vhost in the path, which must exist.
+    pub(crate) fn vhost(&self) -> Result<Arc<Vhost>, ApiError> {
+        let directory = self.directory()?;
+        directory.vhosts.get(&self.vhost_name()).cloned().ok_or_else(ApiError::no_object)
+    }
+
+    /// The name of the user in the path.
+    pub(crate) fn user_name(&self) -> UserName {
+        user_name(self.parameter("user"))
+    }
+
+    /// Vhosts the caller sees in listings of objects.
+    pub(crate) fn visible_vhosts(&self) -> Result<Vec<VhostName>, ApiError> {
+        let broker = self.broker()?;
+        let directory = broker.directory();
+        Ok(directory.vhosts.keys().filter(|vhost| self.identity.enters(broker, vhost)).cloned().collect())
+    }
+
+    /// The body as a JSON object.
+    pub(crate) fn fields(&self) -> Result<Fields, ApiError> {
+        Fields::parse(&self.body)
+    }
+
+    /// Answers with one object, cut to the columns asked for.
+    pub(crate) fn object<T: Serialize>(&self, item: &T) -> Answer {
+        Reply::json(&page::object(to_value(item)?, &self.query))
+    }
+
+    /// Answers with a list, as the listing parameters ask for it.
+    pub(crate) fn list<T: Serialize>(&self, items: impl IntoIterator<Item = T>, kind: Listing) -> Answer {
+        let items = items.into_iter().map(|item| to_value(&item)).collect::<Result<_, _>>()?;
+        Reply::json(&page::listing(items, &self.query, kind)?)
+    }
+}
+
+/// A value as it will be sent.
+pub(crate) fn to_value<T: Serialize>(item: &T) -> Result<Value, ApiError> {
+    serde_json::to_value(item).map_err(|error| ApiError::internal(error.to_string()))
+}
+
+/// A vhost name from text.
+pub(crate) fn vhost_name(name: &str) -> VhostName {
+    VhostName::new(name).expect("vhost names have no limit")
+}
+
+/// A user name from text.
+pub(crate) fn user_name(name: &str) -> UserName {
+    UserName::new(name).expect("user names have no limit")
+}
+
+/// A queue name from text.
+pub(crate) fn queue_name(name: &str) -> Result<QueueName, ApiError> {
+    QueueName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// An exchange name from text. `amq.default` is how a path spells the nameless one.
+pub(crate) fn exchange_name(name: &str) -> Result<ExchangeName, ApiError> {
+    let name = if name == "amq.default" { "" } else { name };
+    ExchangeName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
+}

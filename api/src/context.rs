@@ -1,0 +1,29 @@
+//! What every request shares: the node, and what the server binary knows and the broker does not.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use broker::Node;
+
+/// What the server binary tells the API about itself.
+#[derive(Clone)]
+pub struct ServerFacts {
+    /// Warren's own version.
+    pub warren_version: String,
+    /// Configuration files that were read.
+    pub config_files: Vec<PathBuf>,
+    /// Where the log goes; `-` for the console.
+    pub log_files: Vec<String>,
+    /// The configuration in effect, as text; passwords left out.
+    pub effective_config: String,
+    /// Asks the process to end in order.
+    pub shutdown: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// What every request shares.
+pub(crate) struct Context {
+    /// The node.
+    pub(crate) node: Node,
+    /// The server binary.
+    pub(crate) facts: ServerFacts,
+}

@@ -1,0 +1,222 @@
+//! From a request to its answer: find the endpoint, refuse what is refused, call the
+//! handler, add the headers all answers bear.
+//!
+//! The order of the checks is the reference's and is part of the contract: route,
+//! method, credentials, class, content negotiation, body, object.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
+use axum::response::Response;
+use openapi::{Access, Method};
+
+use crate::auth::{Identity, authenticate, authorise};
+use crate::body;
+use crate::call::{Call, vhost_name};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::query::QueryString;
+use crate::reply::{JSON, Reply};
+use crate::route::{Answer, Parameters, Route, Routes};
+use crate::{PeerAddress, Transport};
+
+/// Everything a request needs.
+pub(crate) struct Dispatch {
+    /// The endpoints.
+    pub(crate) routes: Routes,
+    /// What handlers share.
+    pub(crate) context: Arc<Context>,
+    /// How requests come in.
+    pub(crate) transport: Transport,
+}
+
+/// Old paths and where they lead.
+const REDIRECTS: &[(&str, &str)] = &[
+    ("/api", "/api/index.html"),
+    ("/cli", "/cli/index.html"),
+    ("/mgmt", "/"),
+    ("/stats", "/api/index.html"),
+    ("/doc/stats.html", "/api/index.html"),
+];
+
+/// Endpoints that answer while the application is stopped.
+const NODE_PREFIX: &str = "/warren/";
+
+const VARY_BEFORE_NEGOTIATION: HeaderValue = HeaderValue::from_static("origin, accept-encoding");
+const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, origin");
+const VARY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding, origin");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+const POLICY: HeaderValue = HeaderValue::from_static("script-src 'self'; object-src 'self'");
+const SERVER: HeaderValue = HeaderValue::from_static("Cowboy");
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"RabbitMQ Management\"");
+const STATIC_ALLOW: HeaderValue = HeaderValue::from_static("HEAD, GET, OPTIONS");
+
+impl Dispatch {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let path = request.uri().path().to_owned();
+        match self.routes.find(&path) {
+            Some((route, parameters)) => self.answer_route(route, parameters, request).await,
+            None => unrouted(&path),
+        }
+    }
+
+    async fn answer_route(&self, route: &Route, parameters: Parameters, request: Request) -> Response {
+        let mut vary = VARY_BEFORE_NEGOTIATION;
+        let reads = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
+        let answer = self.checked(route, parameters, request, &mut vary).await;
+        let mut response = match answer {
+            Ok(reply) => {
+                let has_body = reply.body.is_some();
+                let mut response = reply_response(reply);
+                let cache = if reads && has_body { NO_CACHE } else { REVALIDATE };
+                response.headers_mut().entry(header::CACHE_CONTROL).or_insert(cache);
+                response
+            }
+            Err(error) => {
+                let mut response = error_response(error);
+                response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
+                response
+            }
+        };
+        // Malformed credentials are answered by the reference before anything adds headers.
+        if !(response.status() == StatusCode::BAD_REQUEST && is_empty(&response)) {
+            let headers = response.headers_mut();
+            headers.insert(header::ALLOW, route.allow.clone());
+            headers.insert(header::VARY, vary);
+            headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+        }
+        response.headers_mut().insert(header::SERVER, SERVER);
+        response
+    }
+
+    async fn checked(&self, route: &Route, parameters: Parameters, request: Request, vary: &mut HeaderValue) -> Answer {
+        let method = match *request.method() {
+            HttpMethod::GET => Method::Get,
+            HttpMethod::HEAD if route.endpoint.head => Method::Get,
+            HttpMethod::PUT => Method::Put,
+            HttpMethod::POST => Method::Post,
+            HttpMethod::DELETE => Method::Delete,
+            HttpMethod::OPTIONS => return Ok(Reply::bare(StatusCode::OK)),
+            _ => return Err(ApiError::bare(StatusCode::METHOD_NOT_ALLOWED)),
+        };
+        let Some((operation, handler)) = route.operation(method) else {
+            return Err(ApiError::bare(StatusCode::METHOD_NOT_ALLOWED));
+        };
+        let broker = self.context.node.broker();
+        let address = request.extensions().get::<PeerAddress>().and_then(|PeerAddress(address)| *address);
+        let identity = if operation.access == Access::Public {
+            Identity::Nobody
+        } else {
+            authenticate(broker.as_ref(), self.transport, request.headers(), address).await?
+        };
+        if broker.is_none() && !route.endpoint.path.starts_with(NODE_PREFIX) {
+            return Err(ApiError::app_stopped());
+        }
+        let vhost = parameters.iter().find(|(name, _)| *name == "vhost").map(|(_, name)| vhost_name(name));
+        authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;
+        if !accepts_json(request.headers()) {
+            return Err(ApiError::bare(StatusCode::NOT_ACCEPTABLE));
+        }
+        *vary = if route.endpoint.negotiated { VARY } else { VARY_ENCODING };
+        let (parts, body) = request.into_parts();
+        if !content_type_is_valid(&parts.headers) {
+            return Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let call = Call {
+            context: Arc::clone(&self.context),
+            broker,
+            identity,
+            address,
+            parameters,
+            query: QueryString::parse(parts.uri.query()),
+            headers: parts.headers,
+            body: body::read(body).await?,
+        };
+        handler(call).await
+    }
+}
+
+fn is_empty(response: &Response) -> bool {
+    !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+fn reply_response(reply: Reply) -> Response {
+    let mut response = match reply.body {
+        Some((content_type, body)) => {
+            let mut response = Response::new(Body::from(body));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
+        None => Response::new(Body::empty()),
+    };
+    *response.status_mut() = reply.status;
+    response.headers_mut().extend(reply.headers);
+    response
+}
+
+fn error_response(error: ApiError) -> Response {
+    let mut response = match error.body {
+        Some(body) => {
+            let mut response = Response::new(Body::from(body.to_string()));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+            response
+        }
+        None => Response::new(Body::empty()),
+    };
+    *response.status_mut() = error.status;
+    if error.challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+    }
+    response
+}
+
+/// A path outside the table: an old one that moved, or nothing.
+fn unrouted(path: &str) -> Response {
+    let trimmed = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+    if let Some((_, target)) = REDIRECTS.iter().find(|(from, _)| *from == trimmed) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(target));
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        response.headers_mut().insert(header::SERVER, SERVER);
+        return response;
+    }
+    let mut response = error_response(ApiError::no_object());
+    let headers = response.headers_mut();
+    headers.insert(header::ALLOW, STATIC_ALLOW);
+    headers.insert(header::CACHE_CONTROL, REVALIDATE);
+    headers.insert(header::VARY, VARY_BEFORE_NEGOTIATION);
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(header::SERVER, SERVER);
+    response
+}
+
+/// Whether a JSON answer is acceptable.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let Some(accept) = headers.get(header::ACCEPT) else { return true };
+    let Ok(accept) = accept.to_str() else { return false };
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';');
+        let kind = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+        let refused = parts.any(|parameter| {
+            let quality = parameter.trim().strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
+            quality.is_some_and(|quality| quality <= 0.0)
+        });
+        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/bert")
+    })
+}
+
+/// Whether a content type is well-formed; which one it is does not matter.
+fn content_type_is_valid(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(HeaderName::from_static("content-type")) else { return true };
+    let Ok(value) = value.to_str() else { return false };
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    match kind.split_once('/') {
+        Some((kind, subtype)) => !kind.is_empty() && !subtype.is_empty() && !subtype.contains(['/', ' ']),
+        None => false,
+    }
+}

@@ -1,0 +1,180 @@
+//! THE table from what the broker refuses to HTTP status and body, and the refusals
+//! that only exist in HTTP.
+
+use axum::http::StatusCode;
+use broker::ErrorKind;
+use serde_json::{Value, json};
+
+/// Why a request gets no success. `Display`-free on purpose: the body is the message.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ApiError {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The body; `None` sends none.
+    pub(crate) body: Option<Value>,
+    /// Whether the answer asks for credentials.
+    pub(crate) challenge: bool,
+}
+
+impl ApiError {
+    /// A refusal with `error` and `reason`.
+    pub(crate) fn new(status: StatusCode, error: &str, reason: impl Into<Value>) -> Self {
+        let body = json!({ "error": error, "reason": reason.into() });
+        Self { status, body: Some(body), challenge: false }
+    }
+
+    /// A refusal without a body.
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        Self { status, body: None, challenge: false }
+    }
+
+    /// The request is wrong.
+    pub(crate) fn bad_request(reason: impl Into<Value>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", reason)
+    }
+
+    /// The object the path names does not exist.
+    pub(crate) fn no_object() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Object Not Found", "Not Found")
+    }
+
+    /// Something the request refers to does not exist.
+    pub(crate) fn not_found(reason: impl Into<Value>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", reason)
+    }
+
+    /// The user is known and may not.
+    pub(crate) fn not_authorised(reason: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not_authorised", reason)
+    }
+
+    /// The user may not see or change the object.
+    pub(crate) fn not_authorised_object() -> Self {
+        Self::not_authorised("User not authorised to access object")
+    }
+
+    /// The credentials are wrong.
+    pub(crate) fn not_authorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not_authorized", "Not_Authorized")
+    }
+
+    /// No credentials were given.
+    pub(crate) fn no_credentials() -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, body: None, challenge: true }
+    }
+
+    /// The application is stopped.
+    pub(crate) fn app_stopped() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            openapi::error::APP_STOPPED,
+            "the application is stopped on this node; start_app starts it",
+        )
+    }
+
+    /// Something cannot be done now.
+    pub(crate) fn unavailable(reason: impl Into<Value>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", reason)
+    }
+
+    /// A defect of ours.
+    pub(crate) fn internal(reason: impl Into<Value>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", reason)
+    }
+}
+
+impl From<broker::Error> for ApiError {
+    fn from(error: broker::Error) -> Self {
+        use broker::Error;
+        let reason = error.to_string();
+        match error.kind() {
+            ErrorKind::NotFound => match error {
+                Error::NoSuchUser(_) | Error::NoSuchObject { .. } => Self::no_object(),
+                _ => Self::not_found(reason),
+            },
+            ErrorKind::AccessRefused => Self::not_authorised("Access refused."),
+            ErrorKind::ResourceLocked | ErrorKind::InvalidValue | ErrorKind::NotImplemented => {
+                Self::bad_request(reason)
+            }
+            ErrorKind::PreconditionFailed => match error {
+                Error::ProtectedVhost(_) => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", reason),
+                _ => Self::bad_request(reason),
+            },
+            ErrorKind::NotAllowed => match error {
+                Error::NoSuchVhost(_) => Self::not_found("vhost_not_found"),
+                Error::VhostAccessRefused { .. } => Self::not_authorised("Access refused."),
+                _ => Self::bad_request(reason),
+            },
+            ErrorKind::LoginRefused => match error {
+                Error::LoopbackOnly(_) => Self::not_authorised("User can only log in via localhost"),
+                _ => Self::not_authorized(),
+            },
+            ErrorKind::Unavailable => Self::unavailable(reason),
+            ErrorKind::Internal => Self::internal(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broker::domain::name::{ExchangeName, QueueName, UserName, VhostName};
+    use broker::{Error, Operation, Resource};
+
+    use super::*;
+
+    fn queue() -> Resource {
+        Resource::Queue(VhostName::new("/").unwrap(), QueueName::new("q").unwrap())
+    }
+
+    fn exchange() -> Resource {
+        Resource::Exchange(VhostName::new("/").unwrap(), ExchangeName::new("x").unwrap())
+    }
+
+    fn check(error: Error, status: u16, expected: Value) {
+        let error = ApiError::from(error);
+        assert_eq!((error.status.as_u16(), error.body), (status, Some(expected)));
+    }
+
+    /// One row per arm, as the reference answers.
+    #[test]
+    fn broker_errors_become_the_references_answers() {
+        let user = UserName::new("u").unwrap();
+        let vhost = VhostName::new("v").unwrap();
+        let object = json!({"error": "Object Not Found", "reason": "Not Found"});
+        check(Error::NoSuchUser(user.clone()), 404, object);
+        check(Error::NoSuch(exchange()), 404, json!({"error": "not_found", "reason": "no exchange 'x' in vhost '/'"}));
+        check(
+            Error::AccessRefused { operation: Operation::Configure, resource: queue(), user: user.clone() },
+            401,
+            json!({"error": "not_authorised", "reason": "Access refused."}),
+        );
+        check(Error::InUse(queue()), 400, json!({"error": "bad_request", "reason": "queue 'q' in vhost '/' in use"}));
+        check(
+            Error::ProtectedVhost(vhost.clone()),
+            412,
+            json!({
+                "error": "precondition_failed",
+                "reason": "Refusing to delete virtual host 'v' because it is protected from deletion"
+            }),
+        );
+        check(Error::NoSuchVhost(vhost.clone()), 404, json!({"error": "not_found", "reason": "vhost_not_found"}));
+        check(
+            Error::VhostAccessRefused { vhost, user },
+            401,
+            json!({"error": "not_authorised", "reason": "Access refused."}),
+        );
+        check(Error::NotAllowed("no".into()), 400, json!({"error": "bad_request", "reason": "no"}));
+        check(
+            Error::LoopbackOnly("guest".into()),
+            401,
+            json!({"error": "not_authorised", "reason": "User can only log in via localhost"}),
+        );
+        check(
+            Error::InvalidCredentials("u".into()),
+            401,
+            json!({"error": "not_authorized", "reason": "Not_Authorized"}),
+        );
+        check(Error::Unavailable("x".into()), 503, json!({"error": "service_unavailable", "reason": "x"}));
+        check(Error::Internal("x".into()), 500, json!({"error": "internal_server_error", "reason": "x"}));
+    }
+}

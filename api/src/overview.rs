@@ -1,0 +1,159 @@
+//! The broker at a glance.
+
+use broker::Node;
+use openapi::overview as wire;
+use serde_json::{Map, Value, json};
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::route::{Answer, Mounts};
+
+pub(crate) fn mount(on: &mut Mounts) {
+    on.at(&wire::OVERVIEW).get(get_overview);
+}
+
+/// Exchange types, as overview and nodes list them.
+pub(crate) fn exchange_types() -> Value {
+    let describe = |name: &str, description: &str| json!({"name": name, "description": description, "enabled": true});
+    json!([
+        describe("direct", "AMQP direct exchange, as per the AMQP specification"),
+        describe("fanout", "AMQP fanout exchange, as per the AMQP specification"),
+        describe("headers", "AMQP headers exchange, as per the AMQP specification"),
+        describe("topic", "AMQP topic exchange, as per the AMQP specification"),
+    ])
+}
+
+/// Listeners, as overview lists them.
+fn listeners(node: &Node) -> Value {
+    let name = &node.settings().node_name;
+    let listeners = node.listeners().into_iter().map(|listener| {
+        let (ip, port) = (listener.address.ip().to_string(), listener.address.port());
+        let options = if listener.protocol == "amqp" {
+            json!({"backlog": 128, "nodelay": true, "linger": [true, 0], "exit_on_close": false})
+        } else {
+            json!({"ip": ip, "port": port})
+        };
+        json!({"node": name, "protocol": listener.protocol, "ip_address": ip, "port": port,
+               "socket_opts": options, "tls": false})
+    });
+    Value::Array(listeners.collect())
+}
+
+/// HTTP listeners, as overview and nodes list them.
+pub(crate) fn contexts(node: &Node) -> Value {
+    let name = &node.settings().node_name;
+    let http = node.listeners().into_iter().filter(|listener| listener.protocol.starts_with("http"));
+    let contexts = http.map(|listener| {
+        let description = if listener.protocol == "http" { "Warren Management" } else { "Warren Prometheus" };
+        json!({"ssl_opts": [], "node": name, "description": description, "path": "/", "cowboy_opts": "[]",
+               "ip": listener.address.ip().to_string(), "port": listener.address.port().to_string()})
+    });
+    Value::Array(contexts.collect())
+}
+
+async fn get_overview(call: Call) -> Answer {
+    let broker = call.broker()?;
+    let node = call.node();
+    let settings = node.settings();
+    let without_stats = call.query.is_true("disable_stats");
+    let mut overview = json!({
+        "management_version": settings.version,
+        "rates_mode": "basic",
+        "sample_retention_policies":
+            {"global": [600, 3600, 28800, 86400], "basic": [600, 3600], "detailed": [600]},
+        "exchange_types": exchange_types(),
+        "product_version": settings.version,
+        "product_name": settings.product,
+        "rabbitmq_version": settings.version,
+        "cluster_name": crate::cluster::name(broker, settings),
+        "cluster_tags": {},
+        "node_tags": {},
+        "erlang_version": ERLANG_VERSION,
+        "erlang_full_version": settings.platform,
+        "crypto_lib_version": "none",
+        "disable_stats": without_stats,
+        "default_queue_type": "classic",
+        "is_op_policy_updating_enabled": true,
+        "enable_queue_totals": call.query.is_true("enable_queue_totals"),
+        "require_definition_json_extension": false,
+    });
+    let more = if without_stats { counted(&call)? } else { measured(&call).await? };
+    extend(&mut overview, more);
+    if call.identity.is_monitoring() && !without_stats {
+        extend(&mut overview, json!({"listeners": listeners(node), "contexts": contexts(node)}));
+    }
+    call.object(&overview)
+}
+
+/// What clients that gate features on the runtime's version are told: the one the
+/// compatible version ships with.
+pub(crate) const ERLANG_VERSION: &str = "27.3.4";
+
+fn extend(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
+    }
+}
+
+/// Totals that need no statistics.
+fn counted(call: &Call) -> Result<Value, ApiError> {
+    let broker = call.broker()?;
+    let vhosts = call.visible_vhosts()?;
+    let queues: usize = vhosts.iter().map(|vhost| broker.queues(vhost).len()).sum();
+    let exchanges: usize = vhosts.iter().map(|vhost| broker.exchanges(vhost).len()).sum();
+    let connections = broker.connections().len();
+    Ok(json!({
+        "node": call.node().settings().node_name,
+        "object_totals": {"queues": queues, "exchanges": exchanges, "connections": connections},
+    }))
+}
+
+async fn measured(call: &Call) -> Result<Value, ApiError> {
+    let broker = call.broker()?;
+    let vhosts = call.visible_vhosts()?;
+    let sees = |user: &broker::domain::name::UserName| call.identity.is_monitoring() || call.identity.is_user(user);
+    let (mut queues, mut exchanges, mut consumers) = (0, 0, 0);
+    let (mut ready, mut unacknowledged) = (0, 0);
+    let mut stats = crate::stats::MessageStats::default();
+    for vhost in &vhosts {
+        exchanges += broker.exchanges(vhost).len();
+        for queue in broker.queues(vhost) {
+            queues += 1;
+            consumers += queue.totals.consumers;
+            ready += queue.totals.ready;
+            unacknowledged += queue.totals.unacknowledged;
+        }
+    }
+    let channels: Vec<_> = broker.channels().into_iter().filter(|channel| sees(&channel.user)).collect();
+    for channel in &channels {
+        stats.add_channel(&channel.counters);
+    }
+    let connections = broker.connections().into_iter().filter(|connection| sees(&connection.user)).count();
+    let totals = if queues == 0 {
+        json!({})
+    } else {
+        let mut totals = Map::new();
+        for (name, count) in [
+            ("messages", ready + unacknowledged),
+            ("messages_ready", ready),
+            ("messages_unacknowledged", unacknowledged),
+        ] {
+            crate::stats::counter(&mut totals, name, count);
+        }
+        Value::Object(totals)
+    };
+    Ok(json!({
+        "message_stats": stats.to_wire(),
+        "churn_rates": crate::stats::churn(&call.node().status().churn),
+        "queue_totals": totals,
+        "object_totals": {
+            "channels": channels.len(),
+            "consumers": consumers,
+            "exchanges": exchanges,
+            "queues": queues,
+            "connections": connections,
+        },
+        "statistics_db_event_queue": 0,
+        "node": call.node().settings().node_name,
+    }))
+}

@@ -1,0 +1,96 @@
+//! Counters as the reference sends them: each beside its rate, and only once something
+//! of its kind has happened.
+
+use broker::metrics::{ChannelCounters, Churn, QueueCounters};
+use serde_json::{Map, Value, json};
+
+/// Puts a counter and its rate into an object.
+pub(crate) fn counter(object: &mut Map<String, Value>, name: &str, count: u64) {
+    object.insert(name.to_owned(), count.into());
+    object.insert(format!("{name}_details"), json!({ "rate": 0.0 }));
+}
+
+/// Sums of what happened to messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MessageStats {
+    sum: ChannelCounters,
+}
+
+impl MessageStats {
+    /// Adds a channel's counters.
+    pub(crate) fn add_channel(&mut self, counters: &ChannelCounters) {
+        self.sum.publish += counters.publish;
+        self.sum.confirm += counters.confirm;
+        self.sum.return_unroutable += counters.return_unroutable;
+        self.sum.drop_unroutable += counters.drop_unroutable;
+        self.add_queue(&counters.queue);
+    }
+
+    /// Adds a queue's counters, its publishes not among them.
+    pub(crate) fn add_queue(&mut self, counters: &QueueCounters) {
+        let sum = &mut self.sum.queue;
+        sum.deliver += counters.deliver;
+        sum.deliver_no_ack += counters.deliver_no_ack;
+        sum.get += counters.get;
+        sum.get_no_ack += counters.get_no_ack;
+        sum.get_empty += counters.get_empty;
+        sum.ack += counters.ack;
+        sum.redeliver += counters.redeliver;
+    }
+
+    /// Adds publishes.
+    pub(crate) fn add_publishes(&mut self, count: u64) {
+        self.sum.publish += count;
+    }
+
+    /// As sent: empty until something happened.
+    pub(crate) fn to_wire(self) -> Value {
+        let mut stats = Map::new();
+        let ChannelCounters { publish, confirm, return_unroutable, drop_unroutable, queue } = self.sum;
+        let published = [
+            ("publish", publish),
+            ("confirm", confirm),
+            ("return_unroutable", return_unroutable),
+            ("drop_unroutable", drop_unroutable),
+        ];
+        if published.iter().any(|(_, count)| *count > 0) {
+            for (name, count) in published {
+                counter(&mut stats, name, count);
+            }
+        }
+        let deliver_get = queue.deliver + queue.deliver_no_ack + queue.get + queue.get_no_ack;
+        let delivered = [
+            ("get", queue.get),
+            ("get_no_ack", queue.get_no_ack),
+            ("deliver", queue.deliver),
+            ("deliver_no_ack", queue.deliver_no_ack),
+            ("redeliver", queue.redeliver),
+            ("ack", queue.ack),
+            ("deliver_get", deliver_get),
+            ("get_empty", queue.get_empty),
+        ];
+        if delivered.iter().any(|(_, count)| *count > 0) {
+            for (name, count) in delivered {
+                counter(&mut stats, name, count);
+            }
+        }
+        Value::Object(stats)
+    }
+}
+
+/// What came and went, as sent.
+pub(crate) fn churn(churn: &Churn) -> Value {
+    let mut rates = Map::new();
+    for (name, count) in [
+        ("connection_closed", churn.connection_closed),
+        ("connection_created", churn.connection_created),
+        ("channel_closed", churn.channel_closed),
+        ("channel_created", churn.channel_created),
+        ("queue_created", churn.queue_created),
+        ("queue_deleted", churn.queue_deleted),
+        ("queue_declared", churn.queue_declared),
+    ] {
+        counter(&mut rates, name, count);
+    }
+    Value::Object(rates)
+}

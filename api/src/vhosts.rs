@@ -1,0 +1,155 @@
+//! Virtual hosts.
+
+use std::collections::BTreeMap;
+
+use broker::domain::queue::QueueKind;
+use broker::domain::vhost::Vhost;
+use broker::{Broker, Put, PutVhost};
+use openapi::vhosts as wire;
+use serde_json::Value;
+
+use crate::body::Fields;
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::page::Listing;
+use crate::reply::Reply;
+use crate::route::{Answer, Mounts};
+use crate::tags;
+
+pub(crate) fn mount(on: &mut Mounts) {
+    on.at(&wire::VHOSTS).get(list_vhosts);
+    on.at(&wire::VHOST).get(get_vhost).put(put_vhost).delete(delete_vhost);
+    on.at(&wire::DELETION_PROTECTION).get(get_protection).post(protect).delete(unprotect);
+    on.at(&wire::START).post(start_vhost);
+}
+
+fn vhost_to_wire(vhost: &Vhost, broker: &Broker, node: &str) -> wire::Vhost {
+    let totals = broker.vhost_totals(&vhost.name);
+    let kind = vhost.default_queue_type.as_str().to_owned();
+    // Counters appear with the first traffic, as in the reference.
+    let octets = (totals.recv_oct > 0 || totals.send_oct > 0).then_some(totals);
+    let messages = (totals.messages_ready > 0 || totals.messages_unacknowledged > 0).then_some(totals);
+    wire::Vhost {
+        name: vhost.name.to_string(),
+        description: vhost.description.clone(),
+        tags: vhost.tags.clone(),
+        default_queue_type: kind.clone(),
+        protected_from_deletion: vhost.protected_from_deletion.unwrap_or(false),
+        metadata: wire::VhostMetadata {
+            description: vhost.description.clone(),
+            tags: vhost.tags.clone(),
+            default_queue_type: kind,
+            protected_from_deletion: vhost.protected_from_deletion,
+        },
+        tracing: vhost.tracing,
+        cluster_state: BTreeMap::from([(node.to_owned(), "running".to_owned())]),
+        recv_oct: octets.map(|totals| totals.recv_oct),
+        send_oct: octets.map(|totals| totals.send_oct),
+        messages: messages.map(|totals| totals.messages_ready + totals.messages_unacknowledged),
+        messages_ready: messages.map(|totals| totals.messages_ready),
+        messages_unacknowledged: messages.map(|totals| totals.messages_unacknowledged),
+    }
+}
+
+async fn list_vhosts(call: Call) -> Answer {
+    let broker = call.broker()?;
+    let directory = broker.directory();
+    let node = &call.node().settings().node_name;
+    let seen = directory
+        .vhosts
+        .values()
+        .filter(|vhost| call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name));
+    call.list(seen.map(|vhost| vhost_to_wire(vhost, broker, node)), Listing::Paged)
+}
+
+async fn get_vhost(call: Call) -> Answer {
+    let vhost = call.vhost()?;
+    call.object(&vhost_to_wire(&vhost, call.broker()?, &call.node().settings().node_name))
+}
+
+async fn put_vhost(call: Call) -> Answer {
+    let fields = call.fields()?;
+    let put = PutVhost {
+        name: call.vhost_name(),
+        description: fields.text("description")?.unwrap_or_default().to_owned(),
+        tags: match fields.get("tags") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(given) => tags::parse(given)?,
+        },
+        default_queue_type: parse_default_queue_type(&fields)?,
+        protected_from_deletion: None,
+        tracing: fields.boolean("tracing")?,
+    };
+    let put = call.broker()?.put_vhost(put, call.identity.user_name()).await?;
+    Ok(put.into())
+}
+
+/// The type of queues declared without one, under either spelling of the field.
+fn parse_default_queue_type(fields: &Fields) -> Result<QueueKind, ApiError> {
+    match fields.get("default_queue_type").or_else(|| fields.get("defaultqueuetype")) {
+        None | Some(Value::Null) => Ok(QueueKind::Classic),
+        Some(Value::String(name)) if name == "undefined" => Ok(QueueKind::Classic),
+        Some(Value::String(name)) if name.is_empty() => {
+            Err(ApiError::bad_request("default_queue_type must not be an empty string"))
+        }
+        Some(Value::String(name)) => {
+            QueueKind::from_wire(name).ok_or_else(|| ApiError::bad_request(format!("{name} is not a valid queue type")))
+        }
+        Some(other) => Err(ApiError::bad_request(format!("{other} is not a valid default_queue_type value"))),
+    }
+}
+
+async fn delete_vhost(call: Call) -> Answer {
+    call.vhost()?;
+    call.broker()?.delete_vhost(&call.vhost_name()).await?;
+    Ok(Reply::no_content())
+}
+
+async fn get_protection(call: Call) -> Answer {
+    Reply::json(&call.vhost()?.protected_from_deletion.unwrap_or(false))
+}
+
+async fn set_protection(call: &Call, vhost: &Vhost, on: bool) -> Result<Put, ApiError> {
+    let put = PutVhost {
+        name: vhost.name.clone(),
+        description: vhost.description.clone(),
+        tags: vhost.tags.clone(),
+        default_queue_type: vhost.default_queue_type,
+        protected_from_deletion: Some(on),
+        tracing: None,
+    };
+    Ok(call.broker()?.put_vhost(put, call.identity.user_name()).await?)
+}
+
+async fn protect(call: Call) -> Answer {
+    let name = call.parameter("vhost");
+    let missing = || {
+        ApiError::not_found(format!(
+            "Cannot enable deletion protection of virtual host '{name}' because it does not exist"
+        ))
+    };
+    let vhost = call.vhost().map_err(|_| missing())?;
+    set_protection(&call, &vhost, true).await?;
+    Ok(Reply::no_content())
+}
+
+async fn unprotect(call: Call) -> Answer {
+    let vhost = call.vhost()?;
+    set_protection(&call, &vhost, false).await?;
+    Ok(Reply::no_content())
+}
+
+async fn start_vhost(call: Call) -> Answer {
+    let node = call.parameter("node");
+    if *node != call.node().settings().node_name {
+        return Err(ApiError::bad_request(format!("Unknown node: {node}")));
+    }
+    // Every vhost that exists runs.
+    match call.vhost() {
+        Ok(_) => Ok(Reply::no_content()),
+        Err(_) => {
+            let name = call.parameter("vhost");
+            Err(ApiError::bad_request(format!("Request to node {node} failed with {{no_such_vhost,{name:?}}}")))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The broker at a glance.
+
+use crate::endpoint::{Access, Endpoint, OBJECT, Operation};
+
+/// The broker at a glance.
+pub const OVERVIEW: Endpoint = Endpoint::new(
+    "/overview",
+    &[Operation::get(Access::Any, "The broker at a glance: versions, totals, listeners").query(OBJECT)],
+);
+
+/// Endpoints of this file.
+pub const ENDPOINTS: &[Endpoint] = &[OVERVIEW];

@@ -1,0 +1,71 @@
+//! Who is asking, version, login.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::endpoint::{Access, Endpoint, OBJECT, Operation, wire};
+
+/// The caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhoAmI {
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Whether it is a user of the broker's own database.
+    pub is_internal_user: bool,
+}
+
+/// What a login gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginAnswer {
+    /// Who logged in.
+    pub user: WhoAmI,
+    /// What to send from now on.
+    pub token: LoginToken,
+}
+
+/// What to send in the `Authorization` header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginToken {
+    /// The scheme: `basic`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What follows it.
+    pub value: String,
+}
+
+/// Fields of a login form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginForm {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+}
+
+/// The caller.
+pub const WHOAMI: Endpoint = Endpoint::new(
+    "/whoami",
+    &[Operation::get(Access::Any, "The user whose credentials were sent").query(OBJECT).gives(wire::<WhoAmI>())],
+);
+
+/// The compatible version.
+pub const VERSION: Endpoint = Endpoint::new(
+    "/version",
+    &[Operation::get(Access::Public, "The version of RabbitMQ this broker is compatible with").gives(wire::<String>())],
+);
+
+/// Login by form.
+pub const LOGIN: Endpoint = Endpoint::new(
+    "/login",
+    &[
+        Operation::post(Access::Public, "Checks credentials sent as a form")
+            .takes(wire::<LoginForm>())
+            .gives(wire::<LoginAnswer>()),
+        Operation::delete(Access::Public, "Ends a login"),
+    ],
+);
+
+/// Endpoints of this file.
+pub const ENDPOINTS: &[Endpoint] = &[WHOAMI, VERSION, LOGIN];
