@@ -1,0 +1,363 @@
+//! The configuration: flags, environment, file and defaults become one checked value.
+//!
+//! Owns the order of the layers and the complaints about what cannot be taken. What
+//! settings there are is said in `config/table.rs`, how a file is written in
+//! `config/file.rs`, how a value is spelled in `config/value.rs`.
+
+mod file;
+mod host;
+mod known;
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use broker::Settings;
+use broker::domain::user::HashAlgorithm;
+
+use file::{Assignment, Origin};
+use known::Known;
+use table::{Initial, SETTINGS, Setting};
+
+/// Main configuration files looked for when none is named, first found first.
+const FILES_DEFAULT: &[&str] = &["/etc/warren/warren.conf", "/etc/rabbitmq/rabbitmq.conf"];
+
+/// How alike a key must be to be suggested for an unknown one, 0 to 1.
+const SUGGESTION_LIKENESS_MIN: f64 = 0.75;
+
+/// Answers what an environment variable holds; an empty one counts as unset.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What the command line says.
+#[derive(Debug, Default, clap::Parser)]
+#[command(
+    name = "warren",
+    version,
+    about = "A message broker that speaks AMQP 0-9-1 and the management API of RabbitMQ."
+)]
+pub struct Arguments {
+    /// Configuration file, in the format of rabbitmq.conf.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything durable lives.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Node name; `rabbit@<host>` when not given.
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Sets one key of the configuration; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Prints all settings as a Markdown table.
+    #[arg(long)]
+    pub list_settings: bool,
+}
+
+/// Everything the process needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// For the broker.
+    pub node: Settings,
+    /// AMQP listeners by name.
+    listeners: BTreeMap<String, SocketAddr>,
+    /// `listeners.tcp = none`.
+    listeners_off: bool,
+    /// `loopback_users = none`.
+    loopback_users_off: bool,
+    /// Port of the HTTP API.
+    pub management_port: u16,
+    /// Address of the HTTP API; `None` is every address.
+    management_address: Option<IpAddr>,
+    /// Unix socket of the command line tools; `None` is in the data directory.
+    pub control_socket: Option<PathBuf>,
+    /// Definitions to import at boot.
+    pub load_definitions: Option<PathBuf>,
+    /// Whether there is a log.
+    pub log_console: bool,
+    /// Its level, as rabbitmq.conf names it.
+    pub log_level: String,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+    /// What was written and does not count, for the log.
+    pub warnings: Vec<String>,
+    /// What counts: `key = value` lines, secrets left out.
+    pub effective: String,
+}
+
+/// Why there is no configuration: every problem, one line each.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct ConfigError {
+    /// One line each.
+    pub problems: Vec<String>,
+}
+
+impl From<String> for ConfigError {
+    fn from(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+}
+
+impl Config {
+    /// Puts the layers together: flag over environment over file over default.
+    ///
+    /// # Errors
+    /// Every unknown, ill-typed or refused key with its place; or a file that cannot be read.
+    pub fn load(arguments: &Arguments, variable: Variables<'_>) -> Result<Self, ConfigError> {
+        let files = files(arguments.config.as_deref(), variable)?;
+        let mut written = Vec::new();
+        for path in &files {
+            written.extend(file::read(path, &|name| variable(name)).map_err(|e| e.to_string())?);
+        }
+        written.extend(from_environment(variable));
+        for flag in &arguments.set {
+            written.push(from_flag(flag)?);
+        }
+
+        let mut config = Self::blank(arguments, variable)?;
+        config.files = files;
+        let mut problems = Vec::new();
+        let chosen = config.choose(written, &mut problems);
+        config.apply_defaults(&chosen);
+        config.apply(&chosen, &mut problems);
+        if !problems.is_empty() {
+            return Err(ConfigError { problems });
+        }
+        config.finish();
+        Ok(config)
+    }
+
+    /// Where the HTTP API listens.
+    pub fn management_listener(&self) -> SocketAddr {
+        SocketAddr::new(self.management_address.unwrap_or_else(value::any_address), self.management_port)
+    }
+
+    /// Nothing set yet but what is not a setting.
+    fn blank(arguments: &Arguments, variable: Variables<'_>) -> Result<Self, ConfigError> {
+        let data_dir = match &arguments.data_dir {
+            Some(path) => path.clone(),
+            None => host::data_dir(variable)?,
+        };
+        let node = Settings {
+            node_name: node_name(arguments.node.clone().or_else(|| variable("RABBITMQ_NODENAME")))?,
+            data_dir,
+            amqp_listeners: Vec::new(),
+            default_user: String::new(),
+            default_pass: String::new(),
+            default_user_tags: Vec::new(),
+            default_vhost: String::new(),
+            default_permissions: Default::default(),
+            loopback_users: Vec::new(),
+            heartbeat_s: 0,
+            frame_max: 0,
+            channel_max: 0,
+            handshake_timeout: Duration::ZERO,
+            max_message_size: 0,
+            password_hashing: HashAlgorithm::default(),
+            product: String::new(),
+            version: String::new(),
+            platform: format!("Warren {}", env!("CARGO_PKG_VERSION")),
+            cluster_name: None,
+            vm_memory_high_watermark: 0.0,
+            disk_free_limit: 0,
+        };
+        Ok(Self {
+            node,
+            listeners: BTreeMap::new(),
+            listeners_off: false,
+            loopback_users_off: false,
+            management_port: 0,
+            management_address: None,
+            control_socket: None,
+            load_definitions: None,
+            log_console: false,
+            log_level: String::new(),
+            files: Vec::new(),
+            warnings: Vec::new(),
+            effective: String::new(),
+        })
+    }
+
+    /// Keeps the last assignment of every key that is a setting; the others become
+    /// warnings or problems. Answers row number and key.
+    fn choose(
+        &mut self,
+        written: Vec<Assignment>,
+        problems: &mut Vec<String>,
+    ) -> BTreeMap<(usize, String), Assignment> {
+        let mut chosen = BTreeMap::new();
+        for assignment in written {
+            let Assignment { key, origin, .. } = &assignment;
+            if let Some((row, word)) = find(key) {
+                chosen.insert((row, word.to_owned()), assignment);
+                continue;
+            }
+            match known::look_up(key) {
+                Some(Known::Ignored) => self.warnings.push(format!("{origin}: `{key}` is not offered and has no effect")),
+                Some(Known::Refused) => problems.push(format!(
+                    "{origin}: `{key}` is not offered; without it the broker would be less protected than configured, so it does not start"
+                )),
+                None => problems.push(match nearest(key) {
+                    Some(near) => format!("{origin}: unknown key `{key}`; the nearest known one is `{near}`"),
+                    None => format!("{origin}: unknown key `{key}`"),
+                }),
+            }
+        }
+        chosen
+    }
+
+    /// Gives every setting that nothing sets its initial value.
+    fn apply_defaults(&mut self, chosen: &BTreeMap<(usize, String), Assignment>) {
+        for (row, setting) in SETTINGS.iter().enumerate() {
+            let is_set = chosen.range((row, String::new())..(row + 1, String::new())).next().is_some();
+            if let (false, Some((key, value))) = (is_set, setting.initial_assignment()) {
+                let word = setting.matches(&key).unwrap_or_default();
+                let taken = setting.set.put(self, word, value);
+                debug_assert!(taken, "the initial value of {key} is of its type");
+                self.note(setting, &key, value);
+            }
+        }
+    }
+
+    /// Gives every setting that is set its value.
+    fn apply(&mut self, chosen: &BTreeMap<(usize, String), Assignment>, problems: &mut Vec<String>) {
+        for ((row, word), Assignment { key, value, origin }) in chosen {
+            let setting = &SETTINGS[*row];
+            if setting.set.put(self, &word.replace("\\.", "."), value) {
+                self.note(setting, key, value);
+            } else {
+                let shown = if setting.set.is_secret() { "its value" } else { value };
+                problems.push(format!("{origin}: `{key}` cannot be `{shown}`: expected {}", setting.set.type_name()));
+            }
+        }
+    }
+
+    /// Writes down what counts.
+    fn note(&mut self, setting: &Setting, key: &str, value: &str) {
+        if !setting.set.is_secret() {
+            self.effective.push_str(&format!("{key} = {value}\n"));
+        }
+    }
+
+    /// Settles what several settings say together.
+    fn finish(&mut self) {
+        if !self.listeners_off {
+            self.node.amqp_listeners = self.listeners.values().copied().collect();
+        }
+        if self.loopback_users_off {
+            self.node.loopback_users.clear();
+        }
+    }
+}
+
+/// Which files to read: the one named, else the first default there is; and the further ones.
+fn files(named: Option<&Path>, variable: Variables<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+    let mut files = Vec::new();
+    let mut folder = None;
+    if let Some(path) = named {
+        files.push(path.to_owned());
+    } else if let Some(path) = variable("RABBITMQ_CONFIG_FILE").map(PathBuf::from) {
+        // The reference takes the name without its extension as well.
+        let longer = PathBuf::from(format!("{}.conf", path.display()));
+        files.push(if !path.exists() && longer.exists() { longer } else { path });
+    } else if let Some(path) = FILES_DEFAULT.iter().map(PathBuf::from).find(|path| path.exists()) {
+        folder = path.parent().map(|parent| parent.join("conf.d")).filter(|folder| folder.is_dir());
+        files.push(path);
+    }
+    if let Some(further) = variable("RABBITMQ_CONFIG_FILES") {
+        folder = Some(PathBuf::from(further.trim_end_matches("/*.conf")));
+    }
+    if let Some(folder) = folder {
+        let entries = std::fs::read_dir(&folder).map_err(|e| format!("{}: cannot be read: {e}", folder.display()))?;
+        let mut further: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        further.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+        further.sort();
+        files.extend(further);
+    }
+    Ok(files)
+}
+
+/// What the environment sets.
+fn from_environment(variable: Variables<'_>) -> Vec<Assignment> {
+    let mut written = Vec::new();
+    for setting in SETTINGS {
+        let (Some(name), Some((key, _))) = (setting.environment, setting.initial_assignment()) else { continue };
+        if let Some(value) = variable(name) {
+            written.push(Assignment { key, value, origin: Origin::Environment(name) });
+        }
+    }
+    if let Some(address) = variable("RABBITMQ_NODE_IP_ADDRESS") {
+        let port = variable("RABBITMQ_NODE_PORT").unwrap_or_else(|| "5672".to_owned());
+        written.push(Assignment {
+            key: "listeners.tcp.default".to_owned(),
+            value: format!("{address}:{port}"),
+            origin: Origin::Environment("RABBITMQ_NODE_IP_ADDRESS"),
+        });
+    }
+    written
+}
+
+/// What one `--set` sets.
+fn from_flag(flag: &str) -> Result<Assignment, String> {
+    let (key, value) = flag.split_once('=').ok_or_else(|| format!("--set: expected KEY=VALUE, got `{flag}`"))?;
+    Ok(Assignment { key: key.trim().to_owned(), value: value.trim().to_owned(), origin: Origin::Flag("--set") })
+}
+
+/// The row of a key, and the word it gives for the free part.
+fn find(key: &str) -> Option<(usize, &str)> {
+    SETTINGS.iter().enumerate().find_map(|(row, setting)| Some((row, setting.matches(key)?)))
+}
+
+/// The known key most like an unknown one.
+fn nearest(key: &str) -> Option<&'static str> {
+    let own = SETTINGS.iter().flat_map(|setting| [Some(setting.key), setting.alias]).flatten();
+    own.chain(known::plain_keys())
+        .map(|known| (strsim::normalized_damerau_levenshtein(known, key), known))
+        .filter(|(likeness, _)| *likeness >= SUGGESTION_LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// `NAME@HOST`; the host is this one when not given.
+fn node_name(given: Option<String>) -> Result<String, String> {
+    let name = given.unwrap_or_else(|| "rabbit".to_owned());
+    let name = if name.contains('@') { name } else { format!("{name}@{}", host::short_name()) };
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
+    };
+    match name.split_once('@') {
+        Some((node, host)) if part(node) && part(host) && name.len() <= 255 => Ok(name),
+        _ => Err(format!("`{name}` is no node name: expected NAME@HOST")),
+    }
+}
+
+/// All settings as a page of Markdown: what `docs/settings.md` holds.
+pub fn settings_page() -> String {
+    let mut page =
+        "# Settings\n\nPrinted by `warren --list-settings`. A setting is taken from `--set KEY=VALUE`, else from its \
+                    environment variable, else from the configuration file, else it has its default.\n\n\
+                    The file is the one of `--config`, else of `RABBITMQ_CONFIG_FILE`, else `/etc/warren/warren.conf` or \
+                    `/etc/rabbitmq/rabbitmq.conf` with the `conf.d/*.conf` beside it; `RABBITMQ_CONFIG_FILES` names a folder of \
+                    further ones. `RABBITMQ_NODENAME` names the node, `RABBITMQ_NODE_IP_ADDRESS` the address of AMQP.\n\n\
+                    Other keys of `rabbitmq.conf` are ignored with a warning in the log, or stop the start where ignoring them \
+                    would leave the broker less protected than configured. A key that is neither stops the start.\n\n\
+                    | Key | Type | Default | What it does |\n|---|---|---|---|\n"
+            .to_owned();
+    for Setting { key, alias, environment, initial, doc, set } in SETTINGS {
+        let alias = alias.map(|alias| format!(", also `{alias}`")).unwrap_or_default();
+        let environment = environment.map(|name| format!(" Environment: `{name}`.")).unwrap_or_default();
+        let initial = match initial {
+            Initial::Value(value) => format!("`{value}`"),
+            Initial::Named(word, value) => format!("`{value}` for `{word}`"),
+            Initial::Unset(meaning) => (*meaning).to_owned(),
+        };
+        page.push_str(&format!("| `{key}`{alias} | {} | {initial} | {doc}{environment} |\n", set.type_name()));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;

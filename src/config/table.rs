@@ -1,0 +1,372 @@
+//! Every setting, declared once: key, type, default, documentation, and where it goes.
+//!
+//! The parser, the defaults, `--list-settings`, the documentation page and the nearest-key
+//! suggestion are folds over [`SETTINGS`]. To add a setting, add a row. Where two rows set
+//! the same thing, the later row has precedence.
+
+use std::time::Duration;
+
+use broker::domain::user::HashAlgorithm;
+
+use super::host;
+use super::value::Set;
+
+/// One setting.
+pub struct Setting {
+    /// Its key. A last part that starts with `$` stands for any word.
+    pub key: &'static str,
+    /// Another key of the same meaning.
+    pub alias: Option<&'static str>,
+    /// The environment variable that sets it.
+    pub environment: Option<&'static str>,
+    /// What it is when nothing sets it.
+    pub initial: Initial,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// Its type, and where a value goes.
+    pub set: Set,
+}
+
+/// What a setting is when nothing sets it.
+#[derive(Clone, Copy)]
+pub enum Initial {
+    /// This value.
+    Value(&'static str),
+    /// This value under this word, unless any word of the key is set.
+    Named(&'static str, &'static str),
+    /// Nothing; in words, what that means.
+    Unset(&'static str),
+}
+
+const LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency", "none"];
+const SHA256: &str = "rabbit_password_hashing_sha256";
+const SHA512: &str = "rabbit_password_hashing_sha512";
+const MD5: &str = "rabbit_password_hashing_md5";
+
+/// All of them, in the order of the documentation.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listeners.tcp.$name",
+        alias: None,
+        environment: Some("RABBITMQ_NODE_PORT"),
+        initial: Initial::Named("default", "5672"),
+        doc: "Where AMQP clients connect. A port alone means every address; port 0 takes a free one.",
+        set: Set::Listener(|config, name, address| {
+            config.listeners.insert(name.to_owned(), address);
+        }),
+    },
+    Setting {
+        key: "listeners.tcp",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("listeners as configured"),
+        doc: "`none` closes all AMQP listeners, whatever `listeners.tcp.$name` says.",
+        set: Set::Choice(&["none"], |config, _| config.listeners_off = true),
+    },
+    Setting {
+        key: "listeners.ssl",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("none"),
+        doc: "TLS listeners are not offered, so `none` is all there is to say.",
+        set: Set::Choice(&["none"], |_, _| {}),
+    },
+    Setting {
+        key: "management.tcp.port",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("15672"),
+        doc: "Port of the HTTP API; 0 takes a free one.",
+        set: Set::Number(0, 65_535, |config, port| config.management_port = narrow(port)),
+    },
+    Setting {
+        key: "management.tcp.ip",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("every address"),
+        doc: "Address of the HTTP API.",
+        set: Set::Address(|config, address| config.management_address = Some(address)),
+    },
+    Setting {
+        key: "prometheus.tcp.port",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("15692"),
+        doc: "Port of the metrics; accepted, but metrics are not served yet.",
+        set: Set::Number(0, 65_535, |_, _| {}),
+    },
+    Setting {
+        key: "prometheus.tcp.ip",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("every address"),
+        doc: "Address of the metrics; accepted, but metrics are not served yet.",
+        set: Set::Address(|_, _| {}),
+    },
+    Setting {
+        key: "control.socket",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("`control.sock` in the data directory"),
+        doc: "Unix socket of the command line tools: whoever may open it is administrator.",
+        set: Set::Path(|config, path| config.control_socket = Some(path)),
+    },
+    Setting {
+        key: "default_user",
+        alias: None,
+        environment: Some("RABBITMQ_DEFAULT_USER"),
+        initial: Initial::Value("guest"),
+        doc: "First user of an empty node.",
+        set: Set::Text(|config, _, name| name.clone_into(&mut config.node.default_user)),
+    },
+    Setting {
+        key: "default_pass",
+        alias: None,
+        environment: Some("RABBITMQ_DEFAULT_PASS"),
+        initial: Initial::Value("guest"),
+        doc: "Password of the first user.",
+        set: Set::Secret(|config, password| password.clone_into(&mut config.node.default_pass)),
+    },
+    Setting {
+        key: "default_vhost",
+        alias: None,
+        environment: Some("RABBITMQ_DEFAULT_VHOST"),
+        initial: Initial::Value("/"),
+        doc: "First virtual host of an empty node.",
+        set: Set::Text(|config, _, name| name.clone_into(&mut config.node.default_vhost)),
+    },
+    Setting {
+        key: "default_user_tags.$tag",
+        alias: None,
+        environment: None,
+        initial: Initial::Named("administrator", "true"),
+        doc: "Tags of the first user: those that are true.",
+        set: Set::Flag(|config, tag, on| {
+            if on {
+                config.node.default_user_tags.push(tag.to_owned());
+            }
+        }),
+    },
+    Setting {
+        key: "default_permissions.configure",
+        alias: None,
+        environment: None,
+        initial: Initial::Value(".*"),
+        doc: "What the first user may create and delete in the first virtual host.",
+        set: Set::Text(|config, _, pattern| pattern.clone_into(&mut config.node.default_permissions[0])),
+    },
+    Setting {
+        key: "default_permissions.write",
+        alias: None,
+        environment: None,
+        initial: Initial::Value(".*"),
+        doc: "What the first user may write to.",
+        set: Set::Text(|config, _, pattern| pattern.clone_into(&mut config.node.default_permissions[1])),
+    },
+    Setting {
+        key: "default_permissions.read",
+        alias: None,
+        environment: None,
+        initial: Initial::Value(".*"),
+        doc: "What the first user may read from.",
+        set: Set::Text(|config, _, pattern| pattern.clone_into(&mut config.node.default_permissions[2])),
+    },
+    Setting {
+        key: "loopback_users.$user",
+        alias: None,
+        environment: None,
+        initial: Initial::Named("guest", "true"),
+        doc: "Users that may only connect from this host: those that are true.",
+        set: Set::Flag(|config, user, on| {
+            if on {
+                config.node.loopback_users.push(user.to_owned());
+            }
+        }),
+    },
+    Setting {
+        key: "loopback_users",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("users as configured"),
+        doc: "`none` lets every user connect from anywhere, whatever `loopback_users.$user` says.",
+        set: Set::Choice(&["none"], |config, _| config.loopback_users_off = true),
+    },
+    Setting {
+        key: "auth_backends.$num",
+        alias: None,
+        environment: None,
+        initial: Initial::Named("1", "internal"),
+        doc: "Where users are looked up: in the broker itself is all there is.",
+        set: Set::Choice(&["internal", "rabbit_auth_backend_internal"], |_, _| {}),
+    },
+    Setting {
+        key: "password_hashing_module",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("argon2id"),
+        doc: "How new passwords are hashed; hashes of every kind are verified.",
+        set: Set::Choice(&["argon2id", SHA256, SHA512, MD5], |config, name| {
+            config.node.password_hashing = match name {
+                SHA256 => HashAlgorithm::Sha256,
+                SHA512 => HashAlgorithm::Sha512,
+                MD5 => HashAlgorithm::Md5,
+                _ => HashAlgorithm::Argon2id,
+            };
+        }),
+    },
+    Setting {
+        key: "load_definitions",
+        alias: Some("definitions.local.path"),
+        environment: None,
+        initial: Initial::Unset("nothing is imported"),
+        doc: "Definitions to import when the node starts: a JSON file, or a folder of them.",
+        set: Set::Path(|config, path| config.load_definitions = Some(path)),
+    },
+    Setting {
+        key: "heartbeat",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("60"),
+        doc: "Heartbeat offered to clients, in seconds; 0 offers none.",
+        set: Set::Number(0, 65_535, |config, seconds| config.node.heartbeat_s = narrow(seconds)),
+    },
+    Setting {
+        key: "frame_max",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("131072"),
+        doc: "Largest frame offered to clients.",
+        set: Set::Size(4096, 128 << 20, |config, bytes| config.node.frame_max = bytes),
+    },
+    Setting {
+        key: "max_channels_per_connection",
+        alias: Some("channel_max"),
+        environment: None,
+        initial: Initial::Value("2047"),
+        doc: "Channels offered to each connection.",
+        set: Set::Number(1, 65_535, |config, channels| config.node.channel_max = narrow(channels)),
+    },
+    Setting {
+        key: "handshake_timeout",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("10000"),
+        doc: "Longest wait for a client's handshake, in milliseconds.",
+        set: Set::Number(100, 600_000, |config, ms| {
+            config.node.handshake_timeout = Duration::from_millis(ms.into());
+        }),
+    },
+    Setting {
+        key: "max_message_size",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("16777216"),
+        doc: "Largest message body, in bytes.",
+        set: Set::Number(0, 512 << 20, |config, bytes| config.node.max_message_size = bytes),
+    },
+    Setting {
+        key: "vm_memory_high_watermark.relative",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("0.6"),
+        doc: "Publishers wait while the broker uses more than this share of the host's memory.",
+        set: Set::Share(1.0, |config, share| config.node.vm_memory_high_watermark = share),
+    },
+    Setting {
+        key: "vm_memory_high_watermark.absolute",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("the relative one counts"),
+        doc: "Publishers wait while the broker uses more than this; goes before the relative one.",
+        set: Set::Amount(|config, bytes| {
+            config.node.vm_memory_high_watermark = bytes as f64 / host::memory_bytes() as f64;
+        }),
+    },
+    Setting {
+        key: "disk_free_limit.relative",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("the absolute one counts"),
+        doc: "Publishers wait while less than this many times the host's memory is free on disk.",
+        set: Set::Share(1000.0, |config, share| {
+            config.node.disk_free_limit = (host::memory_bytes() as f64 * share) as u64;
+        }),
+    },
+    Setting {
+        key: "disk_free_limit.absolute",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("50MB"),
+        doc: "Publishers wait while less than this is free on disk; goes before the relative one when set.",
+        set: Set::Amount(|config, bytes| config.node.disk_free_limit = bytes),
+    },
+    Setting {
+        key: "cluster_name",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("the node's name"),
+        doc: "Name of the cluster.",
+        set: Set::Text(|config, _, name| config.node.cluster_name = Some(name.to_owned())),
+    },
+    Setting {
+        key: "product.name",
+        alias: None,
+        environment: Some("RABBITMQ_PRODUCT_NAME"),
+        initial: Initial::Value("RabbitMQ"),
+        doc: "Product in server properties and overview; client libraries choose behaviour by it.",
+        set: Set::Text(|config, _, name| name.clone_into(&mut config.node.product)),
+    },
+    Setting {
+        key: "product.version",
+        alias: None,
+        environment: Some("RABBITMQ_PRODUCT_VERSION"),
+        initial: Initial::Value("4.3.5"),
+        doc: "Version in server properties and overview: the compatible one, which clients parse.",
+        set: Set::Version(|config, version| version.clone_into(&mut config.node.version)),
+    },
+    Setting {
+        key: "log.console",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("true"),
+        doc: "Whether the log goes to standard output.",
+        set: Set::Flag(|config, _, on| config.log_console = on),
+    },
+    Setting {
+        key: "log.console.level",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("info"),
+        doc: "Least severe log line that is printed.",
+        set: Set::Choice(LEVELS, |config, level| level.clone_into(&mut config.log_level)),
+    },
+];
+
+/// A number whose range the row has checked.
+fn narrow(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+impl Setting {
+    /// Whether `key` is this setting, and under which word.
+    pub fn matches<'k>(&self, key: &'k str) -> Option<&'k str> {
+        if key == self.key || Some(key) == self.alias {
+            return Some("");
+        }
+        let (stem, word) = self.key.split_once('$')?;
+        debug_assert!(!word.contains('.'), "only the last part of a key is free");
+        key.strip_prefix(stem).filter(|word| !word.is_empty() && !word.replace("\\.", "").contains('.'))
+    }
+
+    /// The key that is set when nothing is.
+    pub fn initial_assignment(&self) -> Option<(String, &'static str)> {
+        match self.initial {
+            Initial::Value(value) => Some((self.key.to_owned(), value)),
+            Initial::Named(word, value) => {
+                let stem = self.key.split('$').next().unwrap_or_default();
+                Some((format!("{stem}{word}"), value))
+            }
+            Initial::Unset(_) => None,
+        }
+    }
+}

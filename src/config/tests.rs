@@ -1,0 +1,174 @@
+//! The layers and the table as a whole.
+
+use super::*;
+
+fn arguments(set: &[&str]) -> Arguments {
+    Arguments {
+        config: Some("/dev/null".into()),
+        data_dir: Some("/nowhere".into()),
+        node: Some("warren@test".to_owned()),
+        set: set.iter().map(|s| (*s).to_owned()).collect(),
+        list_settings: false,
+    }
+}
+
+/// Loads from a file with `text`, with `variables` and `--set` flags.
+fn load(text: &str, variables: &[(&str, &str)], set: &[&str]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.conf");
+    std::fs::write(&path, text).unwrap();
+    let arguments = Arguments { config: Some(path), ..arguments(set) };
+    let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+    Config::load(&arguments, &variable).map_err(|e| e.to_string().replace(&format!("{}/", folder.path().display()), ""))
+}
+
+#[track_caller]
+fn check_error(text: &str, expected: &str) {
+    assert_eq!(load(text, &[], &[]).unwrap_err(), expected, "{text:?}");
+}
+
+#[test]
+fn without_anything_the_defaults_are_the_reference_s() {
+    let config = load("", &[], &[]).unwrap();
+    assert_eq!(config.node.amqp_listeners.iter().map(SocketAddr::port).collect::<Vec<_>>(), [5672]);
+    assert!(config.node.amqp_listeners[0].ip().is_unspecified());
+    assert_eq!(config.management_listener().port(), 15672);
+    assert_eq!(
+        (&*config.node.default_user, &*config.node.default_pass, &*config.node.default_vhost),
+        ("guest", "guest", "/")
+    );
+    assert_eq!(config.node.default_user_tags, ["administrator"]);
+    assert_eq!(config.node.loopback_users, ["guest"]);
+    assert_eq!(config.node.default_permissions, [".*", ".*", ".*"]);
+    assert_eq!((config.node.heartbeat_s, config.node.frame_max, config.node.channel_max), (60, 131_072, 2047));
+    assert_eq!((config.node.max_message_size, config.node.disk_free_limit), (16_777_216, 50_000_000));
+    assert!((config.node.vm_memory_high_watermark - 0.6).abs() < f64::EPSILON);
+    assert_eq!((&*config.node.product, &*config.node.version), ("RabbitMQ", "4.3.5"));
+    assert_eq!(config.node.password_hashing, HashAlgorithm::Argon2id);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
+    let user = |text, variables: &[(&str, &str)], set: &[&str]| load(text, variables, set).unwrap().node.default_user;
+    let (file, variables, set) = ("default_user = f\n", [("RABBITMQ_DEFAULT_USER", "e")], ["default_user=s"]);
+    assert_eq!(user("", &[], &[]), "guest");
+    assert_eq!(user(file, &[], &[]), "f");
+    assert_eq!(user(file, &variables, &[]), "e");
+    assert_eq!(user(file, &variables, &set), "s");
+    assert_eq!(user("default_user = a\ndefault_user = b\n", &[], &[]), "b");
+}
+
+#[test]
+fn named_defaults_give_way_to_any_name() {
+    let config = load("listeners.tcp.local = 127.0.0.1:5673\nloopback_users.admin = true\n", &[], &[]).unwrap();
+    assert_eq!(config.node.amqp_listeners, ["127.0.0.1:5673".parse().unwrap()]);
+    assert_eq!(config.node.loopback_users, ["admin"]);
+    let config = load("loopback_users.guest = false\ndefault_user_tags.management = true\n", &[], &[]).unwrap();
+    assert!(config.node.loopback_users.is_empty());
+    assert_eq!(config.node.default_user_tags, ["management"]);
+    let config = load("loopback_users = none\nlisteners.tcp = none\nlisteners.tcp.a = 1\n", &[], &[]).unwrap();
+    assert!(config.node.loopback_users.is_empty() && config.node.amqp_listeners.is_empty());
+}
+
+#[test]
+fn container_variables_work() {
+    let variables = [
+        ("RABBITMQ_DEFAULT_PASS", "secret"),
+        ("RABBITMQ_DEFAULT_VHOST", "v"),
+        ("RABBITMQ_NODE_PORT", "5999"),
+        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1"),
+    ];
+    let config = load("listeners.tcp.default = 5672\n", &variables, &[]).unwrap();
+    assert_eq!((&*config.node.default_pass, &*config.node.default_vhost), ("secret", "v"));
+    assert_eq!(config.node.amqp_listeners, ["127.0.0.1:5999".parse().unwrap()]);
+}
+
+#[test]
+fn aliases_precedence_and_escaped_dots() {
+    let config = load(
+        "channel_max = 7\ndisk_free_limit.absolute = 1GiB\ndisk_free_limit.relative = 2.0\nloopback_users.a\\.b = true\n",
+        &[],
+        &[],
+    )
+    .unwrap();
+    assert_eq!(config.node.channel_max, 7);
+    assert_eq!(config.node.disk_free_limit, 1 << 30);
+    assert_eq!(config.node.loopback_users, ["a.b"]);
+    let relative = load("disk_free_limit.relative = 1.0\n", &[], &[]).unwrap();
+    assert_eq!(relative.node.disk_free_limit, host::memory_bytes());
+}
+
+#[test]
+fn complaints_name_file_line_key_and_what_would_do() {
+    check_error("\nheartbeet = 1\n", "w.conf:2: unknown key `heartbeet`; the nearest known one is `heartbeat`");
+    check_error(
+        "default_users = a\n",
+        "w.conf:1: unknown key `default_users`; the nearest known one is `default_user`",
+    );
+    check_error("utterly.different = 1\n", "w.conf:1: unknown key `utterly.different`");
+    check_error("heartbeat = soon\n", "w.conf:1: `heartbeat` cannot be `soon`: expected number from 0 to 65535");
+    check_error(
+        "frame_max = 4095\n",
+        "w.conf:1: `frame_max` cannot be `4095`: expected bytes from 4096 to 134217728, or with KB, MB, GB",
+    );
+    check_error("product.version = 4.3\n", "w.conf:1: `product.version` cannot be `4.3`: expected version X.Y.Z");
+    check_error(
+        "default_pass = encrypted:abc\n",
+        "w.conf:1: `default_pass` cannot be `its value`: expected secret text",
+    );
+    check_error("a = 1\nb = 2\n", "w.conf:1: unknown key `a`\nw.conf:2: unknown key `b`");
+    check_error(
+        "ssl_options.certfile = /x\n",
+        "w.conf:1: `ssl_options.certfile` is not offered; without it the broker would be less protected than configured, so it does not start",
+    );
+    assert_eq!(
+        load("", &[], &["heartbeat=x"]).unwrap_err(),
+        "--set: `heartbeat` cannot be `x`: expected number from 0 to 65535"
+    );
+    assert_eq!(load("", &[], &["heartbeat"]).unwrap_err(), "--set: expected KEY=VALUE, got `heartbeat`");
+    assert_eq!(
+        load("", &[("RABBITMQ_NODE_PORT", "x")], &[]).unwrap_err(),
+        "environment variable RABBITMQ_NODE_PORT: `listeners.tcp.default` cannot be `x`: expected PORT or ADDRESS:PORT"
+    );
+}
+
+#[test]
+fn a_known_key_without_effect_is_a_warning() {
+    let config = load("consumer_timeout = 1\n", &[], &[]).unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].ends_with("w.conf:1: `consumer_timeout` is not offered and has no effect"));
+}
+
+#[test]
+fn node_names_get_a_host_and_are_checked() {
+    assert_eq!(node_name(Some("a@b".to_owned())).as_deref(), Ok("a@b"));
+    assert_eq!(node_name(Some("a".to_owned())), Ok(format!("a@{}", host::short_name())));
+    assert_eq!(node_name(None), Ok(format!("rabbit@{}", host::short_name())));
+    for wrong in ["a@", "@b", "a/b@c", "a@b@c", "水@b"] {
+        assert!(node_name(Some(wrong.to_owned())).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_table_is_sound() {
+    let mut keys = std::collections::BTreeSet::new();
+    for setting in SETTINGS {
+        assert!(keys.insert(setting.key), "{} is declared twice", setting.key);
+        assert!(setting.doc.ends_with('.') && !setting.doc.contains('\n'), "{}", setting.key);
+        assert!(known::plain_keys().all(|key| key != setting.key), "{} is listed as not offered", setting.key);
+        assert!(setting.environment.is_none() || setting.initial_assignment().is_some(), "{}", setting.key);
+        if let Some((key, value)) = setting.initial_assignment() {
+            let mut config = load("", &[], &[]).unwrap();
+            let word = setting.matches(&key).unwrap();
+            assert!(setting.set.put(&mut config, word, value), "{key} = {value}");
+        }
+    }
+}
+
+#[test]
+fn the_settings_page_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    let on_disk = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(on_disk == settings_page(), "write it anew: cargo run -- --list-settings > docs/settings.md");
+}

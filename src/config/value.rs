@@ -1,0 +1,193 @@
+//! Types of settings: text in, checked value out.
+//!
+//! Owns how a number, a size, an address or a choice is spelled. It does not know keys.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+
+use super::Config;
+
+/// The type of a setting, and where a value of it goes. The word that stands for the
+/// `$name` part of the key is handed on; it is empty for other keys.
+#[derive(Clone, Copy)]
+pub enum Set {
+    /// A whole number.
+    Number(u32, u32, fn(&mut Config, u32)),
+    /// Bytes; `KB`, `MB`, `GB` count by 1024, as `frame_max` is spelled.
+    Size(u32, u32, fn(&mut Config, u32)),
+    /// Bytes; `k`, `M`, `G`, `T` count by 1000, `Ki`, `Mi`, `Gi`, `Ti` by 1024, as watermarks are spelled.
+    Amount(fn(&mut Config, u64)),
+    /// A share of 1.
+    Share(f64, fn(&mut Config, f64)),
+    /// `true` or `false`.
+    Flag(fn(&mut Config, &str, bool)),
+    /// One of a few words.
+    Choice(&'static [&'static str], fn(&mut Config, &str)),
+    /// Any text.
+    Text(fn(&mut Config, &str, &str)),
+    /// Text that must not be shown.
+    Secret(fn(&mut Config, &str)),
+    /// A version with exactly three numbers: clients parse it.
+    Version(fn(&mut Config, &str)),
+    /// `PORT` or `ADDRESS:PORT`.
+    Listener(fn(&mut Config, &str, SocketAddr)),
+    /// An IP address.
+    Address(fn(&mut Config, IpAddr)),
+    /// A file or folder.
+    Path(fn(&mut Config, PathBuf)),
+}
+
+impl Set {
+    /// The type in words, for the documentation and for complaints.
+    pub fn type_name(self) -> String {
+        match self {
+            Self::Number(min, max, _) => format!("number from {min} to {max}"),
+            Self::Size(min, max, _) => format!("bytes from {min} to {max}, or with KB, MB, GB"),
+            Self::Amount(_) => "bytes, or with k, M, G, T, Ki, Mi, Gi, Ti".to_owned(),
+            Self::Share(max, _) => format!("number over 0, up to {max}"),
+            Self::Flag(_) => "true or false".to_owned(),
+            Self::Choice(words, _) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            Self::Text(_) => "text".to_owned(),
+            Self::Secret(_) => "secret text".to_owned(),
+            Self::Version(_) => "version X.Y.Z".to_owned(),
+            Self::Listener(_) => "PORT or ADDRESS:PORT".to_owned(),
+            Self::Address(_) => "IP address".to_owned(),
+            Self::Path(_) => "path".to_owned(),
+        }
+    }
+
+    /// Reads `value` and puts it where it goes; false when it is not of the type.
+    pub fn put(self, config: &mut Config, word: &str, value: &str) -> bool {
+        let done = match self {
+            Self::Number(min, max, put) => {
+                value.parse().ok().filter(|n| (min..=max).contains(n)).map(|n| put(config, n))
+            }
+            Self::Size(min, max, put) => size(value)
+                .and_then(|n| u32::try_from(n).ok())
+                .filter(|n| (min..=max).contains(n))
+                .map(|n| put(config, n)),
+            Self::Amount(put) => amount(value).map(|n| put(config, n)),
+            Self::Share(max, put) => {
+                value.parse().ok().filter(|share| *share > 0.0 && *share <= max).map(|share| put(config, share))
+            }
+            Self::Flag(put) => value.parse().ok().map(|flag| put(config, word, flag)),
+            Self::Choice(words, put) => words.contains(&value).then(|| put(config, value)),
+            Self::Text(put) => Some(put(config, word, value)),
+            // An encrypted value taken literally would be a password everybody can read.
+            Self::Secret(put) => (!value.starts_with("encrypted:")).then(|| put(config, value)),
+            Self::Version(put) => is_version(value).then(|| put(config, value)),
+            Self::Listener(put) => listener(value).map(|address| put(config, word, address)),
+            Self::Address(put) => value.parse().ok().map(|address| put(config, address)),
+            Self::Path(put) => Some(put(config, PathBuf::from(value))),
+        };
+        done.is_some()
+    }
+
+    /// Whether values must be kept out of messages.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+}
+
+/// All addresses of this host: IPv6 with IPv4 inside where there is IPv6, as the reference listens.
+pub fn any_address() -> IpAddr {
+    if UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok() {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    }
+}
+
+fn listener(value: &str) -> Option<SocketAddr> {
+    if let Ok(port) = value.parse() {
+        return Some(SocketAddr::new(any_address(), port));
+    }
+    // The last colon separates, so that `::1:5672` is the address `::1`.
+    let (address, port) = value.rsplit_once(':')?;
+    let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+    Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+}
+
+fn size(value: &str) -> Option<u64> {
+    scaled(value, |unit| {
+        Some(match unit.to_ascii_lowercase().as_str() {
+            "" => 1,
+            "kb" => 1 << 10,
+            "mb" => 1 << 20,
+            "gb" => 1 << 30,
+            _ => return None,
+        })
+    })
+}
+
+fn amount(value: &str) -> Option<u64> {
+    scaled(value, |unit| {
+        Some(match unit.to_ascii_lowercase().as_str() {
+            "" => 1,
+            "k" | "kb" => 1_000,
+            "m" | "mb" => 1_000_000,
+            "g" | "gb" => 1_000_000_000,
+            "t" | "tb" => 1_000_000_000_000,
+            "ki" | "kib" => 1 << 10,
+            "mi" | "mib" => 1 << 20,
+            "gi" | "gib" => 1 << 30,
+            "ti" | "tib" => 1 << 40,
+            _ => return None,
+        })
+    })
+}
+
+fn scaled(value: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    number.parse::<u64>().ok()?.checked_mul(factor(unit)?)
+}
+
+fn is_version(value: &str) -> bool {
+    let parts: Vec<_> = value.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_count_by_1024_and_amounts_as_they_say() {
+        for (value, as_size, as_amount) in [
+            ("10", Some(10), Some(10)),
+            ("1MB", Some(1_048_576), Some(1_000_000)),
+            ("1mb", Some(1_048_576), Some(1_000_000)),
+            ("1MiB", None, Some(1_048_576)),
+            ("2G", None, Some(2_000_000_000)),
+            ("10B", None, None),
+            ("1 GB", None, None),
+            ("-1", None, None),
+            ("", None, None),
+            ("99999999999999999999", None, None),
+            ("18446744073709551615k", None, None),
+        ] {
+            assert_eq!((size(value), amount(value)), (as_size, as_amount), "{value}");
+        }
+    }
+
+    #[test]
+    fn listeners_are_a_port_or_an_address_and_a_port() {
+        let shown = |value| listener(value).map(|address| address.to_string());
+        assert_eq!(listener("5672").map(|a| a.port()), Some(5672));
+        assert_eq!(shown("127.0.0.1:5673").as_deref(), Some("127.0.0.1:5673"));
+        assert_eq!(shown("::1:5672").as_deref(), Some("[::1]:5672"));
+        assert_eq!(shown("[::1]:5672").as_deref(), Some("[::1]:5672"));
+        for wrong in ["70000", "localhost:5672", "127.0.0.1", "127.0.0.1:", ":5672", "x"] {
+            assert_eq!(listener(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn versions_have_exactly_three_numbers() {
+        assert!(is_version("4.3.5"));
+        for wrong in ["4.3", "4.3.5.1", "4.3.5-rc.1", "v4.3.5", "4..5"] {
+            assert!(!is_version(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! One run of the server: start the node and what serves it, wait, stop in order.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::{HttpService, ServerFacts, Transport, router, serve_unix};
+use broker::Node;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::control::ControlSocket;
+
+/// Exit code after a second signal: stopping was not waited for.
+const EXIT_IMPATIENT: i32 = 130;
+
+/// Runs the server until a signal or the control socket ends it.
+///
+/// # Errors
+/// What kept it from starting, or from stopping in order.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    for path in &config.files {
+        tracing::info!("configuration file {}", path.display());
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut signals = Signals::new()?;
+    let (end, ending) = watch::channel(false);
+    let facts = facts(config, end);
+    let (http, slot) = HttpService::new(vec![config.management_listener()], facts.clone());
+    let node = Node::start(config.node.clone(), vec![Box::new(http)]).await?;
+    slot.fill(node.clone());
+
+    let (socket, listener) =
+        ControlSocket::open(&config.node.node_name, &config.node.data_dir, config.control_socket.as_deref())?;
+    let (close, closing) = watch::channel(false);
+    let control = tokio::spawn(serve_unix(listener, router(node.clone(), Transport::ControlSocket, facts), closing));
+    report(&node, &socket);
+
+    let why = signals.wait(ending).await;
+    tracing::info!("stopping: {why}");
+    let stopped = tokio::select! {
+        stopped = async {
+            close.send_replace(true);
+            let _ = control.await;
+            node.shutdown().await
+        } => stopped,
+        () = signals.next() => {
+            tracing::warn!("second signal: not waiting any longer");
+            std::process::exit(EXIT_IMPATIENT);
+        }
+    };
+    stopped?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Says that the node is ready; scripts and containers wait for the first line.
+fn report(node: &Node, socket: &ControlSocket) {
+    tracing::info!("Server startup complete; node {}", node.settings().node_name);
+    for listener in node.listeners() {
+        tracing::info!("listening for {} on {}", listener.protocol, listener.address);
+    }
+    tracing::info!("control socket {}", socket.path().display());
+}
+
+fn facts(config: &Config, end: watch::Sender<bool>) -> ServerFacts {
+    ServerFacts {
+        warren_version: env!("CARGO_PKG_VERSION").to_owned(),
+        config_files: config.files.clone(),
+        log_files: vec!["-".to_owned()],
+        effective_config: config.effective.clone(),
+        shutdown: Arc::new(move || {
+            end.send_replace(true);
+        }),
+    }
+}
+
+/// The signals that end a run.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Resolves with the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Resolves when a signal comes or `ending` turns true, and says which.
+    async fn wait(&mut self, mut ending: watch::Receiver<bool>) -> &'static str {
+        tokio::select! {
+            () = self.next() => "signal received",
+            _ = ending.wait_for(|ending| *ending) => "asked over the control socket",
+        }
+    }
+}
