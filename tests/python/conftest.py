@@ -1,0 +1,112 @@
+"""Where the broker under test is, and what every test starts from: a virtual host of its own.
+
+WARREN_AMQP and WARREN_HTTP name it; any broker with a management API and an administrator
+guest/guest will do, so that the same files can be run against the reference.
+"""
+import base64
+import json
+import os
+import socket
+import time
+import urllib.request
+import zlib
+from urllib.parse import quote, urlsplit
+
+import pika
+import pytest
+
+DEADLINE_S = 30
+
+
+class Broker:
+    """The broker under test, and one virtual host on it."""
+
+    def __init__(self, amqp, http, vhost):
+        self.address = urlsplit(amqp)
+        self.http = http
+        self.vhost = vhost
+        self._open = []
+
+    def api(self, method, path, body=None):
+        """A management request as guest."""
+        request = urllib.request.Request(self.http + "/api" + path, method=method)
+        request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
+        request.add_header("Content-Type", "application/json")
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(request, data, timeout=DEADLINE_S) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def parameters(self, user="guest", password="guest", vhost=None):
+        return pika.ConnectionParameters(
+            host=self.address.hostname, port=self.address.port, virtual_host=self.vhost if vhost is None else vhost,
+            credentials=pika.PlainCredentials(user, password), blocked_connection_timeout=DEADLINE_S)
+
+    def connect(self, **login):
+        connection = pika.BlockingConnection(self.parameters(**login))
+        self._open.append(connection)
+        return connection
+
+    def channel(self, **login):
+        return self.connect(**login).channel()
+
+    def close_all(self):
+        for connection in self._open:
+            try:
+                connection.close()
+            except pika.exceptions.AMQPError:
+                pass  # the test ended it
+
+
+def pump_until(connections, condition):
+    """Lets the connections work until the condition holds; fails when it never does."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, "the awaited never happened"
+        for connection in connections:
+            connection.process_data_events(time_limit=0.01)
+
+
+def die(connection):
+    """Ends a connection as a killed process does: the socket closes, AMQP says nothing."""
+    sock = connection._impl._transport._sock
+    sock.shutdown(socket.SHUT_RDWR)
+
+
+class Inbox:
+    """A consumer that writes down what it gets."""
+
+    def __init__(self, channel, queue, auto_ack=False, **options):
+        self.channel, self.got, self.got_from = channel, [], queue
+        self.tag = channel.basic_consume(queue, self._take, auto_ack=auto_ack, **options)
+
+    def _take(self, _channel, method, properties, body):
+        self.got.append((method, properties, body.decode()))
+
+    @property
+    def bodies(self):
+        return [body for _, _, body in self.got]
+
+    @property
+    def connection(self):
+        return self.channel.connection
+
+    def wait_for(self, count):
+        pump_until([self.connection], lambda: len(self.got) >= count)
+        return self.bodies
+
+
+def ready(channel, queue):
+    return channel.queue_declare(queue, passive=True).method.message_count
+
+
+@pytest.fixture
+def broker(request):
+    # Short, since reply texts are cut at 255 bytes.
+    vhost = f"pika-{zlib.crc32(request.node.name.encode()):x}"
+    broker = Broker(os.environ["WARREN_AMQP"], os.environ["WARREN_HTTP"], vhost)
+    broker.api("PUT", "/vhosts/" + quote(vhost, safe=""), {})
+    broker.api("PUT", f"/permissions/{quote(vhost, safe='')}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
+    yield broker
+    broker.close_all()
+    broker.api("DELETE", "/vhosts/" + quote(vhost, safe=""))
