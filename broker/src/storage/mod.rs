@@ -5,6 +5,10 @@
 //! [`StorageError::Unavailable`], and nothing above assumes that storage is a local
 //! disk or that this process is the only one.
 
+#[cfg(test)]
+mod conformance;
+pub mod local;
+
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
@@ -104,11 +108,14 @@ pub trait MetadataStore: Send + Sync + 'static {
 
     /// Applies writes in order; resolves when they are durable. An engine with
     /// transactions applies all or none; one without may stop after a prefix, so callers
-    /// order writes such that every prefix is a valid state.
+    /// order writes such that every prefix is a valid state. Each change gets its own
+    /// revision; the answer is the last one. No writes at all answer the current revision,
+    /// which is where to [`Self::watch`] from before a [`Self::list`].
     fn write(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Revision, StorageError>>;
 
     /// Changes after `from`, in order. The channel is bounded; a watcher that lags is
-    /// closed and starts again with [`Self::list`].
+    /// closed and starts again with [`Self::list`]; so is one that asks for changes too old
+    /// to be remembered.
     fn watch(&self, from: Revision) -> tokio::sync::mpsc::Receiver<Change>;
 
     /// Resolves when everything written is durable and the store is closed.
@@ -132,20 +139,21 @@ pub trait QueueLog: Send + Sync + 'static {
     /// An unknown log is an empty one.
     fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>>;
 
-    /// Adds records. Resolves when they are durable: this instant is what a publisher
-    /// confirm means. The call itself fixes the order relative to later calls for the
+    /// Adds records, of growing positions, all or none. Resolves when they are durable:
+    /// this instant is what a publisher confirm means. The call itself fixes the order relative to later calls for the
     /// same log; the returned future only waits, and dropping it does not undo.
     fn append(&self, log: LogId, epoch: Epoch, records: Vec<LogRecord>)
     -> BoxFuture<'static, Result<(), StorageError>>;
 
-    /// Records are no longer needed. Becomes durable with a later group, at the latest
+    /// Records are no longer needed; positions not appended before this call are not
+    /// touched, so a range may be open-ended. Becomes durable with a later group, at the latest
     /// within a bounded time; after a crash before that, removed records may come back.
     ///
     /// # Errors
     /// [`StorageError::Fenced`], or [`StorageError::Unavailable`] after a failed write.
     fn remove(&self, log: LogId, epoch: Epoch, positions: Vec<RangeInclusive<Position>>) -> Result<(), StorageError>;
 
-    /// Forgets the whole log.
+    /// Forgets the whole log, its positions and its epoch.
     fn delete(&self, log: LogId) -> BoxFuture<'_, Result<(), StorageError>>;
 
     /// Every log that holds records, so that the owner can delete those it does not know.

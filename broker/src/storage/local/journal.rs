@@ -1,0 +1,349 @@
+//! The local queue log: one journal for all logs, written in groups by one thread.
+//!
+//! Owns the mailbox between callers and the journal's thread, the epochs of logs, and the
+//! decision when a group begins. A caller hands over and never waits for the disk; while
+//! one group is synced, new requests pile up and become the next. A thousand queues that
+//! append at the same time cost one sync.
+//!
+//! The mailbox is a leaf lock held for a few lines. It is bounded by
+//! [`PENDING_BYTES_MAX`]; an append beyond it is refused as unavailable.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::core::{Core, Reply, Request};
+use super::disk::Disk;
+use super::lock::DirectoryLock;
+use super::recover::Finding;
+use crate::storage::{BoxFuture, Epoch, LogId, LogRecord, Position, QueueLog, StorageError};
+
+/// Payload bytes that may wait for the disk. Owners hold the same bytes anyway, so this
+/// guards against a disk that stands still, not against memory use.
+pub const PENDING_BYTES_MAX: usize = 1 << 30;
+
+/// Removes alone start a group after this time at the latest.
+pub const REMOVE_DELAY: Duration = Duration::from_millis(200);
+
+/// Removes alone start a group at this many ranges.
+const REMOVE_RANGES_MAX: usize = 65_536;
+
+/// An idle journal gives back its buffers after this time, once.
+const REST_DELAY: Duration = Duration::from_secs(5);
+
+/// Requests kept room for between groups.
+const REQUESTS_KEPT_MAX: usize = 1024;
+
+/// [`QueueLog`] on the local disk.
+#[derive(Debug)]
+pub struct LocalLog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pending: Mutex<Pending>,
+    wake: Condvar,
+}
+
+/// What callers have handed over.
+#[derive(Debug, Default)]
+struct Pending {
+    requests: Vec<Request>,
+    /// Payload bytes in `requests`.
+    bytes: usize,
+    /// Ranges to remove in `requests`.
+    ranges: usize,
+    /// Something in `requests` is waited for.
+    urgent: bool,
+    sleep: Sleep,
+    epochs: HashMap<LogId, Epoch>,
+    /// Why nothing is taken any more.
+    refusal: Option<StorageError>,
+}
+
+/// What the thread waits for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// It works, and looks at the mailbox by itself.
+    #[default]
+    Not,
+    /// Any request.
+    Idle,
+    /// An urgent request, many removes, or the end of the delay.
+    Delay,
+}
+
+impl LocalLog {
+    /// Recovers the journal on `disk` and starts its thread. `lock` is kept until the
+    /// thread has ended.
+    ///
+    /// # Errors
+    /// As recovery: the disk does not answer, or nothing can be verified.
+    pub fn open(disk: Box<dyn Disk>, lock: Option<Arc<DirectoryLock>>) -> Result<(Self, Vec<Finding>), StorageError> {
+        let (core, findings) = Core::open(disk)?;
+        let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new() });
+        let thread = Thread { shared: Arc::clone(&shared), core, requests: Vec::new() };
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || thread.run(lock))
+            .map_err(|error| StorageError::Unavailable(format!("cannot start the journal thread: {error}")))?;
+        Ok((Self { shared }, findings))
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> BoxFuture<'static, Result<T, StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let handed = self.shared.hand_over(|pending| {
+            pending.urgent = true;
+            pending.requests.push(request(reply));
+            Ok(())
+        });
+        wait(handed, answer)
+    }
+}
+
+fn wait<T: Send + 'static>(
+    handed: Result<(), StorageError>,
+    answer: oneshot::Receiver<Result<T, StorageError>>,
+) -> BoxFuture<'static, Result<T, StorageError>> {
+    Box::pin(async move {
+        handed?;
+        answer.await.map_err(|_| ended())?
+    })
+}
+
+impl QueueLog for LocalLog {
+    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let handed = self.shared.hand_over(|pending| {
+            pending.admit(log, epoch)?;
+            pending.urgent = true;
+            pending.requests.push(Request::Open(log, reply));
+            Ok(())
+        });
+        wait(handed, answer)
+    }
+
+    fn append(
+        &self,
+        log: LogId,
+        epoch: Epoch,
+        records: Vec<LogRecord>,
+    ) -> BoxFuture<'static, Result<(), StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+        let handed = self.shared.hand_over(|pending| {
+            pending.admit(log, epoch)?;
+            // One request is always taken, however large.
+            if pending.bytes > 0 && pending.bytes + bytes > PENDING_BYTES_MAX {
+                return Err(StorageError::Unavailable("the disk does not keep up".to_owned()));
+            }
+            pending.bytes += bytes;
+            pending.urgent = true;
+            pending.requests.push(Request::Append(log, records, reply));
+            Ok(())
+        });
+        wait(handed, answer)
+    }
+
+    fn remove(&self, log: LogId, epoch: Epoch, positions: Vec<RangeInclusive<Position>>) -> Result<(), StorageError> {
+        self.shared.hand_over(|pending| {
+            pending.admit(log, epoch)?;
+            pending.ranges += positions.len();
+            pending.requests.push(Request::Remove(log, positions));
+            Ok(())
+        })
+    }
+
+    fn delete(&self, log: LogId) -> BoxFuture<'_, Result<(), StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let handed = self.shared.hand_over(|pending| {
+            pending.epochs.remove(&log);
+            pending.urgent = true;
+            pending.requests.push(Request::Delete(log, reply));
+            Ok(())
+        });
+        wait(handed, answer)
+    }
+
+    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogId>, StorageError>> {
+        self.ask(Request::Logs)
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.ask(Request::Sync)
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let handed = self.shared.hand_over(|pending| {
+            pending.urgent = true;
+            pending.requests.push(Request::Close(reply));
+            pending.refusal = Some(ended());
+            Ok(())
+        });
+        wait(handed, answer)
+    }
+}
+
+impl Drop for LocalLog {
+    fn drop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        // An error means that it has ended already.
+        let _ = self.shared.hand_over(|pending| {
+            pending.urgent = true;
+            pending.requests.push(Request::Close(reply));
+            pending.refusal = Some(ended());
+            Ok(())
+        });
+    }
+}
+
+fn ended() -> StorageError {
+    StorageError::Unavailable("the journal is closed".to_owned())
+}
+
+impl Pending {
+    /// Refuses an older epoch than the newest seen, notes a newer one.
+    fn admit(&mut self, log: LogId, epoch: Epoch) -> Result<(), StorageError> {
+        // Epochs need not be stored: a process owns the directory alone, so the owners of
+        // earlier processes are gone.
+        let newest = self.epochs.entry(log).or_insert(epoch);
+        if epoch < *newest {
+            return Err(StorageError::Fenced);
+        }
+        *newest = epoch;
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        self.urgent || self.ranges >= REMOVE_RANGES_MAX
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets `put` add to the mailbox, and wakes the thread if it waits for that.
+    fn hand_over(&self, put: impl FnOnce(&mut Pending) -> Result<(), StorageError>) -> Result<(), StorageError> {
+        let mut pending = self.lock();
+        if let Some(refusal) = &pending.refusal {
+            return Err(refusal.clone());
+        }
+        put(&mut pending)?;
+        let wake = match pending.sleep {
+            Sleep::Not => false,
+            Sleep::Idle => true,
+            Sleep::Delay => pending.is_due(),
+        };
+        if wake {
+            pending.sleep = Sleep::Not;
+            drop(pending);
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// The journal's thread.
+struct Thread {
+    shared: Arc<Shared>,
+    core: Core,
+    requests: Vec<Request>,
+}
+
+impl Thread {
+    fn run(mut self, lock: Option<Arc<DirectoryLock>>) {
+        let (closing, result) = loop {
+            self.await_group();
+            if let Err(error) = self.core.run(&mut self.requests) {
+                break self.fail(&error);
+            }
+            if self.requests.capacity() > REQUESTS_KEPT_MAX {
+                self.requests = Vec::new();
+            }
+            if let Some(closing) = self.core.answer() {
+                while self.core.is_loading() {
+                    self.core.load_step();
+                }
+                let result = self.core.finish();
+                break (Some(closing), result.map_err(|error| failed(&error)));
+            }
+            if self.core.is_loading() {
+                self.core.load_step();
+            }
+        };
+        // Files are closed and the directory is free before anyone hears of it.
+        drop(self);
+        drop(lock);
+        if let Some(closing) = closing {
+            let _ = closing.send(result);
+        }
+    }
+
+    /// Waits until there is something to do, and takes the requests.
+    fn await_group(&mut self) {
+        let mut rested = false;
+        let mut due: Option<Instant> = None;
+        let mut pending = self.shared.lock();
+        loop {
+            let busy = self.core.is_loading();
+            let now = Instant::now();
+            if pending.is_due() || busy || due.is_some_and(|due| due <= now) {
+                break;
+            }
+            let timeout = if pending.requests.is_empty() {
+                pending.sleep = Sleep::Idle;
+                (!rested).then_some(REST_DELAY)
+            } else {
+                pending.sleep = Sleep::Delay;
+                Some(*due.get_or_insert(now + REMOVE_DELAY) - now)
+            };
+            pending = match timeout {
+                None => self.shared.wake.wait(pending).unwrap_or_else(PoisonError::into_inner),
+                Some(timeout) => {
+                    let (pending, waited) =
+                        self.shared.wake.wait_timeout(pending, timeout).unwrap_or_else(PoisonError::into_inner);
+                    if waited.timed_out() && pending.requests.is_empty() {
+                        rested = true;
+                        self.core.rest();
+                    }
+                    pending
+                }
+            };
+        }
+        pending.sleep = Sleep::Not;
+        pending.urgent = false;
+        pending.bytes = 0;
+        pending.ranges = 0;
+        std::mem::swap(&mut pending.requests, &mut self.requests);
+    }
+
+    /// A write or a sync failed: what it left on the disk is unknown, so nothing is ever
+    /// confirmed again.
+    fn fail(&mut self, error: &std::io::Error) -> (Option<Reply<()>>, Result<(), StorageError>) {
+        let error = failed(error);
+        tracing::error!("{error}; no message will be confirmed until the broker is restarted");
+        let left = {
+            let mut pending = self.shared.lock();
+            // From here on nothing more is handed over.
+            pending.refusal = Some(error.clone());
+            std::mem::take(&mut pending.requests)
+        };
+        self.requests.extend(left);
+        self.core.refuse(&mut self.requests, &error);
+        (self.core.take_closing(), Err(error))
+    }
+}
+
+fn failed(error: &std::io::Error) -> StorageError {
+    StorageError::Unavailable(format!("the journal could not be written: {error}"))
+}

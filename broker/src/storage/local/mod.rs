@@ -1,0 +1,189 @@
+//! The single-node engine: everything under one locked directory.
+//!
+//! ```text
+//! data directory (mode 0700)
+//! ├── warren.lock              held by the running process, holds its id
+//! ├── metadata.redb            MetadataStore: small state, one transaction per group
+//! └── journal/                 QueueLog: the records of all logs
+//!     ├── 0000000007.journal   segments, oldest first; the last one is appended to
+//!     ├── 0000000008.journal
+//!     └── quarantine/          damaged segments, kept as they were found
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `lock` | the directory |
+//! | `metadata`, `watch` | the database thread; who hears of changes |
+//! | `journal` | the mailbox and the journal's thread |
+//! | `core` | index, segments, what a group does, when remove records may go |
+//! | `record` | the bytes |
+//! | `writer`, `disk` | the active segment; system calls |
+//! | `recover` | reading everything once at start, judging broken bytes |
+//! | `load` | reading the records of opened logs |
+//! | `index`, `segment` | what lives; how much of a segment still matters |
+
+mod core;
+mod disk;
+mod index;
+mod journal;
+mod load;
+mod lock;
+mod metadata;
+mod record;
+mod recover;
+mod segment;
+mod watch;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use lock::DirectoryLock;
+pub use recover::Finding;
+
+use crate::storage::{MetadataStore, QueueLog, StorageError};
+
+/// Directory of the journal inside the data directory.
+const JOURNAL_DIRECTORY: &str = "journal";
+
+/// Both stores of a data directory that this process owns.
+#[derive(Clone)]
+pub struct LocalStorage {
+    /// Small state.
+    pub metadata: Arc<dyn MetadataStore>,
+    /// Messages.
+    pub log: Arc<dyn QueueLog>,
+    /// What was wrong with the journal, and was dealt with, when it was opened.
+    pub findings: Vec<Finding>,
+    lock: Arc<DirectoryLock>,
+}
+
+impl LocalStorage {
+    /// Locks the directory (made when missing) and opens both stores. Reads the journal,
+    /// so it takes as long as the disk needs for that.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] naming the process that holds the directory, or what
+    /// the system refused; [`StorageError::Damaged`] when the stores cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, StorageError> {
+        Self::open_locked(Arc::new(DirectoryLock::acquire(directory)?))
+    }
+
+    fn open_locked(lock: Arc<DirectoryLock>) -> Result<Self, StorageError> {
+        let metadata = metadata::LocalMetadata::open(Arc::clone(&lock))?;
+        let disk = disk::FileDisk::new(&lock.directory().join(JOURNAL_DIRECTORY))?;
+        let (log, findings) = journal::LocalLog::open(Box::new(disk), Some(Arc::clone(&lock)))?;
+        Ok(Self { metadata: Arc::new(metadata), log: Arc::new(log), findings, lock })
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.lock.directory()
+    }
+
+    /// Makes everything durable and closes both stores; the directory stays locked until
+    /// `self` is dropped. Other holders of the stores get `Unavailable` from then on.
+    ///
+    /// # Errors
+    /// The first store's that could not be closed in order; the other is closed anyway.
+    pub async fn close(&self) -> Result<(), StorageError> {
+        let log = self.log.close().await;
+        let metadata = self.metadata.close().await;
+        log.and(metadata)
+    }
+
+    /// Closes both stores, deletes everything in them, and opens them empty, all under the
+    /// same lock.
+    ///
+    /// # Errors
+    /// What the system refused to delete or open. A store that was closed, or failed,
+    /// before is no obstacle.
+    pub async fn reset(self) -> Result<Self, StorageError> {
+        if let Err(error) = self.close().await {
+            tracing::debug!("closing before reset: {error}");
+        }
+        let directory = self.lock.directory();
+        let deleted = |result: std::io::Result<()>| match result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StorageError::Unavailable(format!("cannot empty {}: {error}", directory.display())))
+            }
+            _ => Ok(()),
+        };
+        deleted(std::fs::remove_dir_all(directory.join(JOURNAL_DIRECTORY)))?;
+        deleted(std::fs::remove_file(directory.join(metadata::METADATA_FILE)))?;
+        Self::open_locked(Arc::clone(&self.lock))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::conformance::{Fixture, log_suite, metadata_suite, records};
+    use crate::storage::{BoxFuture, Epoch, Expect, LogId, Write};
+
+    struct OnDisk {
+        directory: tempfile::TempDir,
+        storage: Option<LocalStorage>,
+    }
+
+    impl OnDisk {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let storage = LocalStorage::open(directory.path()).unwrap();
+            Self { directory, storage: Some(storage) }
+        }
+
+        fn storage(&self) -> &LocalStorage {
+            self.storage.as_ref().unwrap()
+        }
+    }
+
+    impl Fixture for OnDisk {
+        fn metadata(&self) -> Arc<dyn MetadataStore> {
+            Arc::clone(&self.storage().metadata)
+        }
+
+        fn log(&self) -> Arc<dyn QueueLog> {
+            Arc::clone(&self.storage().log)
+        }
+
+        fn restart(&mut self) -> BoxFuture<'_, ()> {
+            Box::pin(async {
+                if let Some(storage) = self.storage.take() {
+                    // A store that the test closed refuses to be closed again.
+                    let _ = storage.close().await;
+                }
+                self.storage = Some(LocalStorage::open(self.directory.path()).unwrap());
+                assert_eq!(self.storage().findings, []);
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn local_metadata_conforms() {
+        metadata_suite(&mut OnDisk::new()).await;
+    }
+
+    #[tokio::test]
+    async fn local_log_conforms() {
+        log_suite(&mut OnDisk::new()).await;
+    }
+
+    #[tokio::test]
+    async fn reset_empties_both_stores_under_the_same_lock() {
+        let mut fixture = OnDisk::new();
+        let storage = fixture.storage.take().unwrap();
+        let write = Write { key: "k".to_owned(), value: Some(bytes::Bytes::new()), expect: Expect::Any };
+        storage.metadata.write(vec![write]).await.unwrap();
+        storage.log.append(LogId(1), Epoch(1), records(1..=3)).await.unwrap();
+        let storage = storage.reset().await.unwrap();
+        assert!(LocalStorage::open(fixture.directory.path()).is_err(), "still locked");
+        assert_eq!(storage.metadata.list("").await, Ok(Vec::new()));
+        assert_eq!(storage.log.logs().await, Ok(Vec::new()));
+        storage.log.append(LogId(1), Epoch(1), records(1..=1)).await.unwrap();
+        fixture.storage = Some(storage);
+        fixture.restart().await;
+        assert_eq!(fixture.log().open(LogId(1), Epoch(1)).await.unwrap(), records(1..=1));
+    }
+}

@@ -1,0 +1,56 @@
+//! Accounting of one segment: how much of it still matters, and to whom.
+//!
+//! Owns counters and the set of older segments that this one's remove records speak of.
+//! Knows no file; `compact` decides what follows from the figures.
+
+use std::collections::BTreeSet;
+
+use super::disk::SegmentId;
+
+/// A segment is closed when the next record would make it longer than this. A single
+/// longer record gets a segment of its own.
+pub const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why a segment has to be rewritten before any other one may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Suspicion {
+    /// Nothing is wrong with it.
+    #[default]
+    None,
+    /// Some of its live records were already rewritten when the process died: it holds
+    /// second copies, which no remove record accounts for.
+    HalfRewritten,
+    /// Parts of it failed their check; the original is kept in quarantine.
+    Damaged,
+}
+
+/// Figures of one segment.
+#[derive(Debug, Default)]
+pub struct Segment {
+    /// Bytes used, head included.
+    pub bytes: u64,
+    /// Live data records.
+    pub live_records: u64,
+    /// Their bytes.
+    pub live_bytes: u64,
+    /// Bytes of remove and delete records.
+    pub remove_bytes: u64,
+    /// Older segments holding records that this one's remove records removed.
+    pub targets: BTreeSet<SegmentId>,
+    /// Whether it must be rewritten.
+    pub suspicion: Suspicion,
+}
+
+impl Segment {
+    /// Counts a live record.
+    pub fn add_live(&mut self, bytes: usize) {
+        self.live_records += 1;
+        self.live_bytes += bytes as u64;
+    }
+
+    /// A live record was removed or moved elsewhere.
+    pub fn drop_live(&mut self, bytes: usize) {
+        self.live_records -= 1;
+        self.live_bytes -= bytes as u64;
+    }
+}

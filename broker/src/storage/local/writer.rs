@@ -1,0 +1,145 @@
+//! Appends records to the active segment: one reused buffer, few writes, one sync.
+//!
+//! Owns the active segment's file and its end. Knows no log and no liveness.
+
+use std::io::Result;
+
+use super::disk::{Disk, DiskFile, SegmentId};
+use super::record::{Checker, HEAD_BYTES, Head, Header, record_bytes};
+use super::segment::SEGMENT_BYTES;
+
+/// The buffer is written out when it holds this much, so that it stays in the CPU's cache.
+const WRITE_BYTES: usize = 512 * 1024;
+
+/// Payloads of this size and above are written from where they are, not copied.
+const DIRECT_BYTES: usize = 128 * 1024;
+
+/// The active segment.
+#[derive(Debug)]
+pub struct Writer {
+    id: SegmentId,
+    file: Box<dyn DiskFile>,
+    checker: Checker,
+    /// Bytes in the file; what is in `buffer` follows.
+    written: u64,
+    buffer: Vec<u8>,
+    unsynced: bool,
+    reserved: bool,
+}
+
+impl Writer {
+    /// Begins a segment and makes it durable, still empty.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn create(disk: &dyn Disk, head: Head, buffer: Vec<u8>) -> Result<Self> {
+        let file = disk.create(head.segment)?;
+        file.reserve(SEGMENT_BYTES)?;
+        file.write(&head.encode(), 0)?;
+        file.sync()?;
+        disk.sync_directory()?;
+        let checker = Checker::new(head.nonce, head.segment);
+        let written = HEAD_BYTES as u64;
+        Ok(Self { id: head.segment, file, checker, written, buffer, unsynced: false, reserved: true })
+    }
+
+    /// Goes on at the end of an existing segment.
+    #[must_use]
+    pub fn resume(id: SegmentId, file: Box<dyn DiskFile>, nonce: u64, bytes: u64) -> Self {
+        let checker = Checker::new(nonce, id);
+        Self { id, file, checker, written: bytes, buffer: Vec::new(), unsynced: false, reserved: false }
+    }
+
+    /// Number of the segment.
+    #[must_use]
+    pub fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    /// Bytes used, head included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    /// Whether a record with this payload still belongs here.
+    #[must_use]
+    pub fn has_room(&self, payload: usize) -> bool {
+        let used = self.bytes();
+        used <= HEAD_BYTES as u64 || used + record_bytes(payload) as u64 <= SEGMENT_BYTES
+    }
+
+    /// Adds a record; returns where it lies. It is durable after [`Self::sync`].
+    ///
+    /// # Errors
+    /// The disk's; the segment's end is then unknown.
+    pub fn push(&mut self, header: &Header, payload: &[u8]) -> Result<u64> {
+        let place = self.bytes();
+        self.unsynced = true;
+        self.buffer.extend_from_slice(&self.checker.encode(place, header, payload));
+        let end = place + record_bytes(payload.len()) as u64;
+        if payload.len() >= DIRECT_BYTES {
+            self.flush()?;
+            self.file.write(payload, self.written)?;
+            self.written += payload.len() as u64;
+        } else {
+            self.buffer.extend_from_slice(payload);
+        }
+        self.buffer.resize((end - self.written) as usize, 0);
+        if self.buffer.len() >= WRITE_BYTES {
+            self.flush()?;
+        }
+        Ok(place)
+    }
+
+    /// Hands everything to the system, not yet durable.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        if !self.reserved {
+            self.file.reserve(SEGMENT_BYTES)?;
+            self.reserved = true;
+        }
+        self.file.write(&self.buffer, self.written)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// The disk's; what was pushed since the last sync may or may not be durable, for good.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        if self.unsynced {
+            self.file.sync()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, gives back the space beyond it, and returns the buffer
+    /// for the next segment.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        self.flush()?;
+        if self.file.bytes()? != self.written {
+            self.file.truncate(self.written)?;
+            self.unsynced = true;
+        }
+        self.sync()?;
+        Ok(self.buffer)
+    }
+
+    /// Frees the buffer while nothing is written.
+    pub fn rest(&mut self) {
+        self.buffer.shrink_to(0);
+    }
+}
