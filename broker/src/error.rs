@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
+use crate::domain::pattern::PatternError;
 
 /// A thing an operation is about, printed as the reference prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,6 +201,22 @@ pub enum Error {
     /// A value of an administrative request breaks a rule; the whole sentence.
     #[error("{0}")]
     InvalidValue(String),
+    /// A permission pattern is no regular expression.
+    #[error("invalid regular expression '{pattern}': {} at {}", .error.reason, .error.at)]
+    InvalidPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        error: PatternError,
+    },
+    /// An object of an import is refused; nothing of the import was applied.
+    #[error("{error} ({object})")]
+    InDefinitions {
+        /// Which object: `vhost: "/" key: "p"`.
+        object: String,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The vhost is protected from deletion.
     #[error("Refusing to delete virtual host '{0}' because it is protected from deletion")]
     ProtectedVhost(VhostName),
@@ -238,7 +255,11 @@ impl Error {
             Self::NoSuchVhost(_) | Self::VhostAccessRefused { .. } | Self::NotAllowed(_) => ErrorKind::NotAllowed,
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::InvalidCredentials(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
-            Self::InvalidValue(_) => ErrorKind::InvalidValue,
+            Self::InvalidValue(_) | Self::InvalidPattern { .. } => ErrorKind::InvalidValue,
+            Self::InDefinitions { error, .. } => match error.kind() {
+                kind @ (ErrorKind::Unavailable | ErrorKind::Internal) => kind,
+                _ => ErrorKind::InvalidValue,
+            },
             Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Internal(_) => ErrorKind::Internal,
         }

@@ -2,9 +2,12 @@
 
 pub mod binding;
 pub mod exchange;
+pub mod limit;
 pub mod message;
 pub mod name;
 pub mod parameter;
+pub mod password;
+pub mod pattern;
 pub mod permission;
 pub mod policy;
 pub mod properties;

@@ -1,6 +1,10 @@
 //! A user, its tags and what each tag allows.
 
 use super::name::UserName;
+use crate::error::Error;
+
+/// Most tags a user can have.
+pub const TAGS_MAX: usize = 32;
 
 /// How a stored password was hashed. Names are those of the management API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +73,17 @@ pub struct User {
     pub limits: UserLimits,
 }
 
+/// Refuses more than [`TAGS_MAX`] tags.
+///
+/// # Errors
+/// [`Error::InvalidValue`] in the reference's words.
+pub fn check_tags(tags: &[String]) -> Result<(), Error> {
+    if tags.len() > TAGS_MAX {
+        return Err(Error::InvalidValue(format!("A user can have at most {TAGS_MAX} tags (received {})", tags.len())));
+    }
+    Ok(())
+}
+
 impl User {
     fn tagged(&self, tag: &str) -> bool {
         self.tags.iter().any(|own| own == tag)
@@ -108,5 +123,50 @@ impl User {
     #[must_use]
     pub fn is_protected(&self) -> bool {
         self.tagged("protected")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tag_includes_what_it_should() {
+        for (tags, administrator, monitoring, policymaker, management) in [
+            (&[][..], false, false, false, false),
+            (&["custom", "impersonator"], false, false, false, false),
+            (&["management"], false, false, false, true),
+            (&["policymaker"], false, false, true, true),
+            (&["monitoring"], false, true, false, true),
+            (&["x", "administrator"], true, true, true, true),
+            (&["Administrator"], false, false, false, false),
+        ] {
+            let user = User {
+                name: UserName::new("u").unwrap(),
+                password: None,
+                tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+                limits: UserLimits::default(),
+            };
+            assert_eq!(
+                (user.is_administrator(), user.is_monitoring(), user.is_policymaker(), user.is_management()),
+                (administrator, monitoring, policymaker, management),
+                "{tags:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn too_many_tags_are_refused() {
+        let tags = |count: usize| vec![String::from("t"); count];
+        assert!(check_tags(&tags(TAGS_MAX)).is_ok());
+        assert_eq!(check_tags(&tags(40)).unwrap_err().to_string(), "A user can have at most 32 tags (received 40)");
+    }
+
+    #[test]
+    fn algorithm_names_lead_back() {
+        for algorithm in HashAlgorithm::ALL {
+            assert_eq!(HashAlgorithm::from_name(algorithm.as_str()), Some(algorithm));
+        }
+        assert_eq!(HashAlgorithm::from_name("nosuch"), None);
     }
 }
