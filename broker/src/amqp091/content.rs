@@ -1,0 +1,290 @@
+//! From `basic.publish`, content header and bodies to a message.
+//!
+//! Nearly always the three frames lie one behind the other in what one read brought:
+//! then the message is a slice of it. Otherwise the parts are gathered.
+
+use bytes::Bytes;
+
+use super::frame::{self, BODY, HEADER, METHOD};
+use super::method::BASIC_PUBLISH;
+use super::reply::{ReplyCode, Violation};
+use crate::domain::message::{Message, MessageLayout};
+use crate::domain::properties::glance;
+
+/// Largest body any content header may announce: beyond it the connection ends.
+pub const BODY_BYTES_HARD_MAX: u64 = 512 << 20;
+
+/// A publish with its content.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// The message.
+    pub message: Message,
+    /// Return it when no queue takes it.
+    pub mandatory: bool,
+    /// Not offered: the caller refuses it.
+    pub immediate: bool,
+}
+
+/// Reads a whole publish at `at` in `chunk` if its frames lie there one behind the other.
+/// Returns it and where the next frame starts; `None`: gather it frame by frame.
+///
+/// # Errors
+/// 501 for properties that cannot be read.
+pub fn publish_in_place(chunk: &Bytes, at: usize) -> Result<Option<(u16, Publish, usize)>, Violation> {
+    let bytes = &chunk[at..];
+    // Frames in `chunk` are complete and checked: only their order is open.
+    let Some(method) = frame_at(bytes, 0) else { return Ok(None) };
+    if method.kind != METHOD || !method.payload(bytes).starts_with(&BASIC_PUBLISH) {
+        return Ok(None);
+    }
+    let Some(header) = frame_at(bytes, method.end) else { return Ok(None) };
+    if header.kind != HEADER || header.channel != method.channel || header.size < 14 {
+        return Ok(None);
+    }
+    let head = header.payload(bytes);
+    if head[..2] != [0, 60] {
+        return Ok(None);
+    }
+    let body_len = u64::from_be_bytes([head[4], head[5], head[6], head[7], head[8], head[9], head[10], head[11]]);
+    let (body_start, end) = if body_len == 0 {
+        (header.end, header.end)
+    } else {
+        let Some(body) = frame_at(bytes, header.end) else { return Ok(None) };
+        if body.kind != BODY || body.channel != method.channel || body.size as u64 != body_len {
+            return Ok(None);
+        }
+        (body.start, body.end)
+    };
+    let names_start = method.start + 6;
+    let Some((names_len, flags)) = names(&bytes[names_start..method.start + method.size])? else { return Ok(None) };
+    let properties = &head[12..];
+    let persistent = glance(properties)?.persistent;
+    let layout = MessageLayout {
+        names_end: names_len,
+        properties_start: (header.start + 12 - names_start) as u16,
+        properties_len: properties.len() as u32,
+        body_start: (body_start - names_start) as u32,
+        body_len: body_len as u32,
+    };
+    let buffer = chunk.slice(at + names_start..at + body_start + body_len as usize);
+    let message = Message::from_parts(buffer, layout, persistent);
+    let publish = Publish { message, mandatory: flags & 1 != 0, immediate: flags & 2 != 0 };
+    Ok(Some((method.channel, publish, at + end)))
+}
+
+struct At {
+    kind: u8,
+    channel: u16,
+    start: usize,
+    size: usize,
+    end: usize,
+}
+
+impl At {
+    fn payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.start..self.start + self.size]
+    }
+}
+
+fn frame_at(bytes: &[u8], at: usize) -> Option<At> {
+    let head = bytes.get(at..)?.first_chunk::<{ frame::HEAD_BYTES }>()?;
+    let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
+    let start = at + frame::HEAD_BYTES;
+    let end = start + size + 1;
+    (end <= bytes.len()).then(|| At {
+        kind: head[0],
+        channel: u16::from_be_bytes([head[1], head[2]]),
+        start,
+        size,
+        end,
+    })
+}
+
+/// Length of the two short strings and the bits behind them; 501 when they are not UTF-8.
+fn names(bytes: &[u8]) -> Result<Option<(u16, u8)>, Violation> {
+    let Some(&exchange_len) = bytes.first() else { return Ok(None) };
+    let key_at = 1 + usize::from(exchange_len);
+    let Some(&key_len) = bytes.get(key_at) else { return Ok(None) };
+    let end = key_at + 1 + usize::from(key_len);
+    let Some(&flags) = bytes.get(end) else { return Ok(None) };
+    if std::str::from_utf8(&bytes[1..key_at]).is_err() || std::str::from_utf8(&bytes[key_at + 1..end]).is_err() {
+        return Err(crate::domain::wire::Malformed::Utf8.into());
+    }
+    Ok(Some((end as u16, flags)))
+}
+
+/// A publish whose content is still arriving.
+#[derive(Debug)]
+pub struct Gathering {
+    exchange: String,
+    routing_key: String,
+    mandatory: bool,
+    immediate: bool,
+    header: Option<Header>,
+}
+
+#[derive(Debug)]
+struct Header {
+    properties: Vec<u8>,
+    persistent: bool,
+    body_len: u64,
+    body: Vec<u8>,
+}
+
+/// Room taken for an announced body before any of it has arrived.
+const BODY_CAPACITY_AT_ONCE_MAX: u64 = 1 << 20;
+
+impl Gathering {
+    /// After the method frame.
+    #[must_use]
+    pub fn new(exchange: &str, routing_key: &str, mandatory: bool, immediate: bool) -> Self {
+        Self { exchange: exchange.to_owned(), routing_key: routing_key.to_owned(), mandatory, immediate, header: None }
+    }
+
+    /// Takes a frame of the channel; true when the content is whole.
+    ///
+    /// # Errors
+    /// 505 for a frame out of order, 501 for bad sizes.
+    pub fn take(&mut self, kind: u8, payload: &[u8]) -> Result<bool, Violation> {
+        match (&mut self.header, kind) {
+            (None, HEADER) => {
+                let header = read_header(payload)?;
+                let whole = header.body_len == 0;
+                self.header = Some(header);
+                Ok(whole)
+            }
+            (None, kind) => Err(Violation::connection(
+                ReplyCode::UnexpectedFrame,
+                format!("expected content header for class 60, got {} instead", frame_words(kind)),
+            )),
+            (Some(header), BODY) => {
+                if header.body.len() as u64 + payload.len() as u64 > header.body_len {
+                    return Err(Violation::connection(
+                        ReplyCode::FrameError,
+                        "content body frame exceeds remaining content size",
+                    ));
+                }
+                header.body.extend_from_slice(payload);
+                Ok(header.body.len() as u64 == header.body_len)
+            }
+            (Some(_), kind) => Err(Violation::connection(
+                ReplyCode::UnexpectedFrame,
+                format!("expected content body, got {} instead", frame_words(kind)),
+            )),
+        }
+    }
+
+    /// Announced length of the body, once the header has arrived.
+    #[must_use]
+    pub fn body_len(&self) -> Option<u64> {
+        self.header.as_ref().map(|header| header.body_len)
+    }
+
+    /// The publish, when [`Self::take`] said it is whole.
+    #[must_use]
+    pub fn finish(self) -> Option<Publish> {
+        let header = self.header?;
+        let message =
+            Message::build(&self.exchange, &self.routing_key, &header.properties, &header.body, header.persistent);
+        Some(Publish { message, mandatory: self.mandatory, immediate: self.immediate })
+    }
+}
+
+fn frame_words(kind: u8) -> &'static str {
+    match kind {
+        METHOD => "method frame",
+        HEADER => "content header frame",
+        BODY => "non content header frame",
+        _ => "frame of unknown type",
+    }
+}
+
+fn read_header(payload: &[u8]) -> Result<Header, Violation> {
+    let Some((head, properties)) = payload.split_first_chunk::<12>() else {
+        return Err(Violation::connection(ReplyCode::FrameError, "content header frame is too short"));
+    };
+    let class = u16::from_be_bytes([head[0], head[1]]);
+    if class != 60 {
+        return Err(Violation::connection(
+            ReplyCode::UnexpectedFrame,
+            format!("expected content header for class 60, got one for class {class} instead"),
+        ));
+    }
+    let body_len = u64::from_be_bytes([head[4], head[5], head[6], head[7], head[8], head[9], head[10], head[11]]);
+    if body_len > BODY_BYTES_HARD_MAX {
+        return Err(Violation::connection(
+            ReplyCode::FrameError,
+            format!("content body size {body_len} is larger than the limit of {BODY_BYTES_HARD_MAX} bytes"),
+        ));
+    }
+    let persistent = glance(properties)?.persistent;
+    let body = Vec::with_capacity(body_len.min(BODY_CAPACITY_AT_ONCE_MAX) as usize);
+    Ok(Header { properties: properties.to_vec(), persistent, body_len, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publish_frames(body: &[u8], body_frames: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame::write(&mut out, METHOD, 5, |out| {
+            out.extend_from_slice(&BASIC_PUBLISH);
+            out.extend_from_slice(&[0, 0, 2, b'e', b'x', 3, b'k', b'e', b'y', 1]);
+        });
+        frame::write(&mut out, HEADER, 5, |out| {
+            out.extend_from_slice(&[0, 60, 0, 0]);
+            out.extend_from_slice(&(body.len() as u64).to_be_bytes());
+            out.extend_from_slice(&[0x10, 0x00, 2]);
+        });
+        for chunk in body.chunks(body.len().div_ceil(body_frames).max(1)) {
+            frame::write(&mut out, BODY, 5, |out| out.extend_from_slice(chunk));
+        }
+        out
+    }
+
+    fn check(message: &Message, body: &[u8]) {
+        assert_eq!((message.exchange(), message.routing_key(), message.body()), ("ex", "key", body));
+        assert_eq!(message.properties(), [0x10, 0x00, 2]);
+        assert!(message.is_persistent());
+    }
+
+    #[test]
+    fn contiguous_frames_are_taken_in_place() {
+        for body in [&b""[..], b"hello"] {
+            let mut bytes = vec![0; 3];
+            bytes.extend(publish_frames(body, 1));
+            bytes.extend_from_slice(&[8, 0, 0]);
+            let end = bytes.len() - 3;
+            let chunk = Bytes::from(bytes);
+            let (channel, publish, next) = publish_in_place(&chunk, 3).unwrap().unwrap();
+            assert_eq!((channel, next, publish.mandatory, publish.immediate), (5, end, true, false));
+            check(&publish.message, body);
+        }
+    }
+
+    #[test]
+    fn split_bodies_are_gathered() {
+        let chunk = Bytes::from(publish_frames(b"hello world", 3));
+        assert!(publish_in_place(&chunk, 0).unwrap().is_none());
+        let mut gathering = Gathering::new("ex", "key", true, false);
+        let mut at = frame::read(&chunk, 4096).unwrap().unwrap().payload.len() + frame::OVERHEAD_BYTES;
+        let mut whole = false;
+        while at < chunk.len() {
+            assert!(!whole);
+            let frame = frame::read(&chunk[at..], 4096).unwrap().unwrap();
+            whole = gathering.take(frame.kind, frame.payload).unwrap();
+            at += frame.payload.len() + frame::OVERHEAD_BYTES;
+        }
+        assert!(whole);
+        check(&gathering.finish().unwrap().message, b"hello world");
+    }
+
+    #[test]
+    fn frames_out_of_order_and_long_bodies_are_refused() {
+        let mut gathering = Gathering::new("", "q", false, false);
+        assert_eq!(gathering.take(BODY, b"x").unwrap_err().code, ReplyCode::UnexpectedFrame);
+        assert!(!gathering.take(HEADER, &[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0]).unwrap());
+        assert_eq!(gathering.take(BODY, b"xy").unwrap_err().code, ReplyCode::FrameError);
+    }
+}

@@ -1,0 +1,140 @@
+//! Reply codes, and THE table from broker errors to them: what a client is told, and
+//! whether its channel or its whole connection ends (AMQP 0-9-1, 1.2).
+
+use crate::domain::wire::{Malformed, cut_short};
+use crate::error::{Error, ErrorKind};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal, $hard:literal;)*) => {
+        /// A reply code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ReplyCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ReplyCode {
+            /// The number on the wire.
+            #[must_use]
+            pub fn number(self) -> u16 {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The name that starts every reply text.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Whether it ends the connection.
+            #[must_use]
+            pub fn is_hard(self) -> bool {
+                match self { $(Self::$variant => $hard,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An operator or the broker closes the connection.
+    ConnectionForced = 320, "CONNECTION_FORCED", true;
+    /// No permission.
+    AccessRefused = 403, "ACCESS_REFUSED", false;
+    /// Does not exist.
+    NotFound = 404, "NOT_FOUND", false;
+    /// Held by another connection.
+    ResourceLocked = 405, "RESOURCE_LOCKED", false;
+    /// Exists otherwise, in use, wrong arguments.
+    PreconditionFailed = 406, "PRECONDITION_FAILED", false;
+    /// A frame that is none.
+    FrameError = 501, "FRAME_ERROR", true;
+    /// Fields that cannot be read.
+    SyntaxError = 502, "SYNTAX_ERROR", true;
+    /// A method that is not known here.
+    CommandInvalid = 503, "COMMAND_INVALID", true;
+    /// A channel that is not open, or a method out of order.
+    ChannelError = 504, "CHANNEL_ERROR", true;
+    /// A frame out of order.
+    UnexpectedFrame = 505, "UNEXPECTED_FRAME", true;
+    /// Something ran out.
+    ResourceError = 506, "RESOURCE_ERROR", true;
+    /// Forbidden here.
+    NotAllowed = 530, "NOT_ALLOWED", true;
+    /// Not offered.
+    NotImplemented = 540, "NOT_IMPLEMENTED", true;
+    /// Our fault.
+    InternalError = 541, "INTERNAL_ERROR", true;
+}
+
+/// A refusal on its way to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its code.
+    pub code: ReplyCode,
+    /// The explanation behind the code's name.
+    pub text: String,
+    /// Whether the connection ends, not just the channel.
+    pub hard: bool,
+}
+
+impl Violation {
+    /// Ends the connection.
+    #[must_use]
+    pub fn connection(code: ReplyCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), hard: true }
+    }
+
+    /// Ends what the code says it ends.
+    #[must_use]
+    pub fn new(code: ReplyCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), hard: code.is_hard() }
+    }
+
+    /// `CODE_NAME - explanation`, cut to a short string.
+    #[must_use]
+    pub fn reply_text(&self) -> String {
+        let text = format!("{} - {}", self.code.name(), self.text);
+        cut_short(&text).to_owned()
+    }
+}
+
+impl From<Malformed> for Violation {
+    fn from(error: Malformed) -> Self {
+        Self::connection(ReplyCode::FrameError, error.to_string())
+    }
+}
+
+impl From<Error> for Violation {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::NotFound => ReplyCode::NotFound,
+            ErrorKind::AccessRefused | ErrorKind::LoginRefused => ReplyCode::AccessRefused,
+            ErrorKind::ResourceLocked => ReplyCode::ResourceLocked,
+            ErrorKind::PreconditionFailed | ErrorKind::InvalidValue => ReplyCode::PreconditionFailed,
+            ErrorKind::NotAllowed => ReplyCode::NotAllowed,
+            ErrorKind::NotImplemented => ReplyCode::NotImplemented,
+            ErrorKind::Unavailable | ErrorKind::Internal => ReplyCode::InternalError,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::name::{QueueName, VhostName};
+    use crate::error::Resource;
+
+    #[test]
+    fn a_missing_queue_reads_as_the_reference_says_it() {
+        let queue = Resource::Queue(VhostName::new("/").unwrap(), QueueName::new("q").unwrap());
+        let violation = Violation::from(Error::NoSuch(queue));
+        assert_eq!(violation.reply_text(), "NOT_FOUND - no queue 'q' in vhost '/'");
+        assert!(!violation.hard);
+    }
+
+    #[test]
+    fn a_reply_text_is_cut_to_a_short_string() {
+        let violation = Violation::new(ReplyCode::NotFound, "水".repeat(200));
+        assert!(violation.reply_text().len() <= 255);
+    }
+}
