@@ -1,5 +1,6 @@
 //! Values and rules of the broker: no clock, no I/O, no async, no lock.
 
+pub mod arguments;
 pub mod binding;
 pub mod exchange;
 pub mod limit;
@@ -12,6 +13,9 @@ pub mod permission;
 pub mod policy;
 pub mod properties;
 pub mod queue;
+pub mod routing;
+pub mod term;
+pub mod topology;
 pub mod user;
 pub mod value;
 pub mod vhost;

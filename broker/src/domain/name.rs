@@ -106,6 +106,12 @@ name!(
 pub const RESERVED_PREFIX: &str = "amq.";
 
 impl ExchangeName {
+    /// The name of the default exchange.
+    #[must_use]
+    pub fn default_exchange() -> Self {
+        Self(Arc::from(""))
+    }
+
     /// Whether this is the nameless default exchange.
     #[must_use]
     pub fn is_default(&self) -> bool {

@@ -1,4 +1,19 @@
 //! Exchanges as values; matching lives in one file per kind.
+//!
+//! A matcher keeps bindings as persistent structure: cloning one shares everything, so
+//! that a snapshot costs nothing and a change O(log n). What a binding leads to is the
+//! topology's business; here it is anything that has a number.
+
+mod destinations;
+mod direct;
+mod fanout;
+pub mod headers;
+pub mod topic;
+
+pub use direct::DirectMatcher;
+pub use fanout::FanoutMatcher;
+pub use headers::HeadersMatcher;
+pub use topic::TopicMatcher;
 
 use super::name::{ExchangeName, UserName};
 use super::value::FieldTable;
@@ -58,4 +73,66 @@ pub struct Exchange {
     pub arguments: FieldTable,
     /// Who declared it; `rmq-internal` for predeclared ones.
     pub declared_by: UserName,
+}
+
+/// The user that predeclared things are said to be declared by.
+pub const INTERNAL_USER: &str = "rmq-internal";
+
+/// The exchanges every vhost has from the start.
+pub fn predeclared() -> impl Iterator<Item = Exchange> {
+    const PREDECLARED: [(&str, ExchangeKind, bool); 7] = [
+        ("", ExchangeKind::Direct, false),
+        ("amq.direct", ExchangeKind::Direct, false),
+        ("amq.fanout", ExchangeKind::Fanout, false),
+        ("amq.headers", ExchangeKind::Headers, false),
+        ("amq.match", ExchangeKind::Headers, false),
+        ("amq.rabbitmq.trace", ExchangeKind::Topic, true),
+        ("amq.topic", ExchangeKind::Topic, false),
+    ];
+    PREDECLARED.into_iter().map(|(name, kind, internal)| Exchange {
+        name: ExchangeName::new(name).expect("a predeclared name is short"),
+        kind,
+        durable: true,
+        auto_delete: false,
+        internal,
+        arguments: FieldTable::new(),
+        declared_by: UserName::new(INTERNAL_USER).expect("user names have no limit"),
+    })
+}
+
+/// A binding as matchers keep it.
+pub trait Bound: Clone {
+    /// Tells it from every other binding of the vhost.
+    fn number(&self) -> u64;
+}
+
+/// Takes the bindings a matcher finds.
+pub trait Sink<B> {
+    /// A binding that matches; may come more than once.
+    fn matched(&mut self, bound: &B);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A binding that is nothing but its number.
+    #[derive(Debug, Clone, PartialEq)]
+    pub(super) struct Numbered(pub(super) u64);
+
+    impl Bound for Numbered {
+        fn number(&self) -> u64 {
+            self.0
+        }
+    }
+
+    /// Numbers in the order they matched.
+    #[derive(Debug, Default)]
+    pub(super) struct Collected(pub(super) Vec<u64>);
+
+    impl Sink<Numbered> for Collected {
+        fn matched(&mut self, bound: &Numbered) {
+            self.0.push(bound.0);
+        }
+    }
 }

@@ -1,0 +1,388 @@
+//! One vhost as an immutable picture: exchanges, bindings, and the queue directory.
+//!
+//! Cloning shares structure, and a change costs O(log n), so the owner publishes a
+//! snapshot after each one. What a queue handle is, this file does not know: it needs
+//! only to say how the queue was declared.
+
+mod change;
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+
+use super::arguments::alternate_exchange;
+use super::binding::{Binding, BindingIdentity, Destination};
+use super::exchange::{
+    Bound, DirectMatcher, Exchange, ExchangeKind, FanoutMatcher, HeadersMatcher, Sink, TopicMatcher, predeclared,
+};
+use super::name::{ExchangeName, QueueName, VhostName};
+use super::queue::QueueSpec;
+
+pub use change::{Missing, Removed, RemovedBinding};
+
+/// What the topology needs to know of a queue handle.
+pub trait QueueRef: Clone {
+    /// The queue as declared.
+    fn spec(&self) -> &Arc<QueueSpec>;
+}
+
+impl QueueRef for Arc<QueueSpec> {
+    fn spec(&self) -> &Arc<QueueSpec> {
+        self
+    }
+}
+
+/// A binding with what it leads to at hand.
+#[derive(Debug)]
+pub struct BoundBinding<Q> {
+    number: u64,
+    binding: Arc<Binding>,
+    target: Target<Q>,
+}
+
+/// What a binding leads to.
+#[derive(Debug, Clone)]
+pub enum Target<Q> {
+    /// A queue.
+    Queue(Q),
+    /// An exchange.
+    Exchange(ExchangeName),
+}
+
+impl<Q> BoundBinding<Q> {
+    /// The binding.
+    #[must_use]
+    pub fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+
+    /// What it leads to.
+    #[must_use]
+    pub fn target(&self) -> &Target<Q> {
+        &self.target
+    }
+}
+
+impl<Q> Bound for Arc<BoundBinding<Q>> {
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// How an exchange finds its bindings.
+#[derive(Debug, Clone)]
+enum Matcher<Q> {
+    /// The default exchange: queues by name, without bindings.
+    Default,
+    Direct(DirectMatcher<Arc<BoundBinding<Q>>>),
+    Fanout(FanoutMatcher<Arc<BoundBinding<Q>>>),
+    Topic(TopicMatcher<Arc<BoundBinding<Q>>>),
+    Headers(HeadersMatcher<Arc<BoundBinding<Q>>>),
+}
+
+impl<Q: QueueRef> Matcher<Q> {
+    fn new(exchange: &Exchange) -> Self {
+        match exchange.kind {
+            _ if exchange.name.is_default() => Self::Default,
+            ExchangeKind::Direct => Self::Direct(DirectMatcher::default()),
+            ExchangeKind::Fanout => Self::Fanout(FanoutMatcher::default()),
+            ExchangeKind::Topic => Self::Topic(TopicMatcher::default()),
+            ExchangeKind::Headers => Self::Headers(HeadersMatcher::default()),
+        }
+    }
+
+    fn insert(&mut self, bound: Arc<BoundBinding<Q>>) {
+        let binding = bound.binding.clone();
+        match self {
+            Self::Default => {}
+            Self::Direct(matcher) => matcher.insert(&binding.routing_key, bound),
+            Self::Fanout(matcher) => matcher.insert(bound),
+            Self::Topic(matcher) => matcher.insert(&binding.routing_key, bound),
+            Self::Headers(matcher) => matcher.insert(&binding.arguments, bound),
+        }
+    }
+
+    fn remove(&mut self, bound: &Arc<BoundBinding<Q>>) {
+        match self {
+            Self::Default => {}
+            Self::Direct(matcher) => matcher.remove(&bound.binding.routing_key, bound),
+            Self::Fanout(matcher) => matcher.remove(bound),
+            Self::Topic(matcher) => matcher.remove(&bound.binding.routing_key, bound),
+            Self::Headers(matcher) => matcher.remove(bound),
+        }
+    }
+}
+
+/// An exchange, its bindings on both sides, and where unrouted messages go.
+#[derive(Debug, Clone)]
+pub struct ExchangeEntry<Q> {
+    exchange: Arc<Exchange>,
+    alternate: Option<ExchangeName>,
+    matcher: Matcher<Q>,
+    outgoing: OrdMap<Arc<BindingIdentity>, Arc<BoundBinding<Q>>>,
+    incoming: Incoming,
+}
+
+impl<Q: QueueRef> ExchangeEntry<Q> {
+    fn new(exchange: Arc<Exchange>) -> Self {
+        Self {
+            alternate: alternate_exchange(&exchange.arguments),
+            matcher: Matcher::new(&exchange),
+            exchange,
+            outgoing: OrdMap::new(),
+            incoming: OrdMap::new(),
+        }
+    }
+
+    /// The exchange as declared.
+    #[must_use]
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    /// Where messages go that nothing here matches: by argument, else by policy.
+    #[must_use]
+    pub fn alternate(&self) -> Option<&ExchangeName> {
+        self.alternate.as_ref()
+    }
+
+    /// Whether something is bound to it as a source.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Hands the bindings that match one routing key to `sink`. For headers exchanges
+    /// see [`Self::match_headers`]; the default exchange has none.
+    pub(super) fn match_key(&self, key: &str, sink: &mut impl Sink<Arc<BoundBinding<Q>>>) {
+        match &self.matcher {
+            Matcher::Direct(matcher) => matcher.matches(key, sink),
+            Matcher::Topic(matcher) => matcher.matches(key, sink),
+            Matcher::Fanout(matcher) => matcher.matches(sink),
+            Matcher::Default | Matcher::Headers(_) => {}
+        }
+    }
+
+    /// The matcher of a headers exchange that has bindings.
+    pub(super) fn match_headers(&self) -> Option<&HeadersMatcher<Arc<BoundBinding<Q>>>> {
+        match &self.matcher {
+            Matcher::Headers(matcher) if !matcher.is_empty() => Some(matcher),
+            _ => None,
+        }
+    }
+}
+
+/// Bindings that lead somewhere, by number.
+type Incoming = OrdMap<u64, Arc<Binding>>;
+
+/// A queue and the bindings that lead to it.
+#[derive(Debug, Clone)]
+struct QueueEntry<Q> {
+    queue: Q,
+    incoming: Incoming,
+}
+
+/// The picture of one vhost.
+#[derive(Debug, Clone)]
+pub struct Topology<Q> {
+    vhost: VhostName,
+    version: u64,
+    bindings_numbered: u64,
+    exchanges: HashMap<ExchangeName, Arc<ExchangeEntry<Q>>>,
+    queues: HashMap<QueueName, Arc<QueueEntry<Q>>>,
+}
+
+impl<Q: QueueRef> Topology<Q> {
+    /// A new vhost: the predeclared exchanges and nothing else.
+    #[must_use]
+    pub fn new(vhost: VhostName) -> Self {
+        let mut topology =
+            Self { vhost, version: 0, bindings_numbered: 0, exchanges: HashMap::new(), queues: HashMap::new() };
+        for exchange in predeclared() {
+            topology.insert_exchange(exchange);
+        }
+        topology
+    }
+
+    /// The vhost it pictures.
+    #[must_use]
+    pub fn vhost(&self) -> &VhostName {
+        &self.vhost
+    }
+
+    /// Grows with every change: a route found at one version holds while it stays.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The exchange of that name; the empty name is the default exchange.
+    #[must_use]
+    pub fn exchange(&self, name: &str) -> Option<&ExchangeEntry<Q>> {
+        self.exchanges.get(name).map(Arc::as_ref)
+    }
+
+    /// The queue of that name.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> Option<&Q> {
+        self.queues.get(name).map(|entry| &entry.queue)
+    }
+
+    /// How many queues there are.
+    #[must_use]
+    pub fn queue_count(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// All exchanges in name order.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Arc<Exchange>> {
+        let mut all: Vec<_> = self.exchanges.values().map(|entry| entry.exchange.clone()).collect();
+        all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    /// All queues in name order.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Q> {
+        let mut all: Vec<_> = self.queues.values().map(|entry| entry.queue.clone()).collect();
+        all.sort_unstable_by(|one, other| one.spec().name.cmp(&other.spec().name));
+        all
+    }
+
+    /// All bindings: first the implicit ones of the default exchange, then the others by
+    /// source and destination.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<Arc<Binding>> {
+        let mut all: Vec<_> =
+            self.queues().iter().map(|queue| Arc::new(Binding::implicit(&queue.spec().name))).collect();
+        for exchange in self.exchanges() {
+            all.extend(self.bindings_from(exchange.name.as_str()));
+        }
+        all
+    }
+
+    /// Bindings with that exchange as their source, the implicit ones of the default exchange left out.
+    pub fn bindings_from(&self, source: &str) -> impl Iterator<Item = Arc<Binding>> + '_ {
+        self.exchange(source).into_iter().flat_map(|entry| entry.outgoing.values().map(|bound| bound.binding.clone()))
+    }
+
+    /// Bindings that lead there, the implicit one of a queue left out.
+    #[must_use]
+    pub fn bindings_to(&self, destination: &Destination) -> Vec<Arc<Binding>> {
+        self.incoming(destination).map(|incoming| incoming.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether that binding exists; the implicit ones do while their queue does.
+    #[must_use]
+    pub fn is_bound(&self, binding: &Binding) -> bool {
+        if let Destination::Queue(queue) = &binding.destination
+            && *binding == Binding::implicit(queue)
+        {
+            return self.queues.contains_key(queue.as_str());
+        }
+        self.exchange(binding.source.as_str()).is_some_and(|entry| entry.outgoing.contains_key(&binding.identity()))
+    }
+
+    /// Whether both ends of a binding survive a restart, so that it does too.
+    #[must_use]
+    pub fn is_durable(&self, binding: &Binding) -> bool {
+        let durable = |name: &str| self.exchange(name).is_some_and(|entry| entry.exchange.durable);
+        durable(binding.source.as_str())
+            && match &binding.destination {
+                Destination::Exchange(name) => durable(name.as_str()),
+                Destination::Queue(name) => self.queue(name.as_str()).is_some_and(|queue| queue.spec().durable),
+            }
+    }
+
+    fn incoming(&self, destination: &Destination) -> Option<&Incoming> {
+        match destination {
+            Destination::Queue(name) => self.queues.get(name.as_str()).map(|entry| &entry.incoming),
+            Destination::Exchange(name) => self.exchanges.get(name.as_str()).map(|entry| &entry.incoming),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    pub(in crate::domain) use crate::domain::exchange::ExchangeKind;
+    use crate::domain::name::UserName;
+    use crate::domain::queue::{QueueId, QueueKind};
+    use crate::domain::value::FieldTable;
+
+    pub(in crate::domain) fn exchange_name(name: &str) -> ExchangeName {
+        ExchangeName::new(name).unwrap()
+    }
+
+    pub(in crate::domain) fn queue_name(name: &str) -> QueueName {
+        QueueName::new(name).unwrap()
+    }
+
+    pub(in crate::domain) fn vhost() -> Topology<Arc<QueueSpec>> {
+        Topology::new(VhostName::new("/").unwrap())
+    }
+
+    pub(in crate::domain) fn declare_queue(topology: &mut Topology<Arc<QueueSpec>>, name: &str, durable: bool) {
+        topology.insert_queue(Arc::new(QueueSpec {
+            id: QueueId(topology.version()),
+            name: queue_name(name),
+            kind: QueueKind::Classic,
+            durable,
+            auto_delete: false,
+            exclusive_owner: None,
+            arguments: FieldTable::new(),
+            declared_by: UserName::new("guest").unwrap(),
+        }));
+    }
+
+    pub(in crate::domain) fn declare_exchange(
+        topology: &mut Topology<Arc<QueueSpec>>,
+        name: &str,
+        kind: ExchangeKind,
+        auto_delete: bool,
+    ) {
+        topology.insert_exchange(Exchange {
+            name: exchange_name(name),
+            kind,
+            durable: true,
+            auto_delete,
+            internal: false,
+            arguments: FieldTable::new(),
+            declared_by: UserName::new("guest").unwrap(),
+        });
+    }
+
+    pub(in crate::domain) fn to_queue(source: &str, queue: &str, key: &str) -> Binding {
+        bound(source, Destination::Queue(queue_name(queue)), key)
+    }
+
+    pub(in crate::domain) fn to_exchange(source: &str, exchange: &str, key: &str) -> Binding {
+        bound(source, Destination::Exchange(exchange_name(exchange)), key)
+    }
+
+    fn bound(source: &str, destination: Destination, key: &str) -> Binding {
+        let arguments = FieldTable::new();
+        Binding { source: exchange_name(source), destination, routing_key: key.to_owned(), arguments }
+    }
+
+    #[test]
+    fn a_new_vhost_has_the_predeclared_exchanges() {
+        let names: Vec<_> = vhost().exchanges().iter().map(|exchange| exchange.name.to_string()).collect();
+        assert_eq!(
+            names,
+            ["", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.rabbitmq.trace", "amq.topic"]
+        );
+        assert!(vhost().exchange("amq.rabbitmq.trace").is_some_and(|entry| entry.exchange().internal));
+    }
+
+    #[test]
+    fn queues_are_bound_to_the_default_exchange_by_name() {
+        let mut topology = vhost();
+        declare_queue(&mut topology, "q", true);
+        let implicit = Binding::implicit(&queue_name("q"));
+        assert!(topology.is_bound(&implicit));
+        assert_eq!(topology.bindings(), [Arc::new(implicit)]);
+        assert!(!topology.is_bound(&Binding::implicit(&queue_name("nope"))));
+    }
+}

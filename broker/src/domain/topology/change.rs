@@ -1,0 +1,291 @@
+//! Changes of a topology. Each leaves it complete: what a removal drags along (bindings,
+//! auto-delete exchanges that lost their last one) goes in the same step and is reported.
+
+use std::sync::Arc;
+
+use super::{BoundBinding, ExchangeEntry, QueueEntry, QueueRef, Target, Topology};
+use crate::domain::arguments::alternate_exchange;
+use crate::domain::binding::{Binding, Destination};
+use crate::domain::exchange::Exchange;
+use crate::domain::name::{ExchangeName, QueueName};
+
+/// An end of a binding that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// The source, or a destination exchange.
+    Exchange(ExchangeName),
+    /// A destination queue.
+    Queue(QueueName),
+}
+
+/// What went with a removal.
+#[derive(Debug, Clone)]
+pub struct Removed<Q> {
+    /// Exchanges, auto-deleted ones included.
+    pub exchanges: Vec<Arc<Exchange>>,
+    /// Bindings of all of them.
+    pub bindings: Vec<RemovedBinding>,
+    /// The queue.
+    pub queue: Option<Q>,
+}
+
+/// A binding that is gone.
+#[derive(Debug, Clone)]
+pub struct RemovedBinding {
+    /// The binding.
+    pub binding: Arc<Binding>,
+    /// Whether it would have survived a restart.
+    pub durable: bool,
+}
+
+impl<Q> Default for Removed<Q> {
+    fn default() -> Self {
+        Self { exchanges: Vec::new(), bindings: Vec::new(), queue: None }
+    }
+}
+
+impl<Q: QueueRef> Topology<Q> {
+    /// Adds an exchange, in place of one of the same name.
+    pub fn insert_exchange(&mut self, exchange: Exchange) {
+        self.version += 1;
+        let exchange = Arc::new(exchange);
+        self.exchanges.insert(exchange.name.clone(), Arc::new(ExchangeEntry::new(exchange)));
+    }
+
+    /// Sets where a policy sends what an exchange does not route. An `alternate-exchange`
+    /// argument goes before it.
+    pub fn set_policy_alternate(&mut self, name: &str, alternate: Option<ExchangeName>) {
+        let Some(entry) = self.exchanges.get_mut(name) else { return };
+        let effective = alternate_exchange(&entry.exchange.arguments).or(alternate);
+        if entry.alternate != effective {
+            Arc::make_mut(entry).alternate = effective;
+            self.version += 1;
+        }
+    }
+
+    /// Adds a queue, in place of one of the same name.
+    pub fn insert_queue(&mut self, queue: Q) {
+        self.version += 1;
+        let name = queue.spec().name.clone();
+        self.queues.insert(name, Arc::new(QueueEntry { queue, incoming: imbl::OrdMap::new() }));
+    }
+
+    /// Adds a binding; false when it is there already.
+    ///
+    /// # Errors
+    /// The end that does not exist, the source first.
+    pub fn bind(&mut self, binding: Binding) -> Result<bool, Missing> {
+        let target = self.ends(&binding)?;
+        let identity = Arc::new(binding.identity());
+        let Some(source) = self.exchanges.get_mut(binding.source.as_str()) else {
+            return Err(Missing::Exchange(binding.source));
+        };
+        if source.outgoing.contains_key(&identity) {
+            return Ok(false);
+        }
+        self.version += 1;
+        self.bindings_numbered += 1;
+        let binding = Arc::new(binding);
+        let bound = Arc::new(BoundBinding { number: self.bindings_numbered, binding: binding.clone(), target });
+        let source = Arc::make_mut(source);
+        source.matcher.insert(bound.clone());
+        source.outgoing.insert(identity, bound.clone());
+        self.change_incoming(&binding.destination, |incoming| {
+            incoming.insert(bound.number, binding.clone());
+        });
+        Ok(true)
+    }
+
+    /// Removes a binding; nothing happens when there is none.
+    pub fn unbind(&mut self, binding: &Binding) -> Removed<Q> {
+        let mut removed = Removed::default();
+        self.cut(binding, &mut removed);
+        self.sweep(vec![binding.source.clone()], &mut removed);
+        removed
+    }
+
+    /// Removes an exchange with its bindings; nothing happens when there is none.
+    pub fn remove_exchange(&mut self, name: &str) -> Removed<Q> {
+        let mut removed = Removed::default();
+        let emptied = self.take_exchange(name, &mut removed);
+        self.sweep(emptied, &mut removed);
+        removed
+    }
+
+    /// Removes a queue with its bindings; nothing happens when there is none.
+    pub fn remove_queue(&mut self, name: &str) -> Removed<Q> {
+        let mut removed = Removed::default();
+        let Some(entry) = self.queues.get(name).cloned() else { return removed };
+        let sources = self.cut_all(entry.incoming.values().cloned().collect(), &mut removed);
+        self.queues.remove(name);
+        self.version += 1;
+        removed.queue = Some(entry.queue.clone());
+        self.sweep(sources, &mut removed);
+        removed
+    }
+
+    /// The target of a binding whose ends both exist.
+    fn ends(&self, binding: &Binding) -> Result<Target<Q>, Missing> {
+        if !self.exchanges.contains_key(binding.source.as_str()) {
+            return Err(Missing::Exchange(binding.source.clone()));
+        }
+        match &binding.destination {
+            Destination::Queue(name) => match self.queues.get(name.as_str()) {
+                Some(entry) => Ok(Target::Queue(entry.queue.clone())),
+                None => Err(Missing::Queue(name.clone())),
+            },
+            Destination::Exchange(name) if self.exchanges.contains_key(name.as_str()) => {
+                Ok(Target::Exchange(name.clone()))
+            }
+            Destination::Exchange(name) => Err(Missing::Exchange(name.clone())),
+        }
+    }
+
+    fn change_incoming(&mut self, destination: &Destination, change: impl FnOnce(&mut super::Incoming)) {
+        match destination {
+            Destination::Queue(name) => {
+                if let Some(entry) = self.queues.get_mut(name.as_str()) {
+                    change(&mut Arc::make_mut(entry).incoming);
+                }
+            }
+            Destination::Exchange(name) => {
+                if let Some(entry) = self.exchanges.get_mut(name.as_str()) {
+                    change(&mut Arc::make_mut(entry).incoming);
+                }
+            }
+        }
+    }
+
+    /// Takes one binding out on both sides.
+    fn cut(&mut self, binding: &Binding, removed: &mut Removed<Q>) {
+        let identity = binding.identity();
+        if !self.exchange(binding.source.as_str()).is_some_and(|entry| entry.outgoing.contains_key(&identity)) {
+            return;
+        }
+        let durable = self.is_durable(binding);
+        let Some(source) = self.exchanges.get_mut(binding.source.as_str()) else { return };
+        let source = Arc::make_mut(source);
+        let Some(bound) = source.outgoing.remove(&identity) else { return };
+        source.matcher.remove(&bound);
+        self.version += 1;
+        self.change_incoming(&binding.destination, |incoming| {
+            incoming.remove(&bound.number);
+        });
+        removed.bindings.push(RemovedBinding { binding: bound.binding.clone(), durable });
+    }
+
+    /// Cuts bindings and says which sources lost one.
+    fn cut_all(&mut self, bindings: Vec<Arc<Binding>>, removed: &mut Removed<Q>) -> Vec<ExchangeName> {
+        let mut sources = Vec::new();
+        for binding in bindings {
+            self.cut(&binding, removed);
+            if !sources.contains(&binding.source) {
+                sources.push(binding.source.clone());
+            }
+        }
+        sources
+    }
+
+    /// Takes an exchange out with its bindings, and says which other sources lost one.
+    fn take_exchange(&mut self, name: &str, removed: &mut Removed<Q>) -> Vec<ExchangeName> {
+        let Some(entry) = self.exchanges.get(name).cloned() else { return Vec::new() };
+        let outgoing = entry.outgoing.values().map(|bound| bound.binding.clone()).collect();
+        self.cut_all(outgoing, removed);
+        let sources = self.cut_all(entry.incoming.values().cloned().collect(), removed);
+        self.exchanges.remove(name);
+        self.version += 1;
+        removed.exchanges.push(entry.exchange.clone());
+        sources
+    }
+
+    /// Deletes auto-delete exchanges among those that lost a binding and have none left as
+    /// a source, and so on upstream.
+    fn sweep(&mut self, mut emptied: Vec<ExchangeName>, removed: &mut Removed<Q>) {
+        while let Some(name) = emptied.pop() {
+            let goes = self.exchange(name.as_str()).is_some_and(|entry| entry.exchange.auto_delete && !entry.is_used());
+            // Only one that has just lost a binding counts: one never bound stays.
+            if goes && removed.bindings.iter().any(|gone| gone.binding.source == name) {
+                emptied.extend(self.take_exchange(name.as_str(), removed));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::*;
+    use super::*;
+
+    #[test]
+    fn a_binding_is_added_once_and_named_by_all_its_parts() {
+        let mut topology = vhost();
+        declare_queue(&mut topology, "q", true);
+        assert_eq!(topology.bind(to_queue("amq.direct", "q", "k")), Ok(true));
+        assert_eq!(topology.bind(to_queue("amq.direct", "q", "k")), Ok(false));
+        assert_eq!(topology.bind(to_queue("amq.direct", "q", "other")), Ok(true));
+        assert_eq!(topology.bind(to_queue("nope", "q", "k")), Err(Missing::Exchange(exchange_name("nope"))));
+        assert_eq!(topology.bind(to_queue("amq.direct", "nope", "k")), Err(Missing::Queue(queue_name("nope"))));
+        assert_eq!(topology.bind(to_queue("nope", "nope", "k")), Err(Missing::Exchange(exchange_name("nope"))));
+        assert_eq!(topology.bindings_to(&Destination::Queue(queue_name("q"))).len(), 2);
+        assert_eq!(topology.bindings().len(), 3);
+    }
+
+    #[test]
+    fn removing_a_queue_takes_its_bindings_and_auto_delete_exchanges_upstream() {
+        let mut topology = vhost();
+        declare_queue(&mut topology, "q", true);
+        declare_exchange(&mut topology, "a", ExchangeKind::Fanout, true);
+        declare_exchange(&mut topology, "b", ExchangeKind::Fanout, true);
+        declare_exchange(&mut topology, "unbound", ExchangeKind::Fanout, true);
+        topology.bind(to_exchange("a", "b", "")).unwrap();
+        topology.bind(to_queue("b", "q", "")).unwrap();
+        topology.bind(to_queue("amq.topic", "q", "#")).unwrap();
+        let before = topology.clone();
+        let removed = topology.remove_queue("q");
+        let mut gone: Vec<_> = removed.exchanges.iter().map(|exchange| exchange.name.to_string()).collect();
+        gone.sort();
+        assert_eq!(gone, ["a", "b"]);
+        assert_eq!(removed.bindings.len(), 3);
+        assert!(removed.queue.is_some() && topology.queue("q").is_none());
+        assert!(topology.exchange("unbound").is_some());
+        assert_eq!(topology.bindings(), []);
+        assert_eq!(before.bindings().len(), 4, "the snapshot keeps its bindings");
+        assert!(topology.version() > before.version());
+    }
+
+    #[test]
+    fn an_auto_delete_exchange_goes_with_its_last_binding_as_source() {
+        let mut topology = vhost();
+        declare_queue(&mut topology, "q", true);
+        declare_exchange(&mut topology, "x", ExchangeKind::Direct, true);
+        topology.bind(to_queue("x", "q", "1")).unwrap();
+        topology.bind(to_queue("x", "q", "2")).unwrap();
+        topology.bind(to_exchange("amq.fanout", "x", "")).unwrap();
+        assert!(topology.unbind(&to_queue("x", "q", "1")).exchanges.is_empty());
+        assert!(topology.unbind(&to_queue("x", "q", "nope")).bindings.is_empty());
+        let removed = topology.unbind(&to_queue("x", "q", "2"));
+        assert_eq!(removed.exchanges.len(), 1);
+        assert_eq!(removed.bindings.len(), 2, "the binding to it goes too");
+        assert!(topology.bindings_from("amq.fanout").next().is_none());
+    }
+
+    #[test]
+    fn durability_of_a_binding_needs_both_ends() {
+        let mut topology = vhost();
+        declare_queue(&mut topology, "kept", true);
+        declare_queue(&mut topology, "lost", false);
+        topology.bind(to_queue("amq.direct", "kept", "")).unwrap();
+        topology.bind(to_queue("amq.direct", "lost", "")).unwrap();
+        let removed = [topology.remove_queue("kept"), topology.remove_queue("lost")];
+        assert_eq!(removed.map(|removed| removed.bindings[0].durable), [true, false]);
+    }
+
+    #[test]
+    fn an_exchange_bound_to_itself_can_be_removed() {
+        let mut topology = vhost();
+        declare_exchange(&mut topology, "x", ExchangeKind::Fanout, true);
+        topology.bind(to_exchange("x", "x", "")).unwrap();
+        let removed = topology.remove_exchange("x");
+        assert_eq!((removed.exchanges.len(), removed.bindings.len()), (1, 1));
+    }
+}
