@@ -28,13 +28,27 @@ mod route;
 mod serve;
 mod service;
 
+mod authentication;
+mod channels;
 mod cluster;
+mod connections;
+mod consumers;
 mod control;
 mod documentation;
+mod features;
+mod health;
+mod limits;
+mod maintenance;
+mod nodes;
 mod overview;
+mod parameters;
+mod permissions;
+mod pid;
 mod plugins;
 mod stats;
+mod table;
 mod tags;
+mod time;
 mod users;
 mod vhosts;
 mod whoami;
@@ -71,10 +85,21 @@ pub struct PeerAddress(pub Option<IpAddr>);
 
 /// Resources with their handlers.
 const RESOURCES: &[fn(&mut Mounts)] = &[
+    authentication::mount,
+    channels::mount,
     cluster::mount,
+    connections::mount,
+    consumers::mount,
     control::mount,
     documentation::mount,
+    features::mount,
+    health::mount,
+    limits::mount,
+    maintenance::mount,
+    nodes::mount,
     overview::mount,
+    parameters::mount,
+    permissions::mount,
     users::mount,
     vhosts::mount,
     whoami::mount,

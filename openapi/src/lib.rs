@@ -12,10 +12,21 @@ pub mod endpoint;
 pub mod error;
 pub mod spec;
 
+pub mod authentication;
+pub mod channels;
 pub mod cluster;
+pub mod connections;
+pub mod consumers;
 pub mod control;
 pub mod documentation;
+pub mod features;
+pub mod health;
+pub mod limits;
+pub mod maintenance;
+pub mod nodes;
 pub mod overview;
+pub mod parameters;
+pub mod permissions;
 pub mod users;
 pub mod vhosts;
 pub mod whoami;
@@ -32,10 +43,21 @@ pub struct Resource {
 
 /// The endpoint table.
 pub const RESOURCES: &[Resource] = &[
+    Resource { name: "authentication", endpoints: authentication::ENDPOINTS },
+    Resource { name: "channels", endpoints: channels::ENDPOINTS },
     Resource { name: "cluster", endpoints: cluster::ENDPOINTS },
+    Resource { name: "connections", endpoints: connections::ENDPOINTS },
+    Resource { name: "consumers", endpoints: consumers::ENDPOINTS },
     Resource { name: "control", endpoints: control::ENDPOINTS },
     Resource { name: "documentation", endpoints: documentation::ENDPOINTS },
+    Resource { name: "features", endpoints: features::ENDPOINTS },
+    Resource { name: "health", endpoints: health::ENDPOINTS },
+    Resource { name: "limits", endpoints: limits::ENDPOINTS },
+    Resource { name: "maintenance", endpoints: maintenance::ENDPOINTS },
+    Resource { name: "nodes", endpoints: nodes::ENDPOINTS },
     Resource { name: "overview", endpoints: overview::ENDPOINTS },
+    Resource { name: "parameters", endpoints: parameters::ENDPOINTS },
+    Resource { name: "permissions", endpoints: permissions::ENDPOINTS },
     Resource { name: "users", endpoints: users::ENDPOINTS },
     Resource { name: "vhosts", endpoints: vhosts::ENDPOINTS },
     Resource { name: "whoami", endpoints: whoami::ENDPOINTS },

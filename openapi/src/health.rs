@@ -1,0 +1,125 @@
+//! Health checks.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::endpoint::{Access, Endpoint, Operation, wire};
+
+/// A check that passed. A failed one answers 503 with `failed`, a reason and details.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+const fn check(summary: &'static str) -> Operation {
+    Operation::get(Access::Any, summary).gives(wire::<Health>())
+}
+
+const fn open_check(summary: &'static str) -> Operation {
+    Operation::get(Access::Public, summary).gives(wire::<Health>())
+}
+
+/// No alarm anywhere.
+pub const ALARMS: Endpoint = Endpoint::new("/health/checks/alarms", &[check("No alarm in the cluster")]);
+/// No alarm here.
+pub const LOCAL_ALARMS: Endpoint = Endpoint::new("/health/checks/local-alarms", &[check("No alarm on this node")]);
+/// All vhosts run.
+pub const VIRTUAL_HOSTS: Endpoint =
+    Endpoint::new("/health/checks/virtual-hosts", &[check("All virtual hosts run on this node")]);
+/// A port is open.
+pub const PORT_LISTENER: Endpoint =
+    Endpoint::new("/health/checks/port-listener/{port}", &[check("A listener is open on a port")]);
+/// Protocols are served.
+pub const PROTOCOL_LISTENER: Endpoint = Endpoint::new(
+    "/health/checks/protocol-listener/{protocols}",
+    &[check("Listeners are open for protocols, separated by commas")],
+);
+/// No certificate expires soon.
+pub const CERTIFICATE_EXPIRATION: Endpoint = Endpoint::new(
+    "/health/checks/certificate-expiration/{within}/{unit}",
+    &[check("No certificate expires within some days, weeks, months or years")],
+);
+/// No queue would lose its quorum.
+pub const QUORUM_CRITICAL: Endpoint = Endpoint::new(
+    "/health/checks/node-is-quorum-critical",
+    &[check("No queue would lose its quorum if this node went down")],
+);
+/// Metadata can be read.
+pub const METADATA_STORE: Endpoint =
+    Endpoint::new("/health/checks/metadata-store/initialized", &[check("The metadata store is initialised")]);
+/// Metadata is there.
+pub const METADATA_STORE_DATA: Endpoint = Endpoint::new(
+    "/health/checks/metadata-store/initialized/with-data",
+    &[check("The metadata store is initialised and holds a virtual host and a user")],
+);
+/// All quorum queues have leaders.
+pub const LEADERS_ALL: Endpoint = Endpoint::new(
+    "/health/checks/quorum-queues-without-elected-leaders/all-vhosts",
+    &[check("All quorum queues have a leader")],
+);
+/// Those of a pattern.
+pub const LEADERS_ALL_PATTERN: Endpoint = Endpoint::new(
+    "/health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/{pattern}",
+    &[check("All quorum queues whose name matches have a leader")],
+);
+/// Those of a vhost.
+pub const LEADERS_VHOST: Endpoint = Endpoint::new(
+    "/health/checks/quorum-queues-without-elected-leaders/vhost/{in_vhost}",
+    &[check("All quorum queues of a virtual host have a leader")],
+);
+/// Those of a vhost and a pattern.
+pub const LEADERS_VHOST_PATTERN: Endpoint = Endpoint::new(
+    "/health/checks/quorum-queues-without-elected-leaders/vhost/{in_vhost}/pattern/{pattern}",
+    &[check("All quorum queues of a virtual host whose name matches have a leader")],
+);
+/// Not in maintenance.
+pub const IS_IN_SERVICE: Endpoint =
+    Endpoint::new("/health/checks/is-in-service", &[open_check("The node is not under maintenance")]);
+/// Room for connections.
+pub const BELOW_CONNECTION_LIMIT: Endpoint =
+    Endpoint::new("/health/checks/below-node-connection-limit", &[open_check("The node takes further connections")]);
+/// All of the above.
+pub const READY_TO_SERVE: Endpoint =
+    Endpoint::new("/health/checks/ready-to-serve-clients", &[open_check("The node takes and serves clients")]);
+/// Enough nodes.
+pub const TARGET_CLUSTER_SIZE: Endpoint = Endpoint::new(
+    "/health/checks/reached-target-cluster-size",
+    &[open_check("The cluster has as many nodes as it should")],
+);
+/// A vhost can be entered.
+pub const ALIVENESS: Endpoint = Endpoint::new(
+    "/aliveness-test/{vhost}",
+    &[Operation::get(Access::Vhost, "A virtual host can be entered").gives(wire::<Health>())],
+);
+/// The node answers.
+pub const NODE: Endpoint = Endpoint::new("/healthchecks/node", &[check("The node answers")]);
+/// A named node answers.
+pub const NAMED_NODE: Endpoint = Endpoint::new("/healthchecks/node/{node}", &[check("A node answers")]);
+
+/// Endpoints of this file.
+pub const ENDPOINTS: &[Endpoint] = &[
+    ALARMS,
+    LOCAL_ALARMS,
+    VIRTUAL_HOSTS,
+    PORT_LISTENER,
+    PROTOCOL_LISTENER,
+    CERTIFICATE_EXPIRATION,
+    QUORUM_CRITICAL,
+    METADATA_STORE,
+    METADATA_STORE_DATA,
+    LEADERS_ALL,
+    LEADERS_ALL_PATTERN,
+    LEADERS_VHOST,
+    LEADERS_VHOST_PATTERN,
+    IS_IN_SERVICE,
+    BELOW_CONNECTION_LIMIT,
+    READY_TO_SERVE,
+    TARGET_CLUSTER_SIZE,
+    ALIVENESS,
+    NODE,
+    NAMED_NODE,
+];
