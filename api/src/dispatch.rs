@@ -10,9 +10,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::Response;
+use openapi::endpoint::Format;
 use openapi::{Access, Method};
 
 use crate::auth::{Identity, authenticate, authorise};
+use crate::bert::{self, BERT};
 use crate::body;
 use crate::call::{Call, vhost_name};
 use crate::context::Context;
@@ -118,9 +120,10 @@ impl Dispatch {
         }
         let vhost = parameters.iter().find(|(name, _)| *name == "vhost").map(|(_, name)| vhost_name(name));
         authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;
-        if !accepts_json(request.headers()) {
-            return Err(ApiError::bare(StatusCode::NOT_ACCEPTABLE));
-        }
+        let as_bert = match negotiate(request.headers(), operation.format) {
+            Some(as_bert) => as_bert,
+            None => return Err(ApiError::bare(StatusCode::NOT_ACCEPTABLE)),
+        };
         *vary = if route.endpoint.negotiated { VARY } else { VARY_ENCODING };
         let (parts, body) = request.into_parts();
         if !content_type_is_valid(&parts.headers) {
@@ -136,7 +139,8 @@ impl Dispatch {
             headers: parts.headers,
             body: body::read(body).await?,
         };
-        handler(call).await
+        let reply = handler(call).await?;
+        if as_bert { Ok(to_bert(reply)) } else { Ok(reply) }
     }
 }
 
@@ -195,10 +199,30 @@ fn unrouted(path: &str) -> Response {
     response
 }
 
-/// Whether a JSON answer is acceptable.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let Some(accept) = headers.get(header::ACCEPT) else { return true };
-    let Ok(accept) = accept.to_str() else { return false };
+/// Whether an answer in this format is acceptable, and whether only as Erlang terms.
+fn negotiate(headers: &HeaderMap, format: Format) -> Option<bool> {
+    let Some(accept) = headers.get(header::ACCEPT) else { return Some(false) };
+    let accept = accept.to_str().ok()?;
+    if accepts(accept, format.content_type()) {
+        Some(false)
+    } else {
+        (format == Format::Json && accepts(accept, BERT)).then_some(true)
+    }
+}
+
+/// The same answer as an Erlang term.
+fn to_bert(mut reply: Reply) -> Reply {
+    if let Some((JSON, body)) = &reply.body {
+        let term = serde_json::from_slice(body).ok().and_then(|value| bert::encode(&value));
+        reply.body = term.map(|term| (BERT, term.into()));
+    }
+    reply
+}
+
+/// Whether an `Accept` value admits a content type.
+fn accepts(accept: &str, content_type: &str) -> bool {
+    let own = content_type.split(';').next().unwrap_or_default();
+    let (own_type, own_subtype) = own.split_once('/').unwrap_or_default();
     accept.split(',').any(|range| {
         let mut parts = range.split(';');
         let kind = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -206,7 +230,10 @@ fn accepts_json(headers: &HeaderMap) -> bool {
             let quality = parameter.trim().strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
             quality.is_some_and(|quality| quality <= 0.0)
         });
-        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json" | "application/bert")
+        let (wanted_type, wanted_subtype) = kind.split_once('/').unwrap_or_default();
+        !refused
+            && (wanted_type == "*" || wanted_type == own_type)
+            && (wanted_subtype == "*" || wanted_subtype == own_subtype)
     })
 }
 
@@ -218,5 +245,43 @@ fn content_type_is_valid(headers: &HeaderMap) -> bool {
     match kind.split_once('/') {
         Some((kind, subtype)) => !kind.is_empty() && !subtype.is_empty() && !subtype.contains(['/', ' ']),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_is_negotiated() {
+        let check = |accept: &str, format| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            negotiate(&headers, format) == Some(false)
+        };
+        for (accept, json, text) in [
+            ("*/*", true, true),
+            ("application/json", true, false),
+            ("application/*", true, false),
+            ("text/html,application/json;q=0.5", true, false),
+            ("text/plain, */*;q=0", false, true),
+            ("application/json;q=0", false, false),
+            ("application/xml", false, false),
+            ("nonsense", false, false),
+            ("application/bert", false, false),
+        ] {
+            assert_eq!((check(accept, Format::Json), check(accept, Format::Text)), (json, text), "{accept}");
+        }
+    }
+
+    #[test]
+    fn only_broken_content_types_are_refused() {
+        for (content_type, valid) in
+            [("application/json; charset=utf-8", true), ("text/plain", true), ("nonsense", false), ("a/b/c", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            assert_eq!(content_type_is_valid(&headers), valid, "{content_type}");
+        }
     }
 }

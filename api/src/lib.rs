@@ -16,6 +16,7 @@
 //! ```
 
 mod auth;
+mod bert;
 mod body;
 mod call;
 mod context;

@@ -114,6 +114,29 @@ pub const fn wire_list<T: ToSchema>() -> Wire {
     Wire { list: true, ..wire::<T>() }
 }
 
+/// What an answer is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// Plain text.
+    Text,
+    /// A page.
+    Html,
+}
+
+impl Format {
+    /// The content type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Text => "text/plain",
+            Self::Html => "text/html; charset=utf-8",
+        }
+    }
+}
+
 /// A query parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query {
@@ -159,11 +182,13 @@ pub struct Operation {
     pub request: Option<Wire>,
     /// What the answer holds; `None`: no body, or none of a fixed shape.
     pub response: Option<Wire>,
+    /// What the answer is written in.
+    pub format: Format,
 }
 
 impl Operation {
     const fn new(method: Method, access: Access, summary: &'static str) -> Self {
-        Self { method, access, summary, query: &[], request: None, response: None }
+        Self { method, access, summary, query: &[], request: None, response: None, format: Format::Json }
     }
 
     /// A `GET`.
@@ -201,6 +226,13 @@ impl Operation {
     #[must_use]
     pub const fn takes(mut self, request: Wire) -> Self {
         self.request = Some(request);
+        self
+    }
+
+    /// With an answer that is not JSON.
+    #[must_use]
+    pub const fn format(mut self, format: Format) -> Self {
+        self.format = format;
         self
     }
 

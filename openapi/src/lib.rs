@@ -2,7 +2,7 @@
 //!
 //! An endpoint is one constant beside its wire types in the file of its resource; the
 //! API mounts a handler on it, the command line builds its URLs from it, and the
-//! OpenAPI document ([`spec`]) is a fold over the table.
+//! OpenAPI document ([`spec`]) and the reference page ([`mod@reference`]) are folds over the table.
 //!
 //! ```
 //! assert_eq!(openapi::control::PLUGINS.fill(&[]), "/api/warren/plugins");
@@ -10,6 +10,7 @@
 
 pub mod endpoint;
 pub mod error;
+pub mod reference;
 pub mod spec;
 
 pub mod authentication;

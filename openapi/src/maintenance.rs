@@ -1,7 +1,7 @@
 //! Small things an operator asks of a node: statistics reset, rebalancing, the
 //! configuration in effect, extensions of the user interface.
 
-use crate::endpoint::{Access, Endpoint, Operation};
+use crate::endpoint::{Access, Endpoint, Format, Operation};
 
 /// Forgets collected statistics.
 pub const RESET: Endpoint = Endpoint::new(
@@ -24,7 +24,7 @@ pub const REBALANCE: Endpoint = Endpoint::new(
 /// The configuration in effect.
 pub const EFFECTIVE_CONFIG: Endpoint = Endpoint::new(
     "/config/effective",
-    &[Operation::get(Access::Administrator, "The configuration in effect, as text")],
+    &[Operation::get(Access::Administrator, "The configuration in effect, as text").format(Format::Text)],
 );
 
 /// Extensions of the user interface.

@@ -93,7 +93,7 @@ fn describe(
     described = match operation.response {
         Some(response) => {
             let content = Content::new(Some(reference(response, schemas)));
-            described.response("200", success.content("application/json", content).build())
+            described.response("200", success.content(operation.format.content_type(), content).build())
         }
         None => described.response("2XX", success.build()),
     };
