@@ -100,7 +100,7 @@ impl Call {
 
     /// Answers with one object, cut to the columns asked for.
     pub(crate) fn object<T: Serialize>(&self, item: &T) -> Answer {
-        Reply::json(&page::object(to_value(item)?, &self.query))
+        Reply::json(&page::object(to_value(item)?, &self.query)?)
     }
 
     /// Answers with a list, as the listing parameters ask for it.

@@ -31,12 +31,33 @@ pub(crate) enum Listing {
     Paged,
 }
 
+/// Most samples a range of history may hold.
+const SAMPLES_MAX: i64 = 500;
+
+/// Names under which a range of history may be asked for.
+const RANGES: &[&str] = &["msg_rates", "lengths", "data_rates", "node_stats"];
+
+/// Refuses ranges of history that make no sense. One end alone, or one that is no
+/// number, asks for nothing.
+pub(crate) fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
+    for range in RANGES {
+        let end = |end: &str| query.get(&format!("{range}_{end}")).and_then(|text| text.parse::<i64>().ok());
+        if let (Some(age), Some(increment)) = (end("age"), end("incr")) {
+            if age <= 0 || increment <= 0 || age / increment > SAMPLES_MAX {
+                return Err(ApiError::bad_request(format!("Invalid range parameters: age {age}, incr {increment}")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Sorts, filters, cuts and pages a list that comes in its default order.
 pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing) -> Result<Value, ApiError> {
     let page = match kind {
         Listing::Plain => None,
         Listing::Paged => Page::parse(query)?,
     };
+    check_ranges(query)?;
     let total = items.len();
     if let Some(page) = &page {
         page.keep_named(&mut items);
@@ -54,11 +75,12 @@ pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing)
 }
 
 /// One object, cut to the columns asked for.
-pub(crate) fn object(item: Value, query: &QueryString) -> Value {
-    match columns(query) {
+pub(crate) fn object(item: Value, query: &QueryString) -> Result<Value, ApiError> {
+    check_ranges(query)?;
+    Ok(match columns(query) {
         Some(columns) => columns.cut(item),
         None => item,
-    }
+    })
 }
 
 fn sort(items: &mut [Value], query: &QueryString) {
@@ -271,6 +293,11 @@ mod tests {
             json!({"filtered_count": 0, "item_count": 0, "items": [], "page": 1, "page_count": 0, "page_size": 100,
                    "total_count": 3}),
         );
+        check(
+            "msg_rates_age=60&msg_rates_incr=0",
+            json!({"error": "bad_request", "reason": "Invalid range parameters: age 60, incr 0"}),
+        );
+        check("columns=x&lengths_age=60", json!([{}, {}, {}]));
         check("page=x", json!({"error": "bad_request", "reason": "Pagination parameters are invalid"}));
         check(
             "page=0",
