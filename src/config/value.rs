@@ -72,13 +72,13 @@ impl Set {
             }
             Self::Flag(put) => value.parse().ok().map(|flag| put(config, word, flag)),
             Self::Choice(words, put) => words.contains(&value).then(|| put(config, value)),
-            Self::Text(put) => Some(put(config, word, value)),
+            Self::Text(put) => Some(value).map(|text| put(config, word, text)),
             // An encrypted value taken literally would be a password everybody can read.
             Self::Secret(put) => (!value.starts_with("encrypted:")).then(|| put(config, value)),
             Self::Version(put) => is_version(value).then(|| put(config, value)),
             Self::Listener(put) => listener(value).map(|address| put(config, word, address)),
             Self::Address(put) => value.parse().ok().map(|address| put(config, address)),
-            Self::Path(put) => Some(put(config, PathBuf::from(value))),
+            Self::Path(put) => Some(PathBuf::from(value)).map(|path| put(config, path)),
         };
         done.is_some()
     }
