@@ -1,1 +1,15 @@
 //! Starts the built binaries for the end-to-end tests.
+//!
+//! Owns processes, temporary folders and the Python environment. It does not link the
+//! broker: what is tested is what a user runs.
+
+mod binaries;
+mod python;
+mod server;
+pub mod transcripts;
+mod wait;
+
+pub use binaries::{Binaries, binaries, repository};
+pub use python::{python, run_python};
+pub use server::{Options, Server, free_port};
+pub use wait::{DEADLINE, wait_until};

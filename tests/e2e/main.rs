@@ -1,0 +1,11 @@
+//! End to end: through sockets and the built binaries.
+#![expect(clippy::unwrap_used, reason = "all of it is test code: a panic is how it fails")]
+
+mod boundaries;
+mod crash;
+mod dependencies;
+mod documents;
+mod node;
+mod pika;
+mod shell;
+mod transcripts;

@@ -1,0 +1,48 @@
+//! Programs written with pika, run unmodified: `tests/python/test_*.py`, each file against a server of its own.
+
+use std::collections::BTreeSet;
+
+use tests::{Server, repository, run_python};
+
+/// Runs one file with pytest.
+fn check(file: &str) {
+    let server = Server::start();
+    let output = run_python(&server, &["-m", "pytest", "-q", "-p", "no:cacheprovider", file]);
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// One test per file, and the list of the files.
+macro_rules! pika_programs {
+    ($($name:ident => $file:literal,)*) => {
+        const FILES: &[&str] = &[$($file),*];
+        $(#[test] fn $name() { check($file); })*
+    };
+}
+
+pika_programs! {
+    consumers_share_a_work_queue => "test_work_queue.py",
+    messages_are_acknowledged_or_come_back => "test_acknowledgement.py",
+    exchanges_route_by_their_type => "test_routing.py",
+    requests_get_their_replies => "test_rpc.py",
+    refusals_have_the_reference_s_code_and_text => "test_refusals.py",
+    queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
+}
+
+#[test]
+fn durable_queues_and_persistent_messages_outlive_a_kill() {
+    let mut server = Server::start();
+    run_python(&server, &["durability.py", "publish"]);
+    server.kill();
+    let server = server.restart();
+    run_python(&server, &["durability.py", "check"]);
+}
+
+#[test]
+fn every_program_is_run() {
+    let folder = std::fs::read_dir(repository().join("tests/python")).unwrap();
+    let there: BTreeSet<String> = folder
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("test_") && name.ends_with(".py"))
+        .collect();
+    assert_eq!(there, FILES.iter().map(|file| (*file).to_owned()).collect());
+}

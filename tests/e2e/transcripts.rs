@@ -1,0 +1,81 @@
+//! Recorded exchanges of the reference broker, replayed on this one.
+
+use std::process::{Command, Stdio};
+
+use tests::transcripts::{Scores, cli_scores, http_scores, judge};
+use tests::{Options, Server, binaries, free_port, python, repository};
+
+/// A server whose ports stay the same when the application is stopped and started.
+fn server() -> Server {
+    let set = [
+        format!("listeners.tcp.default=127.0.0.1:{}", free_port()),
+        format!("management.tcp.port={}", free_port()),
+        // What the transcripts were recorded with, and cheap enough for thousands of users.
+        "password_hashing_module=rabbit_password_hashing_sha256".to_owned(),
+    ];
+    Server::start_with(Options { set: set.to_vec(), ..Options::default() })
+}
+
+/// Runs a replayer and reads its report. That steps differ is no failure yet.
+fn replay(server: &Server, kind: &str, arguments: &[String], read: fn(&str) -> anyhow::Result<Scores>) -> Scores {
+    let folder = repository().join("tests/transcripts").join(kind);
+    let report = server.data_dir().with_file_name("report.json");
+    let output = Command::new(python())
+        .arg(folder.join("replay.py"))
+        .arg("--json-report")
+        .arg(&report)
+        .args(arguments)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("RABBITMQ_NODENAME", &server.node)
+        .env("WARREN_SOCKET", &server.socket)
+        .stdin(Stdio::null())
+        .output()
+        .expect("python runs");
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|_| panic!("no report:\n{said}\n{complained}"));
+    println!("{said}");
+    read(&text).expect("a report")
+}
+
+fn check(kind: &str, scores: &Scores) {
+    match judge(kind, scores) {
+        Ok(text) => println!("{text}"),
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+#[test]
+fn the_http_api_answers_as_recorded() {
+    let server = server();
+    let ctl = binaries().links.join("rabbitmqctl");
+    let ctl = ctl.display();
+    let arguments = [
+        "--url".to_owned(),
+        format!("http://{}", server.http),
+        "--amqp".to_owned(),
+        format!("amqp://{}", server.amqp),
+        "--reset-cmd".to_owned(),
+        format!("{ctl} -q stop_app && {ctl} -q reset && {ctl} -q start_app"),
+    ];
+    check("http", &replay(&server, "http", &arguments, http_scores));
+}
+
+#[test]
+fn the_command_line_answers_as_recorded() {
+    let server = server();
+    let arguments = [
+        "--bin-dir".to_owned(),
+        binaries().links.display().to_string(),
+        "--amqp".to_owned(),
+        format!("amqp://guest:guest@{}/", server.amqp),
+        "--http".to_owned(),
+        format!("http://guest:guest@{}", server.http),
+        "--node".to_owned(),
+        server.node.clone(),
+        "--env".to_owned(),
+        format!("WARREN_SOCKET={}", server.socket.display()),
+        "--subst".to_owned(),
+        format!("{}=<DATA_DIR>", server.data_dir().display()),
+    ];
+    check("cli", &replay(&server, "cli", &arguments, cli_scores));
+}
