@@ -98,6 +98,12 @@ impl Call {
         Fields::parse(&self.body)
     }
 
+    /// An item with the rates of its counters.
+    pub(crate) fn rated(&self, kind: &'static str, mut item: Value) -> Value {
+        self.context.rates.fill(kind, &mut item);
+        item
+    }
+
     /// Answers with one object, cut to the columns asked for.
     pub(crate) fn object<T: Serialize>(&self, item: &T) -> Answer {
         Reply::json(&page::object(to_value(item)?, &self.query)?)

@@ -69,7 +69,7 @@ fn list(call: &Call, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
     let mut channels = call.broker()?.channels();
     channels.retain(|channel| sees(call, &channel.user) && keep(channel));
     channels.sort_by(|left, right| (&left.connection_name, left.number).cmp(&(&right.connection_name, right.number)));
-    call.list(channels.iter().map(|channel| to_wire(channel, node)), Listing::Paged)
+    call.list(channels.iter().map(|channel| call.rated("channel", to_wire(channel, node))), Listing::Paged)
 }
 
 async fn list_channels(call: Call) -> Answer {
@@ -96,7 +96,7 @@ async fn get_channel(call: Call) -> Answer {
         return Err(ApiError::not_authorised_object());
     }
     let node = &call.node().settings().node_name;
-    let mut item = to_wire(&channel, node);
+    let mut item = call.rated("channel", to_wire(&channel, node));
     let consumers = broker.consumers(&channel.vhost).await;
     item["consumer_details"] = consumers
         .iter()

@@ -94,7 +94,7 @@ fn list(call: &Call, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
     let mut connections = call.broker()?.connections();
     connections.retain(|connection| sees(call, &connection.user) && keep(connection));
     connections.sort_by(|left, right| left.name.cmp(&right.name));
-    call.list(connections.iter().map(|connection| to_wire(connection, node)), Listing::Paged)
+    call.list(connections.iter().map(|connection| call.rated("connection", to_wire(connection, node))), Listing::Paged)
 }
 
 /// The connection a path names, for a caller who may see it.
@@ -116,7 +116,7 @@ async fn list_of_vhost(call: Call) -> Answer {
 
 async fn get_connection(call: Call) -> Answer {
     let connection = find(&call)?;
-    let mut item = to_wire(&connection, &call.node().settings().node_name);
+    let mut item = call.rated("connection", to_wire(&connection, &call.node().settings().node_name));
     // Alone, the reference prints absent certificates as empty text.
     for name in TLS_FIELDS {
         item[*name] = "".into();

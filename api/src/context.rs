@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use broker::Node;
 
+use crate::rates::Rates;
+
 /// What the server binary tells the API about itself.
 #[derive(Clone)]
 pub struct ServerFacts {
@@ -26,4 +28,6 @@ pub(crate) struct Context {
     pub(crate) node: Node,
     /// The server binary.
     pub(crate) facts: ServerFacts,
+    /// How fast counters run.
+    pub(crate) rates: Rates,
 }

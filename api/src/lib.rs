@@ -24,6 +24,7 @@ mod dispatch;
 mod error;
 mod page;
 mod query;
+mod rates;
 mod reply;
 mod route;
 mod serve;
@@ -69,6 +70,7 @@ pub use service::{HttpService, NodeSlot};
 
 use context::Context;
 use dispatch::Dispatch;
+use rates::Rates;
 use route::{Mounts, Routes};
 
 /// How requests come in.
@@ -119,7 +121,7 @@ pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
     for mount in RESOURCES {
         mount(&mut mounts);
     }
-    let context = Arc::new(Context { node, facts });
+    let context = Arc::new(Context { node, facts, rates: Rates::default() });
     let dispatch = Arc::new(Dispatch { routes: Routes::new(mounts), context, transport });
     let answer = move |request: Request| {
         let dispatch = Arc::clone(&dispatch);

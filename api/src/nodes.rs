@@ -100,7 +100,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
             item.insert("binary".to_owned(), json!({"queue_procs": 0, "connection_readers": 0, "other": 0}));
         }
     }
-    Ok(item)
+    Ok(call.rated("node", item))
 }
 
 /// Refuses a node that is not this one.

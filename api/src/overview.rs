@@ -82,6 +82,9 @@ async fn get_overview(call: Call) -> Answer {
     if call.identity.is_monitoring() && !without_stats {
         extend(&mut overview, json!({"listeners": listeners(node), "contexts": contexts(node)}));
     }
+    // Totals are of what the caller sees, so each caller has own rates.
+    let caller = call.identity.user_name().map_or("", |name| name.as_str());
+    call.context.rates.fill_named("overview", caller, &mut overview);
     call.object(&overview)
 }
 
