@@ -243,8 +243,10 @@ pub const SETTINGS: &[Setting] = &[
         alias: Some("channel_max"),
         environment: None,
         initial: Initial::Value("2047"),
-        doc: "Channels offered to each connection.",
-        set: Set::Number(1, 65_535, |config, channels| config.node.channel_max = narrow(channels)),
+        doc: "Channels offered to each connection; 0 offers as many as there can be.",
+        set: Set::Number(0, 65_535, |config, channels| {
+            config.node.channel_max = if channels == 0 { u16::MAX } else { narrow(channels) };
+        }),
     },
     Setting {
         key: "handshake_timeout",

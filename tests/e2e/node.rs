@@ -1,6 +1,7 @@
 //! The server process: start, stop, configuration, the data directory's lock, the control socket.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -152,4 +153,39 @@ fn a_tool_without_a_broker_says_what_it_tried_and_exits_69() {
     assert_eq!(output.status.code(), Some(69));
     let said = text(&output.stderr);
     assert!(said.contains(&server.socket.display().to_string()), "{said}");
+}
+
+#[test]
+fn stop_over_the_control_socket_ends_the_process_in_order() {
+    let mut server = Server::start();
+    assert_eq!(server.tool("rabbitmqctl", &["-q", "stop"]).status.code(), Some(0));
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log().iter().any(|line| line.contains("asked over the control socket")), "{:?}", server.log());
+}
+
+#[test]
+fn an_address_in_use_stops_the_start_and_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for set in [format!("listeners.tcp.default={address}"), format!("management.tcp.port={}", address.port())] {
+        let output = Server::start_refused(&Options { set: vec![set.clone()], ..Options::default() });
+        assert_eq!(output.status.code(), Some(1), "{set}");
+        assert!(text(&output.stderr).contains(&address.to_string()), "{set}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_configuration_file_of_the_environment_is_read_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rabbitmq.conf"), "default_user = from_file\nconsumer_timeout = 1000\n").unwrap();
+    // Without its extension, as the reference takes it as well.
+    let named = folder.path().join("rabbitmq").display().to_string();
+    let environment = vec![("RABBITMQ_CONFIG_FILE".to_owned(), named)];
+    let server = Server::start_with(Options { environment, no_config: true, ..Options::default() });
+    assert_eq!(
+        text(&server.tool("rabbitmqctl", &["-q", "list_users"]).stdout),
+        "user\ttags\nfrom_file\t[administrator]\n"
+    );
+    let warning = "rabbitmq.conf:2: `consumer_timeout` is not offered and has no effect";
+    assert!(server.log().iter().any(|line| line.contains(warning)), "{:?}", server.log());
 }

@@ -21,6 +21,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Name of the data directory; `data` when not given.
     pub data_dir: Option<String>,
+    /// Lets the server look for its configuration file itself.
+    pub no_config: bool,
 }
 
 impl Options {
@@ -62,6 +64,13 @@ impl Server {
         let node = format!("test-{}-{number}@localhost", std::process::id());
         let dir = tempfile::Builder::new().prefix("warren-").tempdir().expect("a temporary folder");
         Self::spawn(Arc::new(dir), node, options)
+    }
+
+    /// A server that is expected to give up: its exit status and what it said.
+    #[must_use]
+    pub fn start_refused(options: &Options) -> Output {
+        let dir = tempfile::Builder::new().prefix("warren-").tempdir().expect("a temporary folder");
+        command(dir.path(), "refused@localhost", options).output().expect("the server starts")
     }
 
     fn spawn(dir: Arc<TempDir>, node: String, options: Options) -> Self {
@@ -170,8 +179,11 @@ pub fn free_port() -> u16 {
 
 fn command(dir: &Path, node: &str, options: &Options) -> Command {
     let mut command = Command::new(&binaries().warren);
-    // A configuration of the host must not reach the test.
-    command.args(["--config", "/dev/null", "--node", node, "--data-dir"]).arg(options.data_dir(dir));
+    if !options.no_config {
+        // A configuration of the host must not reach the test.
+        command.args(["--config", "/dev/null"]);
+    }
+    command.args(["--node", node, "--data-dir"]).arg(options.data_dir(dir));
     for set in ["listeners.tcp.default=127.0.0.1:0", "management.tcp.ip=127.0.0.1", "management.tcp.port=0"] {
         command.args(["--set", set]);
     }
