@@ -4,7 +4,10 @@
 //! reference accepts more spellings than a type would (numbers and booleans as text) and
 //! names what is missing in its own form.
 
+use std::time::Duration;
+
 use axum::body::Body;
+use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
@@ -18,11 +21,16 @@ pub(crate) const BODY_BYTES_MAX: usize = 10_000_000;
 /// sending sees the refusal instead of a reset connection.
 const DRAINED_BYTES_MAX: usize = 64_000_000;
 
+/// Longest wait for the next piece of a body.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Reads a body to its end.
 pub(crate) async fn read(mut body: Body) -> Result<Bytes, ApiError> {
     let mut taken = BytesMut::new();
     let mut seen = 0_usize;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let next = tokio::time::timeout(FRAME_TIMEOUT, body.frame()).await;
+        let Some(frame) = next.map_err(|_| ApiError::bare(StatusCode::REQUEST_TIMEOUT))? else { break };
         let frame = frame.map_err(|_| ApiError::bad_request("the request body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         seen += data.len();

@@ -20,6 +20,9 @@ use crate::query::QueryString;
 use crate::reply::Reply;
 use crate::route::{Answer, Parameters};
 
+/// Selects a vhost for listings whose path names none.
+const VHOST_HEADER: &str = "x-vhost";
+
 /// One request.
 pub(crate) struct Call {
     /// What all requests share.
@@ -86,10 +89,17 @@ impl Call {
         user_name(self.parameter("user"))
     }
 
-    /// Vhosts the caller sees in listings of objects.
+    /// Vhosts the caller sees in listings of objects, or the one a header names.
     pub(crate) fn visible_vhosts(&self) -> Result<Vec<VhostName>, ApiError> {
         let broker = self.broker()?;
         let directory = broker.directory();
+        if let Some(name) = self.headers.get(VHOST_HEADER) {
+            let named = directory.vhosts.keys().find(|vhost| vhost.as_str().as_bytes() == name.as_bytes());
+            return match named.filter(|vhost| self.identity.enters(broker, vhost)) {
+                Some(vhost) => Ok(vec![vhost.clone()]),
+                None => Err(ApiError::no_object()),
+            };
+        }
         Ok(directory.vhosts.keys().filter(|vhost| self.identity.enters(broker, vhost)).cloned().collect())
     }
 

@@ -97,5 +97,7 @@ async fn list_plugins(call: Call) -> Answer {
 async fn put_plugins(call: Call) -> Answer {
     let body: wire::PutPlugins =
         serde_json::from_slice(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    Reply::json(&plugins::replace(&call.node().settings().data_dir, body.enabled)?)
+    let data_dir = call.node().settings().data_dir.clone();
+    let changed = tokio::task::spawn_blocking(move || plugins::replace(&data_dir, body.enabled)).await;
+    Reply::json(&changed.map_err(|error| ApiError::internal(error.to_string()))??)
 }
