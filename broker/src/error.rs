@@ -140,6 +140,9 @@ pub enum Error {
     /// Deleting a predeclared exchange.
     #[error("deletion of system {0} not allowed")]
     SystemExchange(Resource),
+    /// Binding a pseudo-queue for direct replies.
+    #[error("cannot bind or unbind to a volatile (direct reply-to) queue")]
+    VolatileQueue,
     /// Publishing to an internal exchange.
     #[error("cannot publish to internal {0}")]
     InternalExchange(Resource),
@@ -242,6 +245,7 @@ impl Error {
             | Self::ReservedName { .. }
             | Self::SystemExchange(_)
             | Self::InternalExchange(_)
+            | Self::VolatileQueue
             | Self::ExclusiveUse(_) => ErrorKind::AccessRefused,
             Self::Locked(_) | Self::SingleActiveGet(..) => ErrorKind::ResourceLocked,
             Self::Inequivalent { .. }

@@ -216,8 +216,11 @@ pub fn exchange_name(arguments: &FieldTable, argument: &str) -> Option<ExchangeN
     arguments.get(argument).and_then(FieldValue::as_text).and_then(|name| ExchangeName::new(name).ok())
 }
 
-/// An exchange named by an argument must be text, and as long as a name may be.
-fn check_exchange_name(of: &Resource, arguments: &FieldTable, argument: &str) -> Result<(), Error> {
+/// An exchange named by an argument must be text, and no longer than a name may be.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] with the reference's sentence.
+pub fn check_exchange_name(of: &Resource, arguments: &FieldTable, argument: &str) -> Result<(), Error> {
     match arguments.get(argument) {
         None => Ok(()),
         Some(value @ FieldValue::LongString(_)) => match value.as_text().map(ExchangeName::new) {

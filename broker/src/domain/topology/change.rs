@@ -45,6 +45,14 @@ impl<Q> Default for Removed<Q> {
 }
 
 impl<Q: QueueRef> Topology<Q> {
+    /// Goes back to an earlier picture. The version still grows: what was seen of the
+    /// later one does not hold any more.
+    pub fn roll_back(&mut self, earlier: Self) {
+        let version = self.version.max(earlier.version) + 1;
+        let bindings_numbered = self.bindings_numbered.max(earlier.bindings_numbered);
+        *self = Self { version, bindings_numbered, ..earlier };
+    }
+
     /// Adds an exchange, in place of one of the same name.
     pub fn insert_exchange(&mut self, exchange: Exchange) {
         self.version += 1;

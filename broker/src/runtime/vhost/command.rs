@@ -1,0 +1,70 @@
+//! What a vhost is asked.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::domain::binding::Binding;
+use crate::domain::exchange::Exchange;
+use crate::domain::name::QueueName;
+use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::error::Error;
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
+use crate::runtime::queue::QueueHandle;
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A queue that was declared or was there.
+#[derive(Debug, Clone)]
+pub(crate) struct DeclaredQueue {
+    /// Whether it is new.
+    pub(crate) put: Put,
+    /// The queue.
+    pub(crate) queue: QueueHandle,
+}
+
+/// What an import added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Imported {
+    /// Objects that are new.
+    pub(crate) created: usize,
+    /// Objects that were there.
+    pub(crate) existed: usize,
+}
+
+/// Everything a vhost can be asked.
+pub(super) enum VhostCommand {
+    DeclareExchange(Caller, DeclareExchange, Reply<Put>),
+    DeleteExchange {
+        caller: Caller,
+        name: String,
+        if_unused: bool,
+        reply: Reply<()>,
+    },
+    DeclareQueue(Caller, DeclareQueue, Reply<DeclaredQueue>),
+    DeleteQueue {
+        caller: Caller,
+        name: QueueName,
+        if_unused: bool,
+        if_empty: bool,
+        reply: Reply<DeletedQueue>,
+    },
+    Bind(Caller, Binding, Reply<Put>),
+    Unbind(Caller, Binding, Reply<()>),
+    /// A connection ended: its exclusive queues go.
+    DeleteExclusive(ConnectionId, Reply<()>),
+    /// Everything at once, without asking permissions; what exists is skipped.
+    Import {
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: Vec<Arc<Binding>>,
+        reply: Reply<Imported>,
+    },
+    /// Policies changed: alternates are looked up anew.
+    PoliciesChanged,
+    /// The application stops: queues stop and keep what is durable.
+    Stop(Reply<()>),
+    /// The vhost is deleted: queues go with their messages. What is stored of it is not touched.
+    Drop(Reply<()>),
+}

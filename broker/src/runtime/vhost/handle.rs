@@ -1,0 +1,220 @@
+//! What others hold of a vhost.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
+use super::{Access, LiveTopology};
+use crate::domain::binding::Binding;
+use crate::domain::exchange::Exchange;
+use crate::domain::name::{ExchangeName, QueueName, VhostName, strip_line_breaks};
+use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::error::{Error, Resource};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
+use crate::runtime::queue::QueueHandle;
+
+pub(super) struct Shared {
+    pub(super) vhost: VhostName,
+    pub(super) topology: ArcSwap<LiveTopology>,
+    pub(super) mailbox: mpsc::Sender<VhostCommand>,
+    pub(super) access: Arc<dyn Access>,
+}
+
+/// A live vhost. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct VhostHandle(pub(super) Arc<Shared>);
+
+impl std::fmt::Debug for VhostHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "vhost '{}'", self.0.vhost)
+    }
+}
+
+impl VhostHandle {
+    /// Its name.
+    pub(crate) fn name(&self) -> &VhostName {
+        &self.0.vhost
+    }
+
+    /// The current picture.
+    pub(crate) fn topology(&self) -> Arc<LiveTopology> {
+        self.0.topology.load_full()
+    }
+
+    /// Where the current picture is published, for those who look often.
+    pub(crate) fn published(&self) -> &ArcSwap<LiveTopology> {
+        &self.0.topology
+    }
+
+    /// The version of the current picture: while it stays, routes may be kept.
+    pub(crate) fn version(&self) -> u64 {
+        self.0.topology.load().version()
+    }
+
+    /// Declares an exchange, or checks that the existing one is equivalent.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::declare_exchange`].
+    pub(crate) async fn declare_exchange(&self, caller: &Caller, declare: DeclareExchange) -> Result<Put, Error> {
+        self.ask(|reply| VhostCommand::DeclareExchange(caller.clone(), declare, reply)).await
+    }
+
+    /// Whether an exchange exists, for whoever has any permission on it.
+    ///
+    /// # Errors
+    /// [`Error::DefaultExchange`], [`Error::AccessRefused`], [`Error::NoSuch`].
+    pub(crate) fn declare_exchange_passive(&self, caller: &Caller, name: &str) -> Result<Arc<Exchange>, Error> {
+        let name = exchange_name(name)?;
+        if name.is_default() {
+            return Err(Error::DefaultExchange);
+        }
+        let resource = Resource::Exchange(self.0.vhost.clone(), name.clone());
+        self.0.access.check_any(caller, &resource)?;
+        let topology = self.0.topology.load();
+        topology.exchange(name.as_str()).map(|entry| entry.exchange().clone()).ok_or(Error::NoSuch(resource))
+    }
+
+    /// Deletes an exchange; a missing one is a success.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::delete_exchange`].
+    pub(crate) async fn delete_exchange(&self, caller: &Caller, name: &str, if_unused: bool) -> Result<(), Error> {
+        self.ask(|reply| VhostCommand::DeleteExchange {
+            caller: caller.clone(),
+            name: name.to_owned(),
+            if_unused,
+            reply,
+        })
+        .await
+    }
+
+    /// Declares a queue, or checks that the existing one is equivalent.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::declare_queue`].
+    pub(crate) async fn declare_queue(&self, caller: &Caller, declare: DeclareQueue) -> Result<DeclaredQueue, Error> {
+        self.ask(|reply| VhostCommand::DeclareQueue(caller.clone(), declare, reply)).await
+    }
+
+    /// A queue, for whoever has any permission on it.
+    ///
+    /// # Errors
+    /// [`Error::AccessRefused`], [`Error::NoSuch`], [`Error::Locked`].
+    pub(crate) fn declare_queue_passive(&self, caller: &Caller, name: &str) -> Result<QueueHandle, Error> {
+        let name = queue_name(name)?;
+        let resource = Resource::Queue(self.0.vhost.clone(), name.clone());
+        self.0.access.check_any(caller, &resource)?;
+        let topology = self.0.topology.load();
+        let queue = topology.queue(name.as_str()).ok_or_else(|| Error::NoSuch(resource.clone()))?;
+        check_exclusive(caller, queue.spec(), &resource)?;
+        Ok(queue.clone())
+    }
+
+    /// Deletes a queue; a missing one is a success.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::delete_queue`].
+    pub(crate) async fn delete_queue(
+        &self,
+        caller: &Caller,
+        name: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<DeletedQueue, Error> {
+        let name = queue_name(name)?;
+        self.ask(|reply| VhostCommand::DeleteQueue { caller: caller.clone(), name, if_unused, if_empty, reply }).await
+    }
+
+    /// Adds a binding.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::bind`].
+    pub(crate) async fn bind(&self, caller: &Caller, binding: Binding) -> Result<Put, Error> {
+        self.ask(|reply| VhostCommand::Bind(caller.clone(), binding, reply)).await
+    }
+
+    /// Removes a binding; a missing one is a success.
+    ///
+    /// # Errors
+    /// As [`crate::Broker::unbind`].
+    pub(crate) async fn unbind(&self, caller: &Caller, binding: Binding) -> Result<(), Error> {
+        self.ask(|reply| VhostCommand::Unbind(caller.clone(), binding, reply)).await
+    }
+
+    /// Deletes the exclusive queues of a connection that ended; resolves when they are gone.
+    pub(crate) async fn delete_exclusive(&self, connection: ConnectionId) {
+        // A vhost that is gone has no queues left either.
+        let _ = self.ask(|reply| VhostCommand::DeleteExclusive(connection, reply)).await;
+    }
+
+    /// Adds exchanges, queues and bindings as one step, asking no permissions. What exists
+    /// is skipped whatever its properties; a refusal changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::InDefinitions`] for the first object that breaks a rule, `Unavailable`.
+    pub(crate) async fn import(
+        &self,
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: Vec<Arc<Binding>>,
+    ) -> Result<Imported, Error> {
+        self.ask(|reply| VhostCommand::Import { exchanges, queues, bindings, reply }).await
+    }
+
+    /// Looks policies up anew.
+    pub(crate) async fn policies_changed(&self) {
+        // Without an owner there is nothing policies could apply to.
+        let _ = self.0.mailbox.send(VhostCommand::PoliciesChanged).await;
+    }
+
+    /// Stops the owner and its queues; what is durable stays.
+    pub(crate) async fn stop(&self) {
+        let _ = self.ask(VhostCommand::Stop).await;
+    }
+
+    /// Ends the owner and deletes its queues with their messages.
+    pub(super) async fn drop_queues(&self) {
+        let _ = self.ask(VhostCommand::Drop).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> VhostCommand) -> Result<T, Error> {
+        let gone = || Error::NoSuchVhost(self.0.vhost.clone());
+        let (reply, answer) = oneshot::channel();
+        self.0.mailbox.send(command(reply)).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// Whether the caller may touch a queue that may be exclusive to a connection. The node
+/// itself may.
+///
+/// # Errors
+/// [`Error::Locked`].
+pub(crate) fn check_exclusive(caller: &Caller, queue: &QueueSpec, resource: &Resource) -> Result<(), Error> {
+    match queue.exclusive_owner {
+        Some(owner) if !caller.internal && caller.connection != Some(owner) => Err(Error::Locked(resource.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// A queue's name as it counts: without line breaks, at most 255 bytes.
+pub(super) fn queue_name(name: &str) -> Result<QueueName, Error> {
+    QueueName::new(strip_line_breaks(name)).map_err(|error| too_long(&error))
+}
+
+/// An exchange's name as it counts: without line breaks, at most 255 bytes.
+pub(super) fn exchange_name(name: &str) -> Result<ExchangeName, Error> {
+    ExchangeName::new(strip_line_breaks(name)).map_err(|error| too_long(&error))
+}
+
+/// In the words the reference's administrative interface uses; over AMQP a longer name cannot be sent.
+fn too_long(error: &crate::domain::name::NameTooLong) -> Error {
+    Error::InvalidValue(format!(
+        "{} should be less than {} bytes, actually was {}\n",
+        error.kind,
+        crate::domain::name::NAME_BYTES_MAX,
+        error.bytes
+    ))
+}

@@ -1,0 +1,152 @@
+//! Adding much at once: definitions.
+//!
+//! An import asks no permissions and skips what exists, whatever its properties. Every
+//! object is checked before the first is added, so a refused import changes nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::command::Imported;
+use super::handle::{exchange_name, queue_name};
+use super::owner::Owner;
+use crate::domain::arguments;
+use crate::domain::binding::{Binding, Destination};
+use crate::domain::exchange::{Exchange, ExchangeKind};
+use crate::domain::name::{ExchangeName, QueueName};
+use crate::domain::queue::QueueSpec;
+use crate::error::{Error, Resource};
+use crate::facade::Put;
+
+impl Owner {
+    pub(super) fn import(
+        &mut self,
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: Vec<Arc<Binding>>,
+    ) -> Result<Imported, Error> {
+        let exchanges = self.importable_exchanges(exchanges)?;
+        let queues = self.importable_queues(queues)?;
+        self.check_bindings(&exchanges.new, &queues.new, &bindings)?;
+        let mut imported = Imported { created: 0, existed: exchanges.existed + queues.existed };
+        imported.created += exchanges.new.len() + queues.new.len();
+        for exchange in exchanges.new {
+            self.add_exchange(exchange)?;
+        }
+        for queue in queues.new {
+            self.add_queue(queue)?;
+        }
+        for binding in bindings {
+            match self.add_binding(Arc::unwrap_or_clone(binding))? {
+                Put::Created => imported.created += 1,
+                Put::Existed => imported.existed += 1,
+            }
+        }
+        Ok(imported)
+    }
+
+    fn importable_exchanges(&self, exchanges: Vec<Arc<Exchange>>) -> Result<Importable<Exchange>, Error> {
+        let mut importable = Importable::default();
+        let mut seen = HashSet::new();
+        for exchange in exchanges {
+            let mut exchange = Arc::unwrap_or_clone(exchange);
+            exchange.name = exchange_name(exchange.name.as_str())?;
+            let name = &exchange.name;
+            let exists = name.is_default() || self.topology.exchange(name.as_str()).is_some();
+            if exists || name.is_reserved() || !seen.insert(name.clone()) {
+                if !exists && name.is_reserved() {
+                    tracing::warn!(vhost = %self.vhost, exchange = %name, "an exchange with a reserved name is not imported");
+                }
+                importable.existed += 1;
+                continue;
+            }
+            let resource = Resource::Exchange(self.vhost.clone(), name.clone());
+            arguments::check_new_exchange(&resource, &exchange.arguments)
+                .map_err(|error| in_object(&resource, error))?;
+            importable.new.push(exchange);
+        }
+        Ok(importable)
+    }
+
+    fn importable_queues(&self, queues: Vec<Arc<QueueSpec>>) -> Result<Importable<QueueSpec>, Error> {
+        let mut importable = Importable::default();
+        let mut seen = HashSet::new();
+        let default = self.context.access.default_queue_kind(&self.vhost);
+        for queue in queues {
+            let queue = Arc::unwrap_or_clone(queue);
+            let name = queue_name(queue.name.as_str())?;
+            let resource = Resource::Queue(self.vhost.clone(), name.clone());
+            if self.topology.queue(name.as_str()).is_some() || !seen.insert(name.clone()) {
+                importable.existed += 1;
+                continue;
+            }
+            let fits_any_kind = queue.durable && !queue.auto_delete;
+            let arguments = arguments::with_queue_type(&queue.arguments, default, fits_any_kind);
+            let present = self.topology.queue_count() + importable.new.len();
+            let kind = arguments::check_new_queue(&resource, &arguments, queue.durable, false, queue.auto_delete)
+                .and_then(|kind| {
+                    self.context.access.check_queue_limit(&self.vhost, name.as_str(), present).map(|()| kind)
+                })
+                .map_err(|error| in_object(&resource, error))?;
+            let id = self.context.next_queue_id();
+            importable.new.push(QueueSpec { id, name, kind, exclusive_owner: None, arguments, ..queue });
+        }
+        Ok(importable)
+    }
+
+    /// Both ends must be there, or come with the import.
+    fn check_bindings(
+        &self,
+        exchanges: &[Exchange],
+        queues: &[QueueSpec],
+        bindings: &[Arc<Binding>],
+    ) -> Result<(), Error> {
+        let new_exchanges: std::collections::HashMap<&ExchangeName, ExchangeKind> =
+            exchanges.iter().map(|exchange| (&exchange.name, exchange.kind)).collect();
+        let new_queues: HashSet<&QueueName> = queues.iter().map(|queue| &queue.name).collect();
+        let kind_of = |name: &ExchangeName| {
+            let new = new_exchanges.get(name).copied();
+            new.or_else(|| self.topology.exchange(name.as_str()).map(|entry| entry.exchange().kind))
+        };
+        for binding in bindings {
+            let source = Resource::Exchange(self.vhost.clone(), binding.source.clone());
+            let refused = |error| in_object(&source, error);
+            if binding.source.is_default() {
+                return Err(refused(Error::DefaultExchange));
+            }
+            let kind = kind_of(&binding.source).ok_or_else(|| refused(Error::NoSuch(source.clone())))?;
+            match &binding.destination {
+                Destination::Queue(name) => {
+                    if !new_queues.contains(name) && self.topology.queue(name.as_str()).is_none() {
+                        let missing = Resource::Queue(self.vhost.clone(), name.clone());
+                        return Err(refused(Error::NoSuch(missing)));
+                    }
+                }
+                Destination::Exchange(name) if name.is_default() => return Err(refused(Error::DefaultExchange)),
+                Destination::Exchange(name) => {
+                    if kind_of(name).is_none() {
+                        let missing = Resource::Exchange(self.vhost.clone(), name.clone());
+                        return Err(refused(Error::NoSuch(missing)));
+                    }
+                }
+            }
+            binding.check(kind).map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// Objects of one kind: those to add, and how many are there already.
+struct Importable<T> {
+    new: Vec<T>,
+    existed: usize,
+}
+
+impl<T> Default for Importable<T> {
+    fn default() -> Self {
+        Self { new: Vec::new(), existed: 0 }
+    }
+}
+
+fn in_object(object: &Resource, error: Error) -> Error {
+    Error::InDefinitions { object: object.to_string(), error: Box::new(error) }
+}

@@ -1,0 +1,40 @@
+//! One vhost: who checks, records and publishes changes of its topology.
+//!
+//! The owner task takes requests in batches: it applies each to its working picture,
+//! writes everything durable of a batch to the store at once, publishes the next snapshot
+//! and only then answers, so whoever was answered sees what it asked for. Others hold a
+//! [`VhostHandle`]: they route on its snapshot and send it requests. The owner waits for
+//! its queues and for storage, never for a connection.
+
+mod access;
+mod bind;
+mod command;
+mod declare;
+mod delete;
+mod handle;
+mod import;
+mod owner;
+mod recover;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use access::Access;
+pub(crate) use command::{DeclaredQueue, Imported};
+pub(crate) use handle::VhostHandle;
+pub(crate) use registry::{QueueChurn, VhostRegistry};
+
+use std::sync::Arc;
+
+use super::queue::QueueHandle;
+use crate::domain::queue::QueueSpec;
+use crate::domain::topology::QueueRef;
+
+/// The picture of a vhost with live queues.
+pub(crate) type LiveTopology = crate::domain::topology::Topology<QueueHandle>;
+
+impl QueueRef for QueueHandle {
+    fn spec(&self) -> &Arc<QueueSpec> {
+        Self::spec(self)
+    }
+}

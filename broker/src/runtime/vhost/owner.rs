@@ -1,0 +1,286 @@
+//! The owner's loop: take a batch, apply, record, publish, answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::LiveTopology;
+use super::command::{Reply, VhostCommand};
+use super::handle::{Shared, VhostHandle};
+use super::registry::VhostContext;
+use crate::domain::name::{QueueName, VhostName};
+use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::error::Error;
+use crate::runtime::queue::{QueueContext, QueueHandle, QueueNotice, spawn_queue};
+use crate::storage::Write;
+
+/// Requests a vhost's mailbox holds. When it is full the asking connection waits and stops
+/// reading its socket.
+pub(super) const VHOST_MAILBOX_COMMANDS_MAX: usize = 1024;
+
+/// Requests that share one write to the store and one snapshot.
+const COMMANDS_PER_BATCH_MAX: usize = 256;
+
+/// An answer that waits for its batch: called with the error that undid the batch, if any.
+type Answer = Box<dyn FnOnce(Option<&Error>) + Send>;
+
+/// What the requests of one batch add up to.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Durable changes, in an order in which every prefix is a valid state.
+    pub(super) writes: Vec<Write>,
+    /// Queues started: they go again when the batch cannot be recorded.
+    spawned: Vec<QueueHandle>,
+    /// Queues started by a request that was refused after all.
+    discarded: Vec<QueueHandle>,
+    /// Queues ended: nothing brings them back.
+    ended: Vec<QueueHandle>,
+    answers: Vec<Answer>,
+}
+
+/// The owner of one vhost.
+pub(super) struct Owner {
+    pub(super) vhost: VhostName,
+    /// The working picture; readers see the one last published.
+    pub(super) topology: LiveTopology,
+    pub(super) context: Arc<VhostContext>,
+    pub(super) batch: Batch,
+    /// Exclusive queues by the connection they belong to.
+    pub(super) exclusive: HashMap<ConnectionId, Vec<QueueName>>,
+    shared: Arc<Shared>,
+    notices: mpsc::UnboundedSender<QueueNotice>,
+}
+
+/// How the owner's life goes on after a request.
+enum Flow {
+    Go,
+    End(Reply<()>),
+}
+
+/// An owner that is yet to run: it can be filled first.
+pub(super) struct Unstarted {
+    pub(super) owner: Owner,
+    commands: mpsc::Receiver<VhostCommand>,
+    queue_notices: mpsc::UnboundedReceiver<QueueNotice>,
+}
+
+impl Unstarted {
+    pub(super) fn new(vhost: VhostName, context: Arc<VhostContext>) -> Self {
+        let (mailbox, commands) = mpsc::channel(VHOST_MAILBOX_COMMANDS_MAX);
+        let (notices, queue_notices) = mpsc::unbounded_channel();
+        let mut topology = LiveTopology::new(vhost.clone());
+        for exchange in topology.exchanges() {
+            let alternate = context.access.policy_alternate(&vhost, exchange.name.as_str());
+            topology.set_policy_alternate(exchange.name.as_str(), alternate);
+        }
+        let shared = Arc::new(Shared {
+            vhost: vhost.clone(),
+            topology: arc_swap::ArcSwap::from_pointee(topology.clone()),
+            mailbox,
+            access: context.access.clone(),
+        });
+        let owner =
+            Owner { vhost, topology, context, batch: Batch::default(), exclusive: HashMap::new(), shared, notices };
+        Self { owner, commands, queue_notices }
+    }
+
+    /// Publishes what the owner was filled with and starts it.
+    pub(super) fn start(self) -> VhostHandle {
+        let Self { mut owner, commands, queue_notices } = self;
+        owner.batch = Batch::default();
+        owner.publish();
+        let handle = VhostHandle(owner.shared.clone());
+        tokio::spawn(owner.run(commands, queue_notices));
+        handle
+    }
+}
+
+impl Owner {
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<VhostCommand>,
+        mut queue_notices: mpsc::UnboundedReceiver<QueueNotice>,
+    ) {
+        let mut taken = Vec::with_capacity(COMMANDS_PER_BATCH_MAX);
+        loop {
+            tokio::select! {
+                count = commands.recv_many(&mut taken, COMMANDS_PER_BATCH_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
+                Some(notice) = queue_notices.recv() => self.unused(notice).await,
+            }
+            let before = self.topology.clone();
+            let mut end = None;
+            for command in taken.drain(..) {
+                if let Flow::End(reply) = self.command(command).await {
+                    // What is behind it in the mailbox finds the vhost gone.
+                    end = Some(reply);
+                    break;
+                }
+            }
+            self.commit(before).await;
+            if let Some(reply) = end {
+                let _ = reply.send(Ok(()));
+                return;
+            }
+        }
+    }
+
+    async fn command(&mut self, command: VhostCommand) -> Flow {
+        match command {
+            VhostCommand::DeclareExchange(caller, declare, reply) => {
+                let result = self.declare_exchange(&caller, declare);
+                self.answer(reply, result);
+            }
+            VhostCommand::DeleteExchange { caller, name, if_unused, reply } => {
+                let result = self.delete_exchange(&caller, &name, if_unused);
+                self.answer(reply, result);
+            }
+            VhostCommand::DeclareQueue(caller, declare, reply) => {
+                let result = self.declare_queue(&caller, declare);
+                self.answer(reply, result);
+            }
+            VhostCommand::DeleteQueue { caller, name, if_unused, if_empty, reply } => {
+                let result = self.delete_queue(&caller, &name, if_unused, if_empty).await;
+                self.answer(reply, result);
+            }
+            VhostCommand::Bind(caller, binding, reply) => {
+                let result = self.bind(&caller, binding);
+                self.answer(reply, result);
+            }
+            VhostCommand::Unbind(caller, binding, reply) => {
+                let result = self.unbind(&caller, binding);
+                self.answer(reply, result);
+            }
+            VhostCommand::DeleteExclusive(connection, reply) => {
+                self.delete_exclusive(connection).await;
+                self.answer(reply, Ok(()));
+            }
+            VhostCommand::Import { exchanges, queues, bindings, reply } => {
+                let result = self.whole(|owner| owner.import(exchanges, queues, bindings));
+                self.answer(reply, result);
+            }
+            VhostCommand::PoliciesChanged => self.policies_changed(),
+            VhostCommand::Stop(reply) => {
+                futures_util::future::join_all(self.topology.queues().iter().map(QueueHandle::stop)).await;
+                return Flow::End(reply);
+            }
+            VhostCommand::Drop(reply) => {
+                let queues = self.topology.queues();
+                futures_util::future::join_all(queues.iter().map(|queue| queue.delete(false, false))).await;
+                self.topology.roll_back(LiveTopology::new(self.vhost.clone()));
+                return Flow::End(reply);
+            }
+        }
+        Flow::Go
+    }
+
+    fn policies_changed(&mut self) {
+        for exchange in self.topology.exchanges() {
+            let alternate = self.context.access.policy_alternate(&self.vhost, exchange.name.as_str());
+            self.topology.set_policy_alternate(exchange.name.as_str(), alternate);
+        }
+    }
+
+    /// Answers once the batch is recorded and published. A refusal stays what it is.
+    fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, result: Result<T, Error>) {
+        self.batch.answers.push(Box::new(move |undone| {
+            let result = match (result, undone) {
+                (Ok(_), Some(error)) => Err(error.clone()),
+                (result, _) => result,
+            };
+            // Whoever asked may be gone.
+            let _ = reply.send(result);
+        }));
+    }
+
+    /// Records the batch, publishes, answers. When it cannot be recorded, the picture goes
+    /// back to `before`, but for queues that have ended.
+    async fn commit(&mut self, before: LiveTopology) {
+        let batch = std::mem::take(&mut self.batch);
+        for queue in batch.discarded {
+            // Nobody was told of it, so it is empty.
+            let _ = queue.delete(false, false).await;
+        }
+        let written = match batch.writes.is_empty() {
+            true => Ok(()),
+            false => self.context.metadata.write(batch.writes).await.map(drop),
+        };
+        let undone = written.err().map(Error::from);
+        if let Some(error) = &undone {
+            tracing::error!(vhost = %self.vhost, %error, "a change could not be recorded and is undone");
+            self.topology.roll_back(before);
+            for queue in &batch.ended {
+                self.topology.remove_queue(queue.spec().name.as_str());
+            }
+            for queue in batch.spawned {
+                self.forget_exclusive(queue.spec());
+                let _ = queue.delete(false, false).await;
+            }
+        }
+        self.publish();
+        for answer in batch.answers {
+            answer(undone.as_ref());
+        }
+    }
+
+    /// Runs a request of many steps: all of them happen, or none.
+    pub(super) fn whole<T>(&mut self, request: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let (before, writes, spawned) = (self.topology.clone(), self.batch.writes.len(), self.batch.spawned.len());
+        request(self).inspect_err(|_| {
+            self.topology.roll_back(before);
+            self.batch.writes.truncate(writes);
+            for queue in self.batch.spawned.split_off(spawned) {
+                self.forget_exclusive(queue.spec());
+                self.batch.discarded.push(queue);
+            }
+        })
+    }
+
+    fn publish(&self) {
+        if self.shared.topology.load().version() != self.topology.version() {
+            self.shared.topology.store(Arc::new(self.topology.clone()));
+        }
+    }
+
+    /// Starts a queue and adds it to the working picture.
+    pub(super) fn spawn(&mut self, spec: Arc<QueueSpec>, recover: bool) -> QueueHandle {
+        let (limits, expires_ms) = self.context.access.queue_settings(&self.vhost, &spec);
+        if let Some(connection) = spec.exclusive_owner {
+            self.exclusive.entry(connection).or_default().push(spec.name.clone());
+        }
+        let queue = spawn_queue(QueueContext {
+            spec,
+            vhost: self.vhost.clone(),
+            limits,
+            expires_ms,
+            log: self.context.log.clone(),
+            recover,
+            notices: self.notices.clone(),
+        });
+        self.topology.insert_queue(queue.clone());
+        self.batch.spawned.push(queue.clone());
+        queue
+    }
+
+    /// Notes that a queue has ended.
+    pub(super) fn ended(&mut self, queue: QueueHandle) {
+        self.forget_exclusive(queue.spec());
+        self.batch.spawned.retain(|spawned| *spawned != queue);
+        self.batch.ended.push(queue);
+    }
+
+    fn forget_exclusive(&mut self, spec: &QueueSpec) {
+        if let Some(connection) = spec.exclusive_owner
+            && let Some(names) = self.exclusive.get_mut(&connection)
+        {
+            names.retain(|name| *name != spec.name);
+            if names.is_empty() {
+                self.exclusive.remove(&connection);
+            }
+        }
+    }
+}
