@@ -206,3 +206,30 @@ fn the_project_has_one_dependency_table() {
         }
     }
 }
+
+#[test]
+fn every_lock_and_mailbox_stands_in_the_architecture() {
+    let architecture = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let table = |title: &str| {
+        let start = architecture.find(title).unwrap_or_else(|| panic!("ARCHITECTURE.md has no `{title}`"));
+        architecture[start + title.len()..].split("\n## ").next().unwrap_or_default().to_owned()
+    };
+    let (waits, locks) = (table("## Who waits for whom"), table("## Locks"));
+    let mut unnamed = Vec::new();
+    for path in all_sources().into_iter().filter(|path| !is_test(path)) {
+        let (code, file) = (code(&path), shown(&path));
+        if (code.contains("Mutex<") || code.contains("RwLock<")) && !locks.contains(&format!("`{file}`")) {
+            unnamed.push(format!("{file} has a lock"));
+        }
+        if code.contains("mpsc::channel(") && !waits.contains(&format!("`{file}`")) {
+            unnamed.push(format!("{file} has a mailbox"));
+        }
+    }
+    assert!(unnamed.is_empty(), "not in ARCHITECTURE.md:\n{}", unnamed.join("\n"));
+}
+
+/// Tests, and tools for measuring, hold to no rule of ownership.
+fn is_test(path: &Path) -> bool {
+    let file = shown(path);
+    file.starts_with("tests/") || file.starts_with("src/bin/") || file.ends_with("tests.rs") || file.contains("/tests/")
+}
