@@ -1,0 +1,109 @@
+//! The figures that are not loads: commands, provisioning, memory.
+
+use std::fs::read_to_string;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::broker::{Broker, Kind};
+use crate::table::{Table, Unit};
+
+/// Taken when a broker starts.
+pub const START: &str = "start to first AMQP answer, empty directory";
+
+/// One figure, or some that are taken together.
+pub struct Figure {
+    /// What `--only` looks at.
+    pub name: &'static str,
+    /// Takes it once.
+    pub measure: fn(&Broker, &mut Table) -> Result<()>,
+}
+
+/// In the order they are taken.
+pub const ALL: &[Figure] = &[
+    Figure { name: "idle memory", measure: idle_memory },
+    Figure { name: "list_users", measure: list_users },
+    Figure { name: "provisioning", measure: provisioning },
+];
+
+/// What a broker does right after its start is not yet idleness.
+const SETTLE: Duration = Duration::from_secs(5);
+
+fn idle_memory(broker: &Broker, table: &mut Table) -> Result<()> {
+    std::thread::sleep(SETTLE);
+    table.record("idle memory, resident", Unit::Mebibytes, broker.kind(), resident_mib(broker.pid())?);
+    Ok(())
+}
+
+/// Resident memory of the broker's main process.
+fn resident_mib(pid: u32) -> Result<f64> {
+    let status = read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/PID/status")?;
+    let kib: f64 = line.split_whitespace().next().unwrap_or_default().parse()?;
+    Ok(kib / 1024.0)
+}
+
+fn list_users(broker: &Broker, table: &mut Table) -> Result<()> {
+    // Processor time is counted in hundredths of a second, so a quick command is run often enough to see it.
+    let times = match broker.kind() {
+        Kind::Warren => 50,
+        Kind::Rabbitmq => 3,
+    };
+    let (cpu_before, mut wall) = (children_cpu_seconds()?, Vec::new());
+    for _ in 0..times {
+        let started = Instant::now();
+        let mut command = broker.tool("rabbitmqctl");
+        run_quietly(command.arg("list_users").stdin(Stdio::null()))?;
+        wall.push(started.elapsed().as_secs_f64());
+    }
+    let cpu = (children_cpu_seconds()? - cpu_before) / f64::from(times);
+    let mean = wall.iter().sum::<f64>() / wall.len() as f64;
+    table.record("one `list_users`, wall", Unit::Milliseconds, broker.kind(), mean * 1e3);
+    table.record("one `list_users`, CPU of the command", Unit::Milliseconds, broker.kind(), cpu * 1e3);
+    Ok(())
+}
+
+/// Four commands for each of 25 tenants: a user, its tag, its vhost, its permissions.
+fn provisioning_script() -> String {
+    let mut script = String::from("set -e\n");
+    for tenant in 1..=25 {
+        script += &format!(
+            "rabbitmqctl add_user user{tenant} secret{tenant}\n\
+             rabbitmqctl set_user_tags user{tenant} monitoring\n\
+             rabbitmqctl add_vhost vhost{tenant}\n\
+             rabbitmqctl set_permissions -p vhost{tenant} user{tenant} '.*' '.*' '.*'\n"
+        );
+    }
+    script
+}
+
+fn provisioning(broker: &Broker, table: &mut Table) -> Result<()> {
+    let started = Instant::now();
+    let mut command = broker.tool("bash");
+    let mut shell = command.arg("-s").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut input = shell.stdin.take().context("the shell's input is a pipe")?;
+    input.write_all(provisioning_script().as_bytes())?;
+    drop(input);
+    ensure!(shell.wait()?.success(), "a command of the script failed");
+    let seconds = started.elapsed().as_secs_f64();
+    table.record("provisioning script of 100 commands, wall", Unit::Seconds, broker.kind(), seconds);
+    Ok(())
+}
+
+fn run_quietly(command: &mut Command) -> Result<()> {
+    let output = command.output()?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// User and system seconds of all children of this process that have ended, and of theirs.
+fn children_cpu_seconds() -> Result<f64> {
+    let stat = read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // cutime and cstime, counted from behind the name.
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
+    let ticks = ticks(13).zip(ticks(14)).context("unknown format of /proc/self/stat")?;
+    Ok((ticks.0 + ticks.1) / rustix::param::clock_ticks_per_second() as f64)
+}

@@ -1,0 +1,152 @@
+//! Warren beside a live RabbitMQ, measured by one command: `cargo bench --bench compare` (as root on a Debian-like system,
+//! see `tests/live-rabbitmq.sh`). Add `-- --help` for its options.
+//!
+//! Every round starts both brokers on empty directories and takes each figure from one, then from the other (A B A B); the
+//! table of medians goes to standard output and between the markers of BENCHMARKS.md. A figure is a row of `cases::LOADS`
+//! or a function of `figures`; `broker` starts and stops, `table` writes.
+
+mod broker;
+mod cases;
+mod figures;
+mod machine;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+
+use broker::{Broker, Kind};
+use table::Table;
+
+/// Measures Warren and RabbitMQ 4.3 side by side and writes the table of BENCHMARKS.md.
+#[derive(Debug, Parser)]
+#[command(name = "compare", bin_name = "cargo bench --bench compare --")]
+struct Options {
+    /// Rounds; the table shows medians
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+
+    /// Only figures whose name contains this text (repeatable)
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+
+    /// Multiply the number of messages of each load by this; below 1 for a quick look
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    scale: f64,
+
+    /// AMQP port of the RabbitMQ node; its other ports follow from it
+    #[arg(long, default_value_t = 5892)]
+    rabbitmq_port: u16,
+
+    /// Measure only this broker, for work on one of them
+    #[arg(long, value_enum)]
+    broker: Option<Kind>,
+
+    /// Print the table, but leave BENCHMARKS.md as it is
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    fn wants(&self, figure: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| figure.contains(text.as_str()))
+    }
+}
+
+/// The checkout this was built in.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if !options.bench {
+        // `cargo test --all-targets` runs benches too; this one takes minutes and a RabbitMQ.
+        println!("run it with: cargo bench --bench compare");
+        return Ok(());
+    }
+    ensure!(options.rounds > 0, "--rounds must be at least 1");
+    ensure!(options.scale > 0.0, "--scale must be above 0");
+    let tools = build_ctl()?;
+    let kinds = options.broker.map_or(vec![Kind::Warren, Kind::Rabbitmq], |kind| vec![kind]);
+    let mut table = Table::default();
+    let machine = machine::describe()?;
+    for kind in &kinds {
+        // Makes RabbitMQ's tree when it is not there, and brings both programs into the page cache.
+        progress(format_args!("preparing {kind}"));
+        let broker = Broker::start(*kind, &tools, options.rabbitmq_port)?;
+        table.name_broker(*kind, broker.version()?);
+        broker.stop()?;
+    }
+    for round in 1..=options.rounds {
+        let mut brokers = Vec::new();
+        for kind in &kinds {
+            progress(format_args!("round {round} of {}: start of {kind}", options.rounds));
+            let broker = Broker::start(*kind, &tools, options.rabbitmq_port)?;
+            if options.wants(figures::START) {
+                table.record(figures::START, table::Unit::Seconds, *kind, broker.started_in().as_secs_f64());
+            }
+            brokers.push(broker);
+        }
+        for figure in figures::ALL.iter().filter(|figure| options.wants(figure.name)) {
+            for broker in &brokers {
+                progress(format_args!("round {round} of {}: {} of {}", options.rounds, figure.name, broker.kind()));
+                (figure.measure)(broker, &mut table)
+                    .with_context(|| format!("{} of {}", figure.name, broker.kind()))?;
+            }
+        }
+        for load in cases::LOADS.iter().filter(|load| options.wants(load.name)) {
+            for broker in &brokers {
+                progress(format_args!("round {round} of {}: {} of {}", options.rounds, load.name, broker.kind()));
+                load.measure(broker, options.scale, &mut table)
+                    .with_context(|| format!("{} of {}", load.name, broker.kind()))?;
+            }
+        }
+        for broker in brokers {
+            broker.stop()?;
+        }
+    }
+    let section = table.section(&command_line(), &machine, options.rounds);
+    println!("{section}");
+    if !options.dry_run {
+        let path = root().join("BENCHMARKS.md");
+        table::replace_section(&path, &section)?;
+        progress(format_args!("written to {}", path.display()));
+    }
+    Ok(())
+}
+
+fn progress(what: std::fmt::Arguments<'_>) {
+    eprintln!("compare: {what}");
+}
+
+/// The command as a reader would type it.
+fn command_line() -> String {
+    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let tail = if given.is_empty() { String::new() } else { format!(" -- {}", given.join(" ")) };
+    format!("cargo bench --bench compare{tail}")
+}
+
+/// Builds the command line tool, another package, and links it under RabbitMQ's names; returns the directory of the links.
+fn build_ctl() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo).current_dir(root()).args(["build", "--release", "-q", "-p", "ctl"]).status()?;
+    if !built.success() {
+        bail!("cannot build ctl");
+    }
+    let binaries = Path::new(env!("CARGO_BIN_EXE_warren")).parent().context("the server binary lies in a directory")?;
+    let links = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare/bin");
+    std::fs::create_dir_all(&links)?;
+    for name in ["rabbitmqctl", "rabbitmq-plugins", "rabbitmq-diagnostics"] {
+        let link = links.join(name);
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(binaries.join("ctl"), &link).with_context(|| link.display().to_string())?;
+    }
+    Ok(links)
+}
