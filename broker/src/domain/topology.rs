@@ -13,7 +13,8 @@ use imbl::{HashMap, OrdMap};
 use super::arguments::alternate_exchange;
 use super::binding::{Binding, BindingIdentity, Destination};
 use super::exchange::{
-    Bound, DirectMatcher, Exchange, ExchangeKind, FanoutMatcher, HeadersMatcher, Sink, TopicMatcher, predeclared,
+    Bound, DirectMatcher, Exchange, ExchangeKind, ExchangeTraffic, FanoutMatcher, HeadersMatcher, Sink, TopicMatcher,
+    predeclared,
 };
 use super::name::{ExchangeName, QueueName, VhostName};
 use super::queue::QueueSpec;
@@ -118,6 +119,7 @@ impl<Q: QueueRef> Matcher<Q> {
 pub struct ExchangeEntry<Q> {
     exchange: Arc<Exchange>,
     alternate: Option<ExchangeName>,
+    traffic: Arc<ExchangeTraffic>,
     matcher: Matcher<Q>,
     outgoing: OrdMap<Arc<BindingIdentity>, Arc<BoundBinding<Q>>>,
     incoming: Incoming,
@@ -127,6 +129,7 @@ impl<Q: QueueRef> ExchangeEntry<Q> {
     fn new(exchange: Arc<Exchange>) -> Self {
         Self {
             alternate: alternate_exchange(&exchange.arguments),
+            traffic: Arc::default(),
             matcher: Matcher::new(&exchange),
             exchange,
             outgoing: OrdMap::new(),
@@ -144,6 +147,12 @@ impl<Q: QueueRef> ExchangeEntry<Q> {
     #[must_use]
     pub fn alternate(&self) -> Option<&ExchangeName> {
         self.alternate.as_ref()
+    }
+
+    /// What went through it; one counter for all pictures that hold it.
+    #[must_use]
+    pub fn traffic(&self) -> &Arc<ExchangeTraffic> {
+        &self.traffic
     }
 
     /// Whether something is bound to it as a source.

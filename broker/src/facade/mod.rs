@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::domain::name::UserName;
 use crate::domain::queue::ConnectionId;
+use crate::runtime::vhost::VhostRegistry;
 
 pub use definitions::{Definitions, ImportReport};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
@@ -71,9 +72,10 @@ impl Caller {
 /// A running broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Broker {
-    #[expect(dead_code, reason = "filled by the runtime")]
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What all handles of one broker share.
-struct Inner {}
+pub(crate) struct Inner {
+    pub(crate) vhosts: VhostRegistry,
+}

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Broker, Caller, Put};
+use super::{Broker, Caller, ImportReport, Put};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
 use crate::domain::queue::QueueSpec;
+use crate::domain::routing::{self, RouteRequest, RouteTrace};
 use crate::domain::value::FieldTable;
-use crate::error::Error;
+use crate::error::{Error, Resource};
+use crate::runtime::queue::QueueHandle;
+use crate::runtime::vhost::LiveTopology;
 
 /// An exchange to declare.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,36 +109,56 @@ impl Broker {
     /// Exchanges of a vhost in name order; empty for an unknown vhost.
     #[must_use]
     pub fn exchanges(&self, vhost: &VhostName) -> Vec<ExchangeInfo> {
-        let _ = vhost;
-        todo!()
+        let Some(topology) = self.live_topology(vhost) else { return Vec::new() };
+        let all = topology.exchanges();
+        all.iter().filter_map(|exchange| exchange_info(&topology, exchange.name.as_str())).collect()
     }
 
     /// One exchange.
     #[must_use]
     pub fn exchange(&self, vhost: &VhostName, name: &str) -> Option<ExchangeInfo> {
-        let _ = (vhost, name);
-        todo!()
+        exchange_info(&*self.live_topology(vhost)?, name)
     }
 
     /// Queues of a vhost in name order; empty for an unknown vhost.
     #[must_use]
     pub fn queues(&self, vhost: &VhostName) -> Vec<QueueInfo> {
-        let _ = vhost;
-        todo!()
+        let Some(topology) = self.live_topology(vhost) else { return Vec::new() };
+        topology.queues().iter().map(queue_info).collect()
     }
 
     /// One queue.
     #[must_use]
     pub fn queue(&self, vhost: &VhostName, name: &str) -> Option<QueueInfo> {
-        let _ = (vhost, name);
-        todo!()
+        self.live_topology(vhost)?.queue(name).map(queue_info)
     }
 
     /// Bindings of a vhost, the implicit ones of the default exchange included.
     #[must_use]
     pub fn bindings(&self, vhost: &VhostName) -> Vec<Arc<Binding>> {
-        let _ = vhost;
-        todo!()
+        self.live_topology(vhost).map(|topology| topology.bindings()).unwrap_or_default()
+    }
+
+    /// Which queues a message with this key and these headers would go to, and how that
+    /// is decided: exchanges visited, bindings matched, alternates taken. Asks no permissions.
+    ///
+    /// # Errors
+    /// `NoSuchVhost`, `NoSuch` exchange.
+    pub fn trace_route(
+        &self,
+        vhost: &VhostName,
+        exchange: &ExchangeName,
+        routing_key: &str,
+        headers: &FieldTable,
+    ) -> Result<RouteTrace<Arc<QueueSpec>>, Error> {
+        let topology = self.inner.vhosts.require(vhost)?.topology();
+        let read_headers = || headers.clone();
+        let keys = [routing_key];
+        let request = RouteRequest { exchange: exchange.as_str(), routing_keys: &keys, headers: &read_headers };
+        let trace = routing::trace_route(&topology, request)
+            .ok_or_else(|| Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone())))?;
+        let queues = trace.queues.iter().map(|queue| queue.spec().clone()).collect();
+        Ok(RouteTrace { steps: trace.steps, missing: trace.missing, queues })
     }
 
     /// Declares an exchange, or checks that the existing one is equivalent.
@@ -149,8 +172,7 @@ impl Broker {
         vhost: &VhostName,
         declare: DeclareExchange,
     ) -> Result<Put, Error> {
-        let _ = (caller, vhost, declare);
-        todo!()
+        self.inner.vhosts.require(vhost)?.declare_exchange(caller, declare).await
     }
 
     /// Deletes an exchange. A missing one is a success, as in the reference.
@@ -164,8 +186,7 @@ impl Broker {
         name: &ExchangeName,
         if_unused: bool,
     ) -> Result<(), Error> {
-        let _ = (caller, vhost, name, if_unused);
-        todo!()
+        self.inner.vhosts.require(vhost)?.delete_exchange(caller, name.as_str(), if_unused).await
     }
 
     /// Declares a queue, or checks that the existing one is equivalent. Returns its name
@@ -179,8 +200,8 @@ impl Broker {
         vhost: &VhostName,
         declare: DeclareQueue,
     ) -> Result<(Put, QueueName, QueueTotals), Error> {
-        let _ = (caller, vhost, declare);
-        todo!()
+        let declared = self.inner.vhosts.require(vhost)?.declare_queue(caller, declare).await?;
+        Ok((declared.put, declared.queue.spec().name.clone(), declared.queue.totals()))
     }
 
     /// Deletes a queue. A missing one is a success with no messages, as in the reference.
@@ -195,8 +216,7 @@ impl Broker {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<DeletedQueue, Error> {
-        let _ = (caller, vhost, name, if_unused, if_empty);
-        todo!()
+        self.inner.vhosts.require(vhost)?.delete_queue(caller, name.as_str(), if_unused, if_empty).await
     }
 
     /// Adds a binding; one that exists is left as it is.
@@ -204,8 +224,7 @@ impl Broker {
     /// # Errors
     /// `NoSuch` for either end, `AccessRefused`, `TopicAccessRefused`, `DefaultExchange`, `Locked`, `InvalidArgument`.
     pub async fn bind(&self, caller: &Caller, vhost: &VhostName, binding: Binding) -> Result<Put, Error> {
-        let _ = (caller, vhost, binding);
-        todo!()
+        self.inner.vhosts.require(vhost)?.bind(caller, binding).await
     }
 
     /// Removes a binding; a missing one is a success.
@@ -213,7 +232,50 @@ impl Broker {
     /// # Errors
     /// `AccessRefused`, `TopicAccessRefused`, `DefaultExchange`, `Locked`.
     pub async fn unbind(&self, caller: &Caller, vhost: &VhostName, binding: &Binding) -> Result<(), Error> {
-        let _ = (caller, vhost, binding);
-        todo!()
+        self.inner.vhosts.require(vhost)?.unbind(caller, binding.clone()).await
+    }
+
+    /// Adds exchanges, queues and bindings as one step, asking no permissions. What exists
+    /// is skipped whatever its properties (so are exchanges with reserved names); a refusal
+    /// changes nothing. Of a queue, `id` and `exclusive_owner` are ignored.
+    ///
+    /// # Errors
+    /// `NoSuchVhost`; [`Error::InDefinitions`] for the first object that breaks a rule; `Unavailable`.
+    pub async fn import_topology(
+        &self,
+        vhost: &VhostName,
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: Vec<Arc<Binding>>,
+    ) -> Result<ImportReport, Error> {
+        let imported = self.inner.vhosts.require(vhost)?.import(exchanges, queues, bindings).await?;
+        Ok(ImportReport { created: imported.created, updated: 0, unchanged: imported.existed })
+    }
+
+    fn live_topology(&self, vhost: &VhostName) -> Option<Arc<LiveTopology>> {
+        self.inner.vhosts.get(vhost).map(|vhost| vhost.topology())
+    }
+}
+
+fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
+    let entry = topology.exchange(name)?;
+    Some(ExchangeInfo {
+        exchange: entry.exchange().clone(),
+        vhost: topology.vhost().clone(),
+        publish_in: entry.traffic().published_in(),
+        publish_out: entry.traffic().published_out(),
+    })
+}
+
+fn queue_info(queue: &QueueHandle) -> QueueInfo {
+    QueueInfo {
+        spec: queue.spec().clone(),
+        vhost: queue.vhost().clone(),
+        totals: queue.totals(),
+        counters: queue.counters(),
+        exclusive_consumer_tag: None,
+        single_active_consumer_tag: None,
+        idle_since_ms: queue.idle_since_ms(),
+        head_message_timestamp: None,
     }
 }

@@ -10,6 +10,8 @@ mod fanout;
 pub mod headers;
 pub mod topic;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 pub use direct::DirectMatcher;
 pub use fanout::FanoutMatcher;
 pub use headers::HeadersMatcher;
@@ -73,6 +75,33 @@ pub struct Exchange {
     pub arguments: FieldTable,
     /// Who declared it; `rmq-internal` for predeclared ones.
     pub declared_by: UserName,
+}
+
+/// Messages an exchange has seen since it exists. Whoever routes counts; reading never waits.
+#[derive(Debug, Default)]
+pub struct ExchangeTraffic {
+    published_in: AtomicU64,
+    published_out: AtomicU64,
+}
+
+impl ExchangeTraffic {
+    /// Counts messages published to it, and copies of them that queues were given.
+    pub fn count(&self, published: u64, copies: u64) {
+        self.published_in.fetch_add(published, Relaxed);
+        self.published_out.fetch_add(copies, Relaxed);
+    }
+
+    /// Messages published to it.
+    #[must_use]
+    pub fn published_in(&self) -> u64 {
+        self.published_in.load(Relaxed)
+    }
+
+    /// Copies queues were given.
+    #[must_use]
+    pub fn published_out(&self) -> u64 {
+        self.published_out.load(Relaxed)
+    }
 }
 
 /// The user that predeclared things are said to be declared by.
