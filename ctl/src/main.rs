@@ -1,2 +1,49 @@
-//! ctl
-fn main() {}
+//! The command line of Warren: one binary that answers to the names of the reference's
+//! tools, and does what each of them does.
+//!
+//! `rabbitmqctl`, `rabbitmq-diagnostics`, `rabbitmq-plugins`, `rabbitmq-queues`,
+//! `rabbitmq-streams` and `rabbitmq-upgrade` are links to it; under its own name it is
+//! `rabbitmqctl`, plus `install-links DIR`, which makes the links.
+//!
+//! Code map: `parse` reads the line, `registry` finds the command, `run` checks it and
+//! calls it, `call` and `client` talk to the node `target` found, `output` prints what
+//! the command returned, `exit` says how failures look and what the process exits with.
+
+mod call;
+mod client;
+mod command;
+mod commands;
+mod document;
+mod endpoints;
+mod etf;
+mod exit;
+mod help;
+mod links;
+mod node_view;
+mod output;
+mod parse;
+mod pattern;
+mod registry;
+mod run;
+mod target;
+mod term;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut line = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let called = line.next().unwrap_or_default();
+    let name =
+        std::path::Path::new(&called).file_name().map_or(called.clone(), |name| name.to_string_lossy().into_owned());
+    let words: Vec<String> = line.collect();
+    if command::Tool::of(&name).is_none() && words.first().is_some_and(|word| word == links::INSTALL_LINKS) {
+        return links::run(&words);
+    }
+    let printed = run::run(&name, &words);
+    // A reader that went away is no failure.
+    std::io::stdout().write_all(printed.stdout.as_bytes()).ok();
+    std::io::stdout().flush().ok();
+    std::io::stderr().write_all(printed.stderr.as_bytes()).ok();
+    ExitCode::from(printed.code)
+}

@@ -1,0 +1,376 @@
+//! One call of a command: its words and switches, the node it is for, and asking that node.
+//!
+//! Owns what `run` functions are given. The application's state is learned from the
+//! answer to the real request where there is one, so that a command costs one request.
+
+use std::cell::{OnceCell, RefCell};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use openapi::control::{AppState, NODE, NodeSummary};
+use openapi::error::{APP_RUNNING, APP_STOPPED};
+use openapi::{Endpoint, Method};
+use serde_json::Value;
+
+use crate::client::{Client, REQUEST_WAIT_MAX, Reply, Request, Trouble};
+use crate::command::{Command, Needs, Tool};
+use crate::exit::{Failure, Kind};
+use crate::output::Format;
+use crate::parse::Parsed;
+use crate::target::{Route, Target, short_host};
+
+/// Longest secret or document read from standard input, in bytes.
+const INPUT_BYTES_MAX: u64 = 1 << 30;
+
+/// A call of a command.
+pub struct Call {
+    /// The tool it was called as; `None` for a made-up `--script-name`.
+    pub tool: Option<Tool>,
+    /// Name of the tool as shown.
+    pub script: String,
+    /// The command.
+    pub command: &'static Command,
+    /// Its words, without its name.
+    pub words: Vec<String>,
+    /// Its switches.
+    pub switches: Parsed,
+    /// The formatter.
+    pub format: Format,
+    /// The node and the way to it.
+    pub target: Target,
+    client: OnceCell<Client>,
+    name: OnceCell<String>,
+    banner: RefCell<Option<String>>,
+}
+
+impl Call {
+    /// A call; nothing is asked of the node yet.
+    pub fn new(
+        (tool, script): (Option<Tool>, String),
+        command: &'static Command,
+        words: Vec<String>,
+        switches: Parsed,
+        format: Format,
+        target: Target,
+    ) -> Self {
+        let (client, name, banner) = (OnceCell::new(), OnceCell::new(), RefCell::new(None));
+        Self { tool, script, command, words, switches, format, target, client, name, banner }
+    }
+
+    /// A word; empty when there are fewer.
+    pub fn word(&self, at: usize) -> &str {
+        self.words.get(at).map_or("", String::as_str)
+    }
+
+    /// The virtual host.
+    pub fn vhost(&self) -> &str {
+        self.switches.text("vhost").unwrap_or("/")
+    }
+
+    /// Whether prompts and success lines are left out.
+    pub fn is_quiet(&self) -> bool {
+        self.switches.flag("quiet") || self.switches.flag("silent")
+    }
+
+    /// The node's name; asks the node when nobody has said it.
+    pub fn node(&self) -> String {
+        if let Some(node) = &self.target.node {
+            return node.clone();
+        }
+        self.name
+            .get_or_init(|| {
+                let told = self.request(&Request::new(Method::Get, &NODE.fill(&[]))).ok().and_then(|reply| {
+                    if reply.is_ok() {
+                        return reply.body["node"].as_str().map(str::to_owned);
+                    }
+                    let overview = self.request(&Request::new(Method::Get, "/api/overview?columns=node")).ok()?;
+                    overview.body["node"].as_str().map(str::to_owned)
+                });
+                told.unwrap_or_else(|| format!("rabbit@{}", short_host()))
+            })
+            .clone()
+    }
+
+    /// The columns asked for, each once, or the usual ones.
+    pub fn columns(&self) -> Vec<String> {
+        let asked = self.asked_columns();
+        if !asked.is_empty() {
+            return asked;
+        }
+        let usual = self.command.columns.map_or(&[][..], |columns| columns.default);
+        usual.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// The columns asked for, each once.
+    pub fn asked_columns(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.words.iter().flat_map(|word| word.split(',')).map(str::trim).filter(|name| !name.is_empty()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
+    /// A command only asks the endpoints it names.
+    fn declared<'a>(&self, endpoint: &'a Endpoint) -> &'a Endpoint {
+        debug_assert!(
+            self.command.endpoints.iter().any(|known| known.path == endpoint.path),
+            "{} does not name {}",
+            self.command.name,
+            endpoint.path
+        );
+        endpoint
+    }
+
+    /// Asks an endpoint.
+    pub fn get(&self, endpoint: &Endpoint, names: &[&str], query: &str) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(names);
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        self.ask(Method::Get, &path, None)
+    }
+
+    /// Asks a health check, whose failure is an answer as well.
+    pub fn get_checked(&self, endpoint: &Endpoint, names: &[&str]) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(names);
+        let reply = self.request(&Request::new(Method::Get, &path))?;
+        if reply.status == 503 && reply.error() != APP_STOPPED { Ok(reply) } else { self.judge(reply) }
+    }
+
+    /// Creates or changes something.
+    pub fn put(&self, endpoint: &Endpoint, names: &[&str], body: &Value) -> Result<Reply, Failure> {
+        self.ask(Method::Put, &self.declared(endpoint).fill(names), Some(body))
+    }
+
+    /// Has something done.
+    pub fn post(&self, endpoint: &Endpoint, names: &[&str], body: Option<&Value>) -> Result<Reply, Failure> {
+        self.ask(Method::Post, &self.declared(endpoint).fill(names), body)
+    }
+
+    /// Removes something.
+    pub fn delete(&self, endpoint: &Endpoint, names: &[&str], query: &str) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(names);
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        self.ask(Method::Delete, &path, None)
+    }
+
+    /// Asks as another user.
+    pub fn get_as(&self, endpoint: &Endpoint, user: &str, password: &str) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(&[]);
+        let wait = self.wait_max()?;
+        let reply = self
+            .client()
+            .and_then(|client| {
+                client.send(&Request { credentials: Some((user, password)), ..Request::new(Method::Get, &path) }, wait)
+            })
+            .map_err(|trouble| self.failure(&trouble, wait))?;
+        if reply.status == 503 && reply.error() == APP_STOPPED {
+            return Err(app_must_run());
+        }
+        Ok(reply)
+    }
+
+    /// The node at a glance; `None` when what answers is not Warren.
+    pub fn summary(&self) -> Result<Option<NodeSummary>, Failure> {
+        let reply = self.request(&Request::new(Method::Get, &NODE.fill(&[])))?;
+        Ok(if reply.is_ok() { serde_json::from_value(reply.body).ok() } else { None })
+    }
+
+    /// Checks what the command needs of the node. For a running application this is only
+    /// called where the command's own request does not tell.
+    pub fn require(&self) -> Result<(), Failure> {
+        if self.command.needs == Needs::Nothing {
+            return Ok(());
+        }
+        let running = self.summary()?.is_none_or(|summary| summary.app_state == AppState::Running);
+        match (self.command.needs, running) {
+            (Needs::AppRunning, false) => Err(app_must_run()),
+            (Needs::AppStopped, true) => Err(app_must_be_stopped()),
+            _ => Ok(()),
+        }
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
+        self.judge(self.request(&Request { body, ..Request::new(method, path) })?)
+    }
+
+    /// Removes something, and says why to whom it concerns.
+    pub fn delete_because(&self, endpoint: &Endpoint, names: &[&str], reason: &str) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(names);
+        let asked = Request { reason: Some(reason), ..Request::new(Method::Delete, &path) };
+        self.judge(self.request(&asked)?)
+    }
+
+    fn judge(&self, reply: Reply) -> Result<Reply, Failure> {
+        match reply.status {
+            503 if reply.error() == APP_STOPPED => Err(app_must_run()),
+            409 | 400 | 503 if reply.error() == APP_RUNNING => Err(app_must_be_stopped()),
+            401 => {
+                let text = "the node does not accept these credentials; over its control socket none are needed";
+                Err(Failure::refused(Kind::Unavailable, text).before_banner())
+            }
+            500.. => Err(Failure::refused(Kind::Software, reply.reason())),
+            _ => Ok(reply),
+        }
+    }
+
+    fn request(&self, asked: &Request) -> Result<Reply, Failure> {
+        let wait = self.wait_max()?;
+        self.client().and_then(|client| client.send(asked, wait)).map_err(|trouble| self.failure(&trouble, wait))
+    }
+
+    fn client(&self) -> Result<&Client, Trouble> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(&self.target.route)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// How long the command may take.
+    pub fn wait_max(&self) -> Result<Duration, Failure> {
+        let limited = self.command.usage.contains("[--timeout <timeout>]");
+        match self.switches.integer("timeout").filter(|_| limited) {
+            None => Ok(REQUEST_WAIT_MAX),
+            Some(0) => Err(Failure::timed_out(self.command.name, &self.shown_node(), 0)),
+            Some(seconds) => u64::try_from(seconds)
+                .map(Duration::from_secs)
+                .map_err(|_| Failure::bad_argument(format!("a time limit cannot be negative: {seconds}"))),
+        }
+    }
+
+    /// The node's name as far as it is known without asking.
+    pub fn shown_node(&self) -> String {
+        match (&self.target.node, &self.target.route) {
+            (Some(node), _) => node.clone(),
+            (None, Route::Http { base, .. }) => base.clone(),
+            (None, Route::Socket(path)) => path.display().to_string(),
+            (None, Route::Nowhere(_)) => format!("rabbit@{}", short_host()),
+        }
+    }
+
+    fn failure(&self, trouble: &Trouble, wait: Duration) -> Failure {
+        let early = self.command.needs != Needs::Nothing;
+        let failure = match trouble {
+            Trouble::Unreachable(tried) => unreachable(&self.shown_node(), tried),
+            Trouble::TimedOut => Failure::timed_out(self.command.name, &self.shown_node(), wait.as_millis()),
+            Trouble::Setup(why) => Failure::refused(Kind::Configuration, why.clone()),
+        };
+        Failure { early, ..failure }
+    }
+
+    /// Keeps the banner until something is printed.
+    pub fn hold_banner(&self, banner: Option<String>) {
+        self.banner.replace(banner);
+    }
+
+    /// The banner, once.
+    pub fn take_banner(&self) -> String {
+        self.banner.take().map(|text| format!("{text}\n")).unwrap_or_default()
+    }
+
+    /// Says how far a long command is, unless only data is wanted.
+    pub fn tell(&self, line: &str) {
+        if !self.is_quiet() && !self.format.machine_readable() {
+            println!("{}{line}", self.take_banner());
+            std::io::stdout().flush().ok();
+        }
+    }
+
+    /// Whether success lines are left out too.
+    pub fn is_silent(&self) -> bool {
+        self.switches.flag("silent")
+    }
+
+    /// Reads a secret from standard input after a prompt. The banner comes first, so the
+    /// node is asked for its state before.
+    pub fn prompt(&self, question: &str) -> Result<Option<String>, Failure> {
+        self.require()?;
+        print!("{}", self.take_banner());
+        if !self.is_quiet() {
+            println!("{question}: ");
+        }
+        std::io::stdout().flush().ok();
+        let mut line = String::new();
+        let stdin = std::io::stdin();
+        // On a terminal the answer must not be seen.
+        let hidden = stdin.is_terminal().then(hide_input).flatten();
+        let read = std::io::Read::take(stdin.lock(), INPUT_BYTES_MAX).read_line(&mut line);
+        if let Some(before) = hidden {
+            rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &before).ok();
+        }
+        match read {
+            Ok(0) | Err(_) => Ok(None),
+            Ok(_) => Ok(Some(line.trim_end_matches(['\n', '\r']).to_owned())),
+        }
+    }
+
+    /// All of standard input.
+    pub fn input(&self) -> std::io::Result<String> {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut std::io::Read::take(std::io::stdin().lock(), INPUT_BYTES_MAX), &mut text)?;
+        Ok(text)
+    }
+
+    /// Asks again until the answer is one, or the time is over.
+    pub fn until<T>(
+        &self,
+        wait: Duration,
+        mut attempt: impl FnMut() -> Result<Option<T>, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = attempt()? {
+                return Ok(Some(found));
+            }
+            if start.elapsed() + POLL_EVERY > wait {
+                return Ok(None);
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+    }
+}
+
+/// How often a waiting command asks.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+
+fn hide_input() -> Option<rustix::termios::Termios> {
+    let before = rustix::termios::tcgetattr(std::io::stdin()).ok()?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
+    rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &silent).ok()?;
+    Some(before)
+}
+
+/// The application must run.
+pub fn app_must_run() -> Failure {
+    Failure::environment(
+        "this command requires the 'rabbit' app to be running on the target node. Start it with 'rabbitmqctl start_app'.",
+    )
+}
+
+/// The application must be stopped.
+pub fn app_must_be_stopped() -> Failure {
+    Failure::environment(
+        "this command requires the 'rabbit' app to be stopped on the target node. Stop it with 'rabbitmqctl stop_app'.",
+    )
+}
+
+/// The node cannot be reached: the reference's paragraph, then what was tried.
+pub fn unreachable(node: &str, tried: &str) -> Failure {
+    let text = format!(
+        "Error: unable to perform an operation on node '{node}'. Please see diagnostics information and suggestions below.
+
+Most common reasons for this are:
+
+ * Target node is unreachable (e.g. due to hostname resolution, TCP connection or firewall issues)
+ * CLI tool fails to authenticate with the server (e.g. due to CLI tool's Erlang cookie not matching that of the server)
+ * Target node is not running
+
+DIAGNOSTICS
+===========
+
+tried {tried}"
+    );
+    Failure::plain(Kind::Unavailable, text)
+}

@@ -1,0 +1,43 @@
+//! The command families; each file is one help section or a part of one.
+//!
+//! To add a command, copy a block in its family's file, change it, and add its name to
+//! that file's list.
+
+pub mod access_control;
+pub mod cluster;
+pub mod connections;
+pub mod definitions;
+pub mod feature_flags;
+pub mod health;
+pub mod help;
+pub mod limits;
+pub mod listings;
+pub mod nodes;
+pub mod parameters;
+pub mod plugins;
+pub mod policies;
+pub mod queues;
+pub mod users;
+pub mod virtual_hosts;
+
+use crate::command::Command;
+
+/// All families.
+pub const FAMILIES: &[&[&Command]] = &[
+    help::ALL,
+    nodes::ALL,
+    cluster::ALL,
+    users::ALL,
+    access_control::ALL,
+    health::ALL,
+    listings::ALL,
+    parameters::ALL,
+    policies::ALL,
+    virtual_hosts::ALL,
+    limits::ALL,
+    queues::ALL,
+    connections::ALL,
+    feature_flags::ALL,
+    definitions::ALL,
+    plugins::ALL,
+];
