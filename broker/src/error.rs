@@ -220,6 +220,10 @@ pub enum Error {
         /// Why.
         error: Box<Error>,
     },
+    /// An exchange, queue or binding of an import breaks a rule of its declaration; nothing
+    /// of the import was applied.
+    #[error("precondition_failed: {0}")]
+    UndeclarableInDefinitions(Box<Error>),
     /// The vhost is protected from deletion.
     #[error("Refusing to delete virtual host '{0}' because it is protected from deletion")]
     ProtectedVhost(VhostName),
@@ -259,7 +263,9 @@ impl Error {
             Self::NoSuchVhost(_) | Self::VhostAccessRefused { .. } | Self::NotAllowed(_) => ErrorKind::NotAllowed,
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::InvalidCredentials(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
-            Self::InvalidValue(_) | Self::InvalidPattern { .. } => ErrorKind::InvalidValue,
+            Self::InvalidValue(_) | Self::InvalidPattern { .. } | Self::UndeclarableInDefinitions(_) => {
+                ErrorKind::InvalidValue
+            }
             Self::InDefinitions { error, .. } => match error.kind() {
                 kind @ (ErrorKind::Unavailable | ErrorKind::Internal) => kind,
                 _ => ErrorKind::InvalidValue,

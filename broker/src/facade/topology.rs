@@ -240,7 +240,8 @@ impl Broker {
     /// changes nothing. Of a queue, `id` and `exclusive_owner` are ignored.
     ///
     /// # Errors
-    /// `NoSuchVhost`; [`Error::InDefinitions`] for the first object that breaks a rule; `Unavailable`.
+    /// `NoSuchVhost`; [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first
+    /// object that breaks a rule; `Unavailable`.
     pub async fn import_topology(
         &self,
         vhost: &VhostName,

@@ -221,8 +221,11 @@ impl<Q: QueueRef> Topology<Q> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::*;
     use super::*;
+    use crate::domain::routing::{RouteRequest, trace_route};
 
     #[test]
     fn a_binding_is_added_once_and_named_by_all_its_parts() {
@@ -295,5 +298,84 @@ mod tests {
         topology.bind(to_exchange("x", "x", "")).unwrap();
         let removed = topology.remove_exchange("x");
         assert_eq!((removed.exchanges.len(), removed.bindings.len()), (1, 1));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Bind(Binding),
+        Unbind(Binding),
+        DeleteQueue(&'static str),
+        DeclareQueue(&'static str),
+        DeleteExchange(&'static str),
+    }
+
+    const EXCHANGES: [&str; 4] = ["amq.direct", "amq.fanout", "amq.topic", "auto"];
+    const QUEUES: [&str; 3] = ["a", "b", "c"];
+
+    fn any_binding() -> impl Strategy<Value = Binding> {
+        let key = proptest::sample::select(vec!["", "k", "k.l", "*", "#"]);
+        (proptest::sample::select(&EXCHANGES[..]), proptest::sample::select(&QUEUES[..]), key, any::<bool>()).prop_map(
+            |(source, queue, key, onward)| match onward {
+                true => to_exchange(source, "amq.fanout", key),
+                false => to_queue(source, queue, key),
+            },
+        )
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => any_binding().prop_map(Step::Bind),
+            2 => any_binding().prop_map(Step::Unbind),
+            1 => proptest::sample::select(&QUEUES[..]).prop_map(Step::DeleteQueue),
+            1 => proptest::sample::select(&QUEUES[..]).prop_map(Step::DeclareQueue),
+            1 => Just(Step::DeleteExchange("auto")),
+        ]
+    }
+
+    proptest! {
+        /// However a picture came about, it equals one built from its own listing.
+        #[test]
+        fn a_picture_is_what_its_listing_says(steps in proptest::collection::vec(any_step(), 0..40)) {
+            let mut topology = vhost();
+            QUEUES.iter().for_each(|queue| declare_queue(&mut topology, queue, true));
+            declare_exchange(&mut topology, "auto", ExchangeKind::Direct, true);
+            for step in steps {
+                match step {
+                    // Ends may be missing by now.
+                    Step::Bind(binding) => drop(topology.bind(binding)),
+                    Step::Unbind(binding) => drop(topology.unbind(&binding)),
+                    Step::DeleteQueue(queue) => drop(topology.remove_queue(queue)),
+                    Step::DeclareQueue(queue) if topology.queue(queue).is_none() => {
+                        declare_queue(&mut topology, queue, true);
+                    }
+                    Step::DeclareQueue(_) => {}
+                    Step::DeleteExchange(exchange) => drop(topology.remove_exchange(exchange)),
+                }
+            }
+            let mut rebuilt = vhost();
+            topology.exchanges().iter().for_each(|exchange| rebuilt.insert_exchange((**exchange).clone()));
+            topology.queues().into_iter().for_each(|queue| rebuilt.insert_queue(queue));
+            for binding in topology.bindings().iter().filter(|binding| !binding.source.is_default()) {
+                prop_assert_eq!(rebuilt.bind((**binding).clone()), Ok(true));
+            }
+            prop_assert_eq!(topology.bindings(), rebuilt.bindings());
+            for queue in topology.queues() {
+                let to = Destination::Queue(queue.name.clone());
+                let sorted = |mut bindings: Vec<Arc<Binding>>| {
+                    bindings.sort_by_key(|binding| (binding.source.clone(), binding.identity()));
+                    bindings
+                };
+                prop_assert_eq!(sorted(topology.bindings_to(&to)), sorted(rebuilt.bindings_to(&to)));
+            }
+            for exchange in EXCHANGES {
+                for key in ["", "k", "k.l", "other"] {
+                    let routing_keys = [key];
+                    let request =
+                        RouteRequest { exchange, routing_keys: &routing_keys, headers: &crate::domain::value::FieldTable::new };
+                    let queues = |topology| trace_route(topology, request).map(|trace| trace.queues);
+                    prop_assert_eq!(queues(&topology), queues(&rebuilt));
+                }
+            }
+        }
     }
 }

@@ -153,7 +153,8 @@ impl VhostHandle {
     /// is skipped whatever its properties; a refusal changes nothing.
     ///
     /// # Errors
-    /// [`Error::InDefinitions`] for the first object that breaks a rule, `Unavailable`.
+    /// [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first object that
+    /// breaks a rule, `Unavailable`.
     pub(crate) async fn import(
         &self,
         exchanges: Vec<Arc<Exchange>>,

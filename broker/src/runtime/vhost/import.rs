@@ -14,7 +14,7 @@ use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName};
 use crate::domain::queue::QueueSpec;
-use crate::error::{Error, Resource};
+use crate::error::{Error, ErrorKind, Resource};
 use crate::facade::Put;
 
 impl Owner {
@@ -147,6 +147,10 @@ impl<T> Default for Importable<T> {
     }
 }
 
+/// A refusal of a declaration names its object; others are told where they come from.
 fn in_object(object: &Resource, error: Error) -> Error {
+    if error.kind() == ErrorKind::PreconditionFailed {
+        return Error::UndeclarableInDefinitions(Box::new(error));
+    }
     Error::InDefinitions { object: object.to_string(), error: Box::new(error) }
 }

@@ -1,8 +1,12 @@
 //! A vhost and its queues, driven through the handle over a store in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+mod store;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use store::{Logs, Store};
 
 use super::*;
 use crate::domain::arguments::EffectiveArguments;
@@ -13,103 +17,7 @@ use crate::domain::queue::{ConnectionId, QueueKind};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
-use crate::storage::{
-    BoxFuture, Change, Entry, Epoch, LogId, LogRecord, MetadataStore, Position, QueueLog, Revision, StorageError, Write,
-};
-
-/// Keys and values in memory; refuses writes on demand.
-#[derive(Default)]
-struct Store {
-    entries: Mutex<BTreeMap<String, bytes::Bytes>>,
-    writes: AtomicUsize,
-    broken: AtomicBool,
-}
-
-impl Store {
-    fn keys(&self) -> Vec<String> {
-        self.entries.lock().unwrap().keys().cloned().collect()
-    }
-}
-
-impl MetadataStore for Store {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, StorageError>> {
-        let value = self.entries.lock().unwrap().get(key).cloned();
-        let entry = value.map(|value| Entry { key: key.to_owned(), value, revision: Revision(1) });
-        Box::pin(async move { Ok(entry) })
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Entry>, StorageError>> {
-        let entries = self.entries.lock().unwrap();
-        let found = entries
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix))
-            .map(|(key, value)| Entry { key: key.clone(), value: value.clone(), revision: Revision(1) })
-            .collect();
-        Box::pin(async move { Ok(found) })
-    }
-
-    fn write(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<Revision, StorageError>> {
-        Box::pin(async move {
-            if self.broken.load(SeqCst) {
-                return Err(StorageError::Unavailable("the disk is full".to_owned()));
-            }
-            self.writes.fetch_add(1, SeqCst);
-            let mut entries = self.entries.lock().unwrap();
-            for Write { key, value, .. } in writes {
-                match value {
-                    Some(value) => entries.insert(key, value),
-                    None => entries.remove(&key),
-                };
-            }
-            Ok(Revision(1))
-        })
-    }
-
-    fn watch(&self, _from: Revision) -> tokio::sync::mpsc::Receiver<Change> {
-        tokio::sync::mpsc::channel(1).1
-    }
-
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// Logs that only know which of them exist.
-#[derive(Default)]
-struct Logs(Mutex<BTreeSet<LogId>>);
-
-impl QueueLog for Logs {
-    fn open(&self, _log: LogId, _epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn append(&self, log: LogId, _: Epoch, _: Vec<LogRecord>) -> BoxFuture<'static, Result<(), StorageError>> {
-        self.0.lock().unwrap().insert(log);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn remove(&self, _: LogId, _: Epoch, _: Vec<std::ops::RangeInclusive<Position>>) -> Result<(), StorageError> {
-        Ok(())
-    }
-
-    fn delete(&self, log: LogId) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.0.lock().unwrap().remove(&log);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogId>, StorageError>> {
-        let logs = self.0.lock().unwrap().iter().copied().collect();
-        Box::pin(async move { Ok(logs) })
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
+use crate::storage::LogId;
 
 /// Permissions by first letters: a user may do to a name what stands in its own name.
 /// `c…`, `w…` and `r…` are granted to the user `limited`; everybody else may do everything.
@@ -519,6 +427,12 @@ async fn a_refused_import_changes_nothing() {
     refused(
         world.vhost.import(Vec::new(), vec![spec.clone()], vec![bad]).await,
         "no exchange 'nope' in vhost '/' (exchange 'nope' in vhost '/')",
+    );
+    let negative = with("x-max-priority", FieldValue::I32(-1));
+    let undeclarable = Arc::new(crate::domain::queue::QueueSpec { arguments: negative, ..(*spec).clone() });
+    refused(
+        world.vhost.import(Vec::new(), vec![undeclarable], Vec::new()).await,
+        "precondition_failed: invalid arg 'x-max-priority' for queue 'q' in vhost '/': {value_negative,-1}",
     );
     // Too deep to be stored: found only when it is to be recorded.
     let mut nested = FieldValue::Void;
