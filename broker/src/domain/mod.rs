@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod binding;
+pub mod component;
 pub mod exchange;
 pub mod limit;
 pub mod message;

@@ -5,6 +5,7 @@
 //! pattern is at most [`PATTERN_BYTES_MAX`] bytes long. Nothing here knows what is being matched.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use fancy_regex::{CompileError, ParseError, Regex, RegexBuilder};
 
@@ -44,11 +45,12 @@ pub enum Outcome {
     Invalid,
 }
 
-/// A compiled pattern and its source.
+/// A pattern and, once it was used, its compiled form. Compiling waits for the first use
+/// because a node knows many more patterns than it ever needs.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
-    matcher: Matcher,
+    matcher: OnceLock<Matcher>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,22 +70,17 @@ impl Pattern {
     /// [`PatternError`]: too long, too big when compiled, or no regular expression.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let pattern = Self::lenient(source);
-        match pattern.matcher {
-            Matcher::Invalid(error) => Err(error),
+        match pattern.matcher() {
+            Matcher::Invalid(error) => Err(error.clone()),
             _ => Ok(pattern),
         }
     }
 
-    /// Compiles a pattern that was accepted earlier, by us or by another broker. One that
+    /// A pattern that was accepted earlier, by us or by another broker. One that
     /// cannot be compiled is kept, matches nothing and says so.
     #[must_use]
     pub fn lenient(source: &str) -> Self {
-        let matcher = match source {
-            "" => Matcher::Empty,
-            ".*" => Matcher::Everything,
-            _ => compile(source).map_or_else(Matcher::Invalid, Matcher::Regex),
-        };
-        Self { source: source.to_owned(), matcher }
+        Self { source: source.to_owned(), matcher: OnceLock::new() }
     }
 
     /// As [`Self::lenient`], for patterns of policies: there the empty one matches
@@ -91,7 +88,15 @@ impl Pattern {
     #[must_use]
     pub fn lenient_unanchored(source: &str) -> Self {
         let pattern = Self::lenient(source);
-        if source.is_empty() { Self { matcher: Matcher::Everything, ..pattern } } else { pattern }
+        if source.is_empty() { Self { matcher: Matcher::Everything.into(), ..pattern } } else { pattern }
+    }
+
+    fn matcher(&self) -> &Matcher {
+        self.matcher.get_or_init(|| match self.source.as_str() {
+            "" => Matcher::Empty,
+            ".*" => Matcher::Everything,
+            source => compile(source).map_or_else(Matcher::Invalid, Matcher::Regex),
+        })
     }
 
     /// The pattern as given.
@@ -103,7 +108,7 @@ impl Pattern {
     /// Looks for the pattern anywhere in `text`.
     #[must_use]
     pub fn find_in(&self, text: &str) -> Outcome {
-        let found = match &self.matcher {
+        let found = match self.matcher() {
             Matcher::Everything => true,
             Matcher::Empty => text.is_empty(),
             Matcher::Regex(regex) => match regex.is_match(text) {

@@ -1,7 +1,8 @@
 //! Configure, write and read patterns, topic permissions, and the decision.
 //!
-//! A row is what an administrator sets; a grant is the row with its patterns compiled.
-//! Each decision says how it was reached, and costs neither a compile nor an allocation.
+//! A row is what an administrator sets; a grant is the row with its patterns, each
+//! compiled when it is first needed.
+//! Each decision says how it was reached, and costs no allocation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ fn check_pattern(pattern: &str) -> Result<(), Error> {
     }
 }
 
-/// A row of permissions with its patterns compiled.
+/// A row of permissions ready to decide: each pattern is compiled once, at its first use.
 #[derive(Debug)]
 pub struct Grant {
     /// The row.
@@ -81,7 +82,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Compiles a row. A stored pattern that cannot be compiled denies.
+    /// Takes a row. A stored pattern that cannot be compiled denies.
     #[must_use]
     pub fn new(row: Arc<Permissions>) -> Self {
         Self {
@@ -104,7 +105,7 @@ impl Grant {
     }
 }
 
-/// A row of topic permissions with its patterns compiled for its user and vhost.
+/// A row of topic permissions ready to decide for its user and vhost.
 #[derive(Debug)]
 pub struct TopicGrant {
     /// The row.
@@ -114,7 +115,7 @@ pub struct TopicGrant {
 }
 
 impl TopicGrant {
-    /// Puts user and vhost in the patterns' places, as they are, and compiles them.
+    /// Puts user and vhost in the patterns' places, as they are.
     #[must_use]
     pub fn new(row: Arc<TopicPermissions>) -> Self {
         let expand = |pattern: &str| {

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Broker, Put};
+use super::{Broker, Inner, Put};
 use crate::domain::name::{ExchangeName, UserName, VhostName};
 use crate::domain::permission::{Permissions, TopicPermissions};
 use crate::domain::user::{StoredPassword, User, UserLimits};
-use crate::error::Error;
+use crate::error::{Error, Resource};
 use crate::runtime::directory::Directory;
+use crate::runtime::directory::users::{NewPassword, UserChange};
+use crate::runtime::directory::{permissions, users};
 
 /// Where a login comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl Broker {
     /// The current picture of users, vhosts, permissions, policies and parameters.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
-        todo!()
+        self.inner.directory.snapshot()
     }
 
     /// Checks a user name and password. A verified pair is remembered under a keyed hash
@@ -73,29 +75,75 @@ impl Broker {
     /// # Errors
     /// [`Error::InvalidCredentials`], [`Error::LoopbackOnly`].
     pub async fn authenticate(&self, user: &str, password: &str, peer: Peer) -> Result<Arc<User>, Error> {
-        let _ = (user, password, peer);
-        todo!()
+        let result = self.check_credentials(user, password, peer).await;
+        // A check that could not run says nothing about the credentials.
+        if !matches!(result, Err(Error::Internal(_) | Error::Unavailable(_))) {
+            self.inner.credentials.count_attempt(peer.protocol, peer.address, user, result.is_ok());
+        }
+        result
+    }
+
+    async fn check_credentials(&self, name: &str, password: &str, peer: Peer) -> Result<Arc<User>, Error> {
+        let Inner { directory, credentials, settings, .. } = &*self.inner;
+        // On a first boot the default user's password may still be on its way to the store.
+        directory.settled().await;
+        let refused = || Error::InvalidCredentials(name.to_owned());
+        let mut user = directory.snapshot().users.get(name).cloned().ok_or_else(refused)?;
+        loop {
+            if !credentials.is_valid(&user, password).await? {
+                return Err(refused());
+            }
+            // A slow check is overtaken when the user changes meanwhile.
+            let now = directory.snapshot().users.get(name).cloned().ok_or_else(refused)?;
+            let same_password = now.password == user.password;
+            user = now;
+            if same_password {
+                break;
+            }
+        }
+        let is_local = peer.address.is_none_or(|address| address.to_canonical().is_loopback());
+        if !is_local && settings.loopback_users.iter().any(|loopback| loopback == name) {
+            return Err(Error::LoopbackOnly(name.to_owned()));
+        }
+        Ok(user)
     }
 
     /// Login counters by protocol, or by source as well.
     #[must_use]
     pub fn auth_attempts(&self, by_source: bool) -> Vec<AuthAttempts> {
-        let _ = by_source;
-        todo!()
+        self.inner.credentials.attempts(by_source)
     }
 
     /// Zeroes the login counters.
     pub fn reset_auth_attempts(&self) {
-        todo!()
+        self.inner.credentials.reset_attempts();
+    }
+
+    /// Hashes a password with the node's algorithm, as a new user's would be.
+    ///
+    /// # Errors
+    /// `Internal` when the hash could not be made.
+    pub async fn hash_password(&self, password: &str) -> Result<StoredPassword, Error> {
+        let Inner { credentials, settings, .. } = &*self.inner;
+        credentials.hash(settings.password_hashing, password.to_owned()).await
     }
 
     /// Creates or changes a user.
     ///
     /// # Errors
-    /// [`Error::InvalidValue`] (empty name, credential validation, too many tags), `Unavailable`.
+    /// [`Error::InvalidValue`] (empty name, a hash that is none, too many tags), `Unavailable`.
     pub async fn put_user(&self, user: PutUser) -> Result<Put, Error> {
-        let _ = user;
-        todo!()
+        let PutUser { name, password, tags, limits } = user;
+        let password = match password {
+            PutPassword::Keep => NewPassword::Keep,
+            PutPassword::Clear => NewPassword::Clear,
+            PutPassword::Plain(password) => NewPassword::Set(self.hash_password(&password).await?),
+            PutPassword::Hashed(stored) => NewPassword::Set(stored),
+        };
+        let change = UserChange { name: name.clone(), password, tags, limits };
+        let put = self.inner.directory.change(move |directory| users::put(directory, change)).await;
+        self.inner.credentials.forget(&name);
+        put
     }
 
     /// Deletes a user and its permissions; its connections are closed.
@@ -103,17 +151,18 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchUser`].
     pub async fn delete_user(&self, user: &UserName) -> Result<(), Error> {
-        let _ = user;
-        todo!()
+        let name = user.clone();
+        let deleted = self.inner.directory.change(move |directory| users::delete(directory, &name)).await;
+        self.inner.credentials.forget(user);
+        deleted
     }
 
     /// Grants patterns in a vhost.
     ///
     /// # Errors
-    /// [`Error::NoSuchUser`], [`Error::NoSuchVhost`], [`Error::InvalidValue`] for a pattern that is no regular expression.
+    /// [`Error::NoSuchVhost`], [`Error::NoSuchUser`], [`Error::InvalidPattern`].
     pub async fn set_permissions(&self, permissions: Permissions) -> Result<Put, Error> {
-        let _ = permissions;
-        todo!()
+        self.inner.directory.change(move |directory| permissions::set(directory, permissions)).await
     }
 
     /// Revokes what a user has in a vhost.
@@ -121,8 +170,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchObject`] when there is no such row.
     pub async fn clear_permissions(&self, user: &UserName, vhost: &VhostName) -> Result<(), Error> {
-        let _ = (user, vhost);
-        todo!()
+        let (user, vhost) = (user.clone(), vhost.clone());
+        self.inner.directory.change(move |directory| permissions::clear(directory, &user, &vhost)).await
     }
 
     /// Grants topic patterns on one exchange.
@@ -130,30 +179,37 @@ impl Broker {
     /// # Errors
     /// As [`Self::set_permissions`], and [`Error::NoSuch`] for an unknown exchange.
     pub async fn set_topic_permissions(&self, permissions: TopicPermissions) -> Result<Put, Error> {
-        let _ = permissions;
-        todo!()
+        let TopicPermissions { vhost, exchange, .. } = &permissions;
+        let current = self.directory();
+        let known = current.vhosts.contains_key(vhost) && current.users.contains_key(&permissions.user);
+        // The default exchange is always there. Unknown users and vhosts are told first.
+        if known && !exchange.is_default() && self.exchange(vhost, exchange.as_str()).is_none() {
+            return Err(Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone())));
+        }
+        self.inner.directory.change(move |directory| permissions::set_topic(directory, permissions)).await
     }
 
     /// Revokes topic patterns: on one exchange, or on all.
     ///
     /// # Errors
-    /// [`Error::NoSuchObject`] when there is no such row.
+    /// [`Error::NoSuchObject`] when there is no row at all for the user in the vhost.
     pub async fn clear_topic_permissions(
         &self,
         user: &UserName,
         vhost: &VhostName,
         exchange: Option<&ExchangeName>,
     ) -> Result<(), Error> {
-        let _ = (user, vhost, exchange);
-        todo!()
+        let (user, vhost, exchange) = (user.clone(), vhost.clone(), exchange.cloned());
+        let plan = move |directory: &Directory| permissions::clear_topic(directory, &user, &vhost, exchange.as_ref());
+        self.inner.directory.change(plan).await
     }
 
-    /// Sets or clears (`None`) one limit of a user.
+    /// Sets all limits of a user; a limit that is `None` is cleared.
     ///
     /// # Errors
     /// [`Error::NoSuchUser`].
     pub async fn set_user_limits(&self, user: &UserName, limits: UserLimits) -> Result<(), Error> {
-        let _ = (user, limits);
-        todo!()
+        let name = user.clone();
+        self.inner.directory.change(move |directory| users::set_limits(directory, &name, limits)).await
     }
 }

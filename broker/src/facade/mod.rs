@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use crate::domain::name::UserName;
 use crate::domain::queue::ConnectionId;
+use crate::runtime::credentials::Credentials;
+use crate::runtime::directory::DirectoryHandle;
 use crate::runtime::vhost::VhostRegistry;
 
 pub use definitions::{Definitions, ImportReport};
@@ -77,5 +79,12 @@ pub struct Broker {
 
 /// What all handles of one broker share.
 pub(crate) struct Inner {
+    /// Users, vhosts, permissions, policies and parameters.
+    pub(crate) directory: DirectoryHandle,
+    /// Verified credentials and login counters.
+    pub(crate) credentials: Credentials,
+    /// What the node was started with.
+    pub(crate) settings: Settings,
+    /// What is inside the vhosts.
     pub(crate) vhosts: VhostRegistry,
 }

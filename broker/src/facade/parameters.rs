@@ -3,8 +3,9 @@
 use super::{Broker, Put};
 use crate::domain::name::VhostName;
 use crate::domain::parameter::{Document, Parameter};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Policy, PolicyKind};
 use crate::error::Error;
+use crate::runtime::directory::{parameters, policies};
 
 /// A policy, and whether it is an operator's.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +22,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`]; [`Error::InvalidValue`] with the reference's validation text.
     pub async fn put_policy(&self, policy: PutPolicy) -> Result<Put, Error> {
-        let _ = policy;
-        todo!()
+        let PutPolicy { policy, operator } = policy;
+        self.inner.directory.change(move |directory| policies::put(directory, kind(operator), policy)).await
     }
 
     /// Deletes a policy.
@@ -30,8 +31,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchObject`].
     pub async fn delete_policy(&self, vhost: &VhostName, name: &str, operator: bool) -> Result<(), Error> {
-        let _ = (vhost, name, operator);
-        todo!()
+        let (vhost, name) = (vhost.clone(), name.to_owned());
+        self.inner.directory.change(move |directory| policies::delete(directory, kind(operator), &vhost, &name)).await
     }
 
     /// Creates or replaces a runtime parameter.
@@ -39,8 +40,7 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`]; [`Error::InvalidValue`] (`component X not found`).
     pub async fn put_parameter(&self, parameter: Parameter) -> Result<Put, Error> {
-        let _ = parameter;
-        todo!()
+        self.inner.directory.change(move |directory| parameters::put(directory, parameter)).await
     }
 
     /// Deletes a runtime parameter.
@@ -48,8 +48,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchObject`].
     pub async fn delete_parameter(&self, vhost: &VhostName, component: &str, name: &str) -> Result<(), Error> {
-        let _ = (vhost, component, name);
-        todo!()
+        let (vhost, component, name) = (vhost.clone(), component.to_owned(), name.to_owned());
+        self.inner.directory.change(move |directory| parameters::delete(directory, &vhost, &component, &name)).await
     }
 
     /// Creates or replaces a global parameter.
@@ -57,8 +57,8 @@ impl Broker {
     /// # Errors
     /// `Unavailable`.
     pub async fn put_global_parameter(&self, name: &str, value: Document) -> Result<Put, Error> {
-        let _ = (name, value);
-        todo!()
+        let name = name.to_owned();
+        self.inner.directory.change(move |directory| parameters::put_global(directory, name, value)).await
     }
 
     /// Deletes a global parameter.
@@ -66,7 +66,11 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchObject`].
     pub async fn delete_global_parameter(&self, name: &str) -> Result<(), Error> {
-        let _ = name;
-        todo!()
+        let name = name.to_owned();
+        self.inner.directory.change(move |directory| parameters::delete_global(directory, &name)).await
     }
+}
+
+fn kind(operator: bool) -> PolicyKind {
+    if operator { PolicyKind::Operator } else { PolicyKind::User }
 }

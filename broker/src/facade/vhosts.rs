@@ -5,6 +5,7 @@ use crate::domain::name::{UserName, VhostName};
 use crate::domain::queue::QueueKind;
 use crate::domain::vhost::VhostLimits;
 use crate::error::Error;
+use crate::runtime::directory::vhosts;
 
 /// What a vhost is to become: a put replaces description, tags and default queue type as
 /// a whole, so a field left out goes back to its default (transcript `v43_vhosts`).
@@ -43,8 +44,8 @@ impl Broker {
     /// # Errors
     /// `Unavailable`.
     pub async fn put_vhost(&self, vhost: PutVhost, creator: Option<&UserName>) -> Result<Put, Error> {
-        let _ = (vhost, creator);
-        todo!()
+        let creator = creator.cloned();
+        self.inner.directory.change(move |directory| vhosts::put(directory, vhost, creator.as_ref())).await
     }
 
     /// Deletes a vhost with everything in it; its connections are closed with 320.
@@ -52,8 +53,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`], [`Error::ProtectedVhost`].
     pub async fn delete_vhost(&self, vhost: &VhostName) -> Result<(), Error> {
-        let _ = vhost;
-        todo!()
+        let name = vhost.clone();
+        self.inner.directory.change(move |directory| vhosts::delete(directory, &name)).await
     }
 
     /// Sets or clears the limits of a vhost.
@@ -61,8 +62,8 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`].
     pub async fn set_vhost_limits(&self, vhost: &VhostName, limits: VhostLimits) -> Result<(), Error> {
-        let _ = (vhost, limits);
-        todo!()
+        let name = vhost.clone();
+        self.inner.directory.change(move |directory| vhosts::set_limits(directory, &name, limits)).await
     }
 
     /// Sums over a vhost's queues and connections.
