@@ -10,6 +10,8 @@ mod confirms;
 mod connection;
 mod consumer;
 mod error;
+#[cfg(test)]
+mod faulty_broker;
 mod findings;
 mod options;
 mod pace;
