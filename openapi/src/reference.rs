@@ -1,4 +1,4 @@
-//! The API reference page: a fold over the endpoint table.
+//! The API reference, as a page and as a document: folds over the endpoint table.
 
 use std::fmt::Write as _;
 
@@ -11,6 +11,31 @@ const HEAD: &str = "<!doctype html>
 <p>Compatible with RabbitMQ's management API. The same as an OpenAPI 3.1 document:
 <a href=\"openapi.json\">openapi.json</a>.</p>
 ";
+
+const MARKDOWN_HEAD: &str = "# HTTP API
+
+Compatible with RabbitMQ's management API. Made from the endpoint table; a running broker serves it at
+`/api/index.html`, and as an OpenAPI 3.1 document at `/api/openapi.json`. Every path also answers `OPTIONS`, and `HEAD`
+where it answers `GET`. Names in a path are percent-encoded: the virtual host `/` is `%2F`.
+";
+
+/// The document, in Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = MARKDOWN_HEAD.to_owned();
+    for resource in RESOURCES {
+        let title = resource.name.replace('_', " ");
+        let _ = write!(text, "\n## {title}\n\n| Method | Path | What it does | Who may |\n|---|---|---|---|\n");
+        for endpoint in resource.endpoints {
+            for operation in endpoint.operations {
+                let (method, path) = (operation.method.as_str(), endpoint.path);
+                let (summary, access) = (operation.summary, operation.access.describe());
+                let _ = writeln!(text, "| {method} | `{PREFIX}{path}` | {summary} | {access} |");
+            }
+        }
+    }
+    text
+}
 
 /// The page.
 #[must_use]
@@ -52,6 +77,17 @@ fn describe_operation(endpoint: &Endpoint, operation: &Operation, page: &mut Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn document_is_the_golden_copy() {
+        let document = markdown();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/http-api.md");
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(golden, &document).unwrap();
+        }
+        let kept = std::fs::read_to_string(golden).unwrap_or_default();
+        assert!(document == kept, "docs/http-api.md is stale: run `UPDATE_OPENAPI=1 cargo test -p openapi`");
+    }
 
     #[test]
     fn every_operation_is_on_the_page() {
