@@ -1,4 +1,4 @@
-//! Login attempts.
+//! Login attempts, and hashing passwords.
 
 use openapi::authentication as wire;
 
@@ -9,8 +9,14 @@ use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
 
 pub(crate) fn mount(on: &mut Mounts) {
+    on.at(&wire::HASH_PASSWORD).get(hash_password);
     on.at(&wire::ATTEMPTS).get(list_attempts).delete(reset_attempts);
     on.at(&wire::ATTEMPTS_BY_SOURCE).get(list_attempts_by_source).delete(reset_attempts);
+}
+
+async fn hash_password(call: Call) -> Answer {
+    let hashed = call.broker()?.hash_password(call.parameter("password")).await?;
+    Reply::json(&wire::HashedPassword { ok: hashed.hash })
 }
 
 fn known(call: &Call) -> Result<(), ApiError> {

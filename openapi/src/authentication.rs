@@ -1,9 +1,9 @@
-//! Login attempts.
+//! Login attempts, and hashing passwords.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire_list};
+use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire, wire_list};
 
 /// Login attempts over one protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,5 +40,20 @@ pub const ATTEMPTS_BY_SOURCE: Endpoint = Endpoint::new(
     &[list("Login attempts by source"), Operation::delete(Access::Administrator, "Zeroes the login counters")],
 );
 
+/// A hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HashedPassword {
+    /// The hash, as `password_hash` of a user takes it.
+    pub ok: String,
+}
+
+/// Hashing a password.
+pub const HASH_PASSWORD: Endpoint = Endpoint::new(
+    "/auth/hash_password/{password}",
+    &[Operation::get(Access::Administrator, "Hashes a password as a new user's would be")
+        .gives(wire::<HashedPassword>())],
+)
+.without_head();
+
 /// Endpoints of this file.
-pub const ENDPOINTS: &[Endpoint] = &[ATTEMPTS, ATTEMPTS_BY_SOURCE];
+pub const ENDPOINTS: &[Endpoint] = &[HASH_PASSWORD, ATTEMPTS, ATTEMPTS_BY_SOURCE];
