@@ -1,18 +1,20 @@
 //! The whole broker as one value: export and import.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::{Broker, Caller};
-use crate::domain::binding::Binding;
-use crate::domain::exchange::Exchange;
+use crate::domain::binding::{Binding, Destination};
+use crate::domain::exchange::{Exchange, predeclared};
 use crate::domain::name::VhostName;
 use crate::domain::parameter::{Document, Parameter};
 use crate::domain::permission::{Permissions, TopicPermissions};
-use crate::domain::policy::Policy;
-use crate::domain::queue::QueueSpec;
+use crate::domain::policy::{Policy, PolicyKind};
+use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::domain::user::User;
 use crate::domain::vhost::Vhost;
-use crate::error::Error;
+use crate::error::{Error, Resource};
+use crate::runtime::directory::{Directory, INTERNAL_CLUSTER_ID, import};
 
 /// Everything that outlives messages.
 #[derive(Debug, Clone, Default)]
@@ -54,21 +56,143 @@ pub struct ImportReport {
 
 impl Broker {
     /// Everything exportable, of the whole broker or of one vhost. Exclusive queues,
-    /// predeclared exchanges and default bindings are left out.
+    /// predeclared exchanges and default bindings are left out. Of one vhost there are no
+    /// users, permissions and global parameters.
     ///
     /// # Errors
     /// [`Error::NoSuchVhost`].
     pub fn export_definitions(&self, vhost: Option<&VhostName>) -> Result<Definitions, Error> {
-        let _ = vhost;
-        todo!()
+        let directory = self.directory();
+        let mut definitions = match vhost {
+            Some(name) => {
+                let found = directory.vhosts.get(name).ok_or_else(|| Error::NoSuchVhost(name.clone()))?;
+                Definitions { vhosts: vec![found.clone()], ..Definitions::default() }
+            }
+            None => Definitions {
+                users: directory.users.values().cloned().collect(),
+                vhosts: directory.vhosts.values().cloned().collect(),
+                permissions: directory.permissions.values().cloned().collect(),
+                topic_permissions: directory.topic_permissions.values().cloned().collect(),
+                global_parameters: exported_global_parameters(&directory),
+                ..Definitions::default()
+            },
+        };
+        let wanted = |name: &VhostName| vhost.is_none_or(|only| only == name);
+        definitions.parameters = directory.parameters.values().filter(|found| wanted(&found.vhost)).cloned().collect();
+        let policies =
+            |kind| directory.policies_of(kind).values().filter(|found| wanted(&found.vhost)).cloned().collect();
+        definitions.policies = policies(PolicyKind::User);
+        definitions.operator_policies = policies(PolicyKind::Operator);
+        for name in directory.vhosts.keys().filter(|name| wanted(name)) {
+            self.export_topology(name, &mut definitions);
+        }
+        Ok(definitions)
+    }
+
+    fn export_topology(&self, vhost: &VhostName, into: &mut Definitions) {
+        let exchanges = self.exchanges(vhost).into_iter().map(|info| info.exchange);
+        let own = exchanges.filter(|exchange| !exchange.name.is_default() && !exchange.name.is_reserved());
+        into.exchanges.extend(own.map(|exchange| (vhost.clone(), exchange)));
+
+        let (exclusive, shared): (Vec<_>, Vec<_>) =
+            self.queues(vhost).into_iter().map(|info| info.spec).partition(|spec| spec.exclusive_owner.is_some());
+        let exclusive: HashSet<_> = exclusive.into_iter().map(|spec| spec.name.clone()).collect();
+        into.queues.extend(shared.into_iter().map(|spec| (vhost.clone(), spec)));
+
+        let leads_to_exported = |binding: &Binding| match &binding.destination {
+            Destination::Queue(queue) => !exclusive.contains(queue),
+            Destination::Exchange(_) => true,
+        };
+        let bindings = self.bindings(vhost).into_iter();
+        let own = bindings.filter(|binding| !binding.source.is_default() && leads_to_exported(binding));
+        into.bindings.extend(own.map(|binding| (vhost.clone(), binding)));
     }
 
     /// Merges definitions: validated as a whole first, so a refused import changes nothing.
+    /// Nothing is deleted; a queue, exchange or binding that exists is left as it is. The
+    /// importing user gets full permissions in vhosts that are new.
     ///
     /// # Errors
     /// The first object that breaks a rule, named.
     pub async fn import_definitions(&self, caller: &Caller, definitions: Definitions) -> Result<ImportReport, Error> {
-        let _ = (caller, definitions);
-        todo!()
+        let creator = (!caller.internal).then(|| caller.user.clone());
+        // Against the picture of now, to be told before anything is applied; the owner
+        // of the directory plans it again against the picture it is applied to.
+        import::plan(&self.directory(), &definitions, creator.as_ref())?;
+        self.check_topic_exchanges(&definitions)?;
+
+        let mut outside = definitions;
+        let topology = ByVhost::take(&mut outside);
+        for (vhost, part) in &topology.0 {
+            let default = self.default_queue_kind(vhost, &outside);
+            let Part { exchanges, queues, bindings } = part.clone();
+            self.inner.vhosts.check_import(vhost, default, exchanges, queues, &bindings)?;
+        }
+
+        let mut report = self.change(move |directory| import::plan(directory, &outside, creator.as_ref())).await?;
+        for (vhost, Part { exchanges, queues, bindings }) in topology.0 {
+            let imported = self.inner.vhosts.require(&vhost)?.import(exchanges, queues, bindings).await?;
+            report.created += imported.created;
+            report.unchanged += imported.existed;
+        }
+        Ok(report)
+    }
+
+    /// The type a queue without one will get: of the imported vhost, else of the present one.
+    fn default_queue_kind(&self, vhost: &VhostName, definitions: &Definitions) -> QueueKind {
+        let imported = definitions.vhosts.iter().rfind(|imported| imported.name == *vhost);
+        let directory = self.directory();
+        let found = imported.or_else(|| directory.vhosts.get(vhost));
+        found.map_or_else(QueueKind::default, |vhost| vhost.default_queue_type)
+    }
+
+    /// Topic permissions need their exchange: there already, predeclared, or in the import.
+    fn check_topic_exchanges(&self, definitions: &Definitions) -> Result<(), Error> {
+        for row in &definitions.topic_permissions {
+            let TopicPermissions { vhost, exchange, user, .. } = &**row;
+            let exists = exchange.is_default()
+                || self.exchange(vhost, exchange.as_str()).is_some()
+                || predeclared().any(|known| known.name == *exchange)
+                || definitions.exchanges.iter().any(|(place, new)| place == vhost && new.name == *exchange);
+            if !exists {
+                let missing = Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone()));
+                let object = format!("topic permissions of user: \"{user}\"");
+                return Err(Error::InDefinitions { object, error: Box::new(missing) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The identity of a cluster is its own: it is not carried to another.
+fn exported_global_parameters(directory: &Directory) -> Vec<(String, Document)> {
+    let exported = directory.global_parameters.iter().filter(|(name, _)| name.as_str() != INTERNAL_CLUSTER_ID);
+    exported.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What an import brings into vhosts, by vhost.
+struct ByVhost(BTreeMap<VhostName, Part>);
+
+#[derive(Clone, Default)]
+struct Part {
+    exchanges: Vec<Arc<Exchange>>,
+    queues: Vec<Arc<QueueSpec>>,
+    bindings: Vec<Arc<Binding>>,
+}
+
+impl ByVhost {
+    /// Takes the topology out of the definitions; the names of its vhosts have been checked.
+    fn take(definitions: &mut Definitions) -> Self {
+        let mut parts: BTreeMap<VhostName, Part> = BTreeMap::new();
+        for (vhost, exchange) in std::mem::take(&mut definitions.exchanges) {
+            parts.entry(vhost).or_default().exchanges.push(exchange);
+        }
+        for (vhost, queue) in std::mem::take(&mut definitions.queues) {
+            parts.entry(vhost).or_default().queues.push(queue);
+        }
+        for (vhost, binding) in std::mem::take(&mut definitions.bindings) {
+            parts.entry(vhost).or_default().bindings.push(binding);
+        }
+        Self(parts)
     }
 }

@@ -141,7 +141,7 @@ impl Broker {
             PutPassword::Hashed(stored) => NewPassword::Set(stored),
         };
         let change = UserChange { name: name.clone(), password, tags, limits };
-        let put = self.inner.directory.change(move |directory| users::put(directory, change)).await;
+        let put = self.change(move |directory| users::put(directory, change)).await;
         self.inner.credentials.forget(&name);
         put
     }
@@ -152,7 +152,7 @@ impl Broker {
     /// [`Error::NoSuchUser`].
     pub async fn delete_user(&self, user: &UserName) -> Result<(), Error> {
         let name = user.clone();
-        let deleted = self.inner.directory.change(move |directory| users::delete(directory, &name)).await;
+        let deleted = self.change(move |directory| users::delete(directory, &name)).await;
         self.inner.credentials.forget(user);
         deleted
     }
@@ -162,7 +162,7 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`], [`Error::NoSuchUser`], [`Error::InvalidPattern`].
     pub async fn set_permissions(&self, permissions: Permissions) -> Result<Put, Error> {
-        self.inner.directory.change(move |directory| permissions::set(directory, permissions)).await
+        self.change(move |directory| permissions::set(directory, permissions)).await
     }
 
     /// Revokes what a user has in a vhost.
@@ -171,7 +171,7 @@ impl Broker {
     /// [`Error::NoSuchObject`] when there is no such row.
     pub async fn clear_permissions(&self, user: &UserName, vhost: &VhostName) -> Result<(), Error> {
         let (user, vhost) = (user.clone(), vhost.clone());
-        self.inner.directory.change(move |directory| permissions::clear(directory, &user, &vhost)).await
+        self.change(move |directory| permissions::clear(directory, &user, &vhost)).await
     }
 
     /// Grants topic patterns on one exchange.
@@ -186,7 +186,7 @@ impl Broker {
         if known && !exchange.is_default() && self.exchange(vhost, exchange.as_str()).is_none() {
             return Err(Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone())));
         }
-        self.inner.directory.change(move |directory| permissions::set_topic(directory, permissions)).await
+        self.change(move |directory| permissions::set_topic(directory, permissions)).await
     }
 
     /// Revokes topic patterns: on one exchange, or on all.
@@ -201,7 +201,7 @@ impl Broker {
     ) -> Result<(), Error> {
         let (user, vhost, exchange) = (user.clone(), vhost.clone(), exchange.cloned());
         let plan = move |directory: &Directory| permissions::clear_topic(directory, &user, &vhost, exchange.as_ref());
-        self.inner.directory.change(plan).await
+        self.change(plan).await
     }
 
     /// Sets all limits of a user; a limit that is `None` is cleared.
@@ -210,6 +210,6 @@ impl Broker {
     /// [`Error::NoSuchUser`].
     pub async fn set_user_limits(&self, user: &UserName, limits: UserLimits) -> Result<(), Error> {
         let name = user.clone();
-        self.inner.directory.change(move |directory| users::set_limits(directory, &name, limits)).await
+        self.change(move |directory| users::set_limits(directory, &name, limits)).await
     }
 }

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use crate::domain::name::UserName;
 use crate::domain::queue::ConnectionId;
+use crate::error::Error;
 use crate::runtime::credentials::Credentials;
-use crate::runtime::directory::DirectoryHandle;
+use crate::runtime::directory::{Directory, DirectoryHandle, Plan};
+use crate::runtime::follower::Follower;
 use crate::runtime::vhost::VhostRegistry;
 
 pub use definitions::{Definitions, ImportReport};
@@ -84,7 +86,24 @@ pub(crate) struct Inner {
     /// Verified credentials and login counters.
     pub(crate) credentials: Credentials,
     /// What the node was started with.
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     /// What is inside the vhosts.
-    pub(crate) vhosts: VhostRegistry,
+    pub(crate) vhosts: Arc<VhostRegistry>,
+    /// Carries changes of the directory to vhosts and connections.
+    pub(crate) follower: Follower,
+}
+
+impl Broker {
+    /// Changes the directory, and resolves when the change is durable, published and
+    /// carried out: vhosts are there or gone, queues have the policies that apply now.
+    pub(crate) async fn change<T, P>(&self, plan: P) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        P: FnOnce(&Directory) -> Result<Plan<T>, Error> + Send + 'static,
+    {
+        let Inner { directory, follower, .. } = &*self.inner;
+        let outcome = directory.change(plan).await?;
+        follower.caught_up(directory.snapshot().version()).await;
+        Ok(outcome)
+    }
 }

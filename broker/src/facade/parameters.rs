@@ -23,7 +23,7 @@ impl Broker {
     /// [`Error::NoSuchVhost`]; [`Error::InvalidValue`] with the reference's validation text.
     pub async fn put_policy(&self, policy: PutPolicy) -> Result<Put, Error> {
         let PutPolicy { policy, operator } = policy;
-        self.inner.directory.change(move |directory| policies::put(directory, kind(operator), policy)).await
+        self.change(move |directory| policies::put(directory, kind(operator), policy)).await
     }
 
     /// Deletes a policy.
@@ -32,7 +32,7 @@ impl Broker {
     /// [`Error::NoSuchObject`].
     pub async fn delete_policy(&self, vhost: &VhostName, name: &str, operator: bool) -> Result<(), Error> {
         let (vhost, name) = (vhost.clone(), name.to_owned());
-        self.inner.directory.change(move |directory| policies::delete(directory, kind(operator), &vhost, &name)).await
+        self.change(move |directory| policies::delete(directory, kind(operator), &vhost, &name)).await
     }
 
     /// Creates or replaces a runtime parameter.
@@ -40,7 +40,7 @@ impl Broker {
     /// # Errors
     /// [`Error::NoSuchVhost`]; [`Error::InvalidValue`] (`component X not found`).
     pub async fn put_parameter(&self, parameter: Parameter) -> Result<Put, Error> {
-        self.inner.directory.change(move |directory| parameters::put(directory, parameter)).await
+        self.change(move |directory| parameters::put(directory, parameter)).await
     }
 
     /// Deletes a runtime parameter.
@@ -49,7 +49,7 @@ impl Broker {
     /// [`Error::NoSuchObject`].
     pub async fn delete_parameter(&self, vhost: &VhostName, component: &str, name: &str) -> Result<(), Error> {
         let (vhost, component, name) = (vhost.clone(), component.to_owned(), name.to_owned());
-        self.inner.directory.change(move |directory| parameters::delete(directory, &vhost, &component, &name)).await
+        self.change(move |directory| parameters::delete(directory, &vhost, &component, &name)).await
     }
 
     /// Creates or replaces a global parameter.
@@ -58,7 +58,7 @@ impl Broker {
     /// `Unavailable`.
     pub async fn put_global_parameter(&self, name: &str, value: Document) -> Result<Put, Error> {
         let name = name.to_owned();
-        self.inner.directory.change(move |directory| parameters::put_global(directory, name, value)).await
+        self.change(move |directory| parameters::put_global(directory, name, value)).await
     }
 
     /// Deletes a global parameter.
@@ -67,7 +67,7 @@ impl Broker {
     /// [`Error::NoSuchObject`].
     pub async fn delete_global_parameter(&self, name: &str) -> Result<(), Error> {
         let name = name.to_owned();
-        self.inner.directory.change(move |directory| parameters::delete_global(directory, &name)).await
+        self.change(move |directory| parameters::delete_global(directory, &name)).await
     }
 }
 

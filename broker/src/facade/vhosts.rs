@@ -45,7 +45,7 @@ impl Broker {
     /// `Unavailable`.
     pub async fn put_vhost(&self, vhost: PutVhost, creator: Option<&UserName>) -> Result<Put, Error> {
         let creator = creator.cloned();
-        self.inner.directory.change(move |directory| vhosts::put(directory, vhost, creator.as_ref())).await
+        self.change(move |directory| vhosts::put(directory, vhost, creator.as_ref())).await
     }
 
     /// Deletes a vhost with everything in it; its connections are closed with 320.
@@ -54,7 +54,7 @@ impl Broker {
     /// [`Error::NoSuchVhost`], [`Error::ProtectedVhost`].
     pub async fn delete_vhost(&self, vhost: &VhostName) -> Result<(), Error> {
         let name = vhost.clone();
-        self.inner.directory.change(move |directory| vhosts::delete(directory, &name)).await
+        self.change(move |directory| vhosts::delete(directory, &name)).await
     }
 
     /// Sets or clears the limits of a vhost.
@@ -63,13 +63,21 @@ impl Broker {
     /// [`Error::NoSuchVhost`].
     pub async fn set_vhost_limits(&self, vhost: &VhostName, limits: VhostLimits) -> Result<(), Error> {
         let name = vhost.clone();
-        self.inner.directory.change(move |directory| vhosts::set_limits(directory, &name, limits)).await
+        self.change(move |directory| vhosts::set_limits(directory, &name, limits)).await
     }
 
     /// Sums over a vhost's queues and connections.
     #[must_use]
     pub fn vhost_totals(&self, vhost: &VhostName) -> VhostTotals {
-        let _ = vhost;
-        todo!()
+        let mut totals = VhostTotals::default();
+        for queue in self.queues(vhost) {
+            totals.messages_ready += queue.totals.ready;
+            totals.messages_unacknowledged += queue.totals.unacknowledged;
+        }
+        for connection in self.connections().iter().filter(|connection| connection.vhost == *vhost) {
+            totals.recv_oct += connection.recv_oct;
+            totals.send_oct += connection.send_oct;
+        }
+        totals
     }
 }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use super::command::Imported;
 use super::handle::{exchange_name, queue_name};
 use super::owner::Owner;
+use super::registry::VhostRegistry;
+use super::{Access, LiveTopology};
 use crate::domain::arguments;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
-use crate::domain::name::{ExchangeName, QueueName};
-use crate::domain::queue::QueueSpec;
+use crate::domain::name::{ExchangeName, QueueName, VhostName};
+use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::error::{Error, ErrorKind, Resource};
 use crate::facade::Put;
 
@@ -24,16 +26,24 @@ impl Owner {
         queues: Vec<Arc<QueueSpec>>,
         bindings: Vec<Arc<Binding>>,
     ) -> Result<Imported, Error> {
-        let exchanges = self.importable_exchanges(exchanges)?;
-        let queues = self.importable_queues(queues)?;
-        self.check_bindings(&exchanges.new, &queues.new, &bindings)?;
+        let checker = ImportCheck {
+            vhost: &self.vhost,
+            topology: &self.topology,
+            access: &*self.context.access,
+            default_queue_kind: self.context.access.default_queue_kind(&self.vhost),
+        };
+        let Checked { exchanges, queues } = checker.check(exchanges, queues, &bindings)?;
+        for exchange in &exchanges.reserved {
+            tracing::warn!(vhost = %self.vhost, %exchange, "an exchange with a reserved name is not imported");
+        }
         let mut imported = Imported { created: 0, existed: exchanges.existed + queues.existed };
         imported.created += exchanges.new.len() + queues.new.len();
         for exchange in exchanges.new {
             self.add_exchange(exchange)?;
         }
         for queue in queues.new {
-            self.add_queue(queue)?;
+            let id = self.context.next_queue_id();
+            self.add_queue(QueueSpec { id, ..queue })?;
         }
         for binding in bindings {
             match self.add_binding(Arc::unwrap_or_clone(binding))? {
@@ -42,6 +52,60 @@ impl Owner {
             }
         }
         Ok(imported)
+    }
+}
+
+impl VhostRegistry {
+    /// What [`super::VhostHandle::import`] would refuse, without doing anything. A vhost
+    /// that is yet to be created is checked as it will be: with predeclared exchanges only.
+    ///
+    /// # Errors
+    /// [`Error::InDefinitions`] for the first object that breaks a rule.
+    pub(crate) fn check_import(
+        &self,
+        vhost: &VhostName,
+        default_queue_kind: QueueKind,
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: &[Arc<Binding>],
+    ) -> Result<(), Error> {
+        let topology = match self.get(vhost) {
+            Some(handle) => handle.topology(),
+            None => Arc::new(LiveTopology::new(vhost.clone())),
+        };
+        let access = &*self.context.access;
+        ImportCheck { vhost, topology: &topology, access, default_queue_kind }
+            .check(exchanges, queues, bindings)
+            .map(drop)
+    }
+}
+
+/// Checks an import against a picture.
+struct ImportCheck<'a> {
+    vhost: &'a VhostName,
+    topology: &'a LiveTopology,
+    access: &'a dyn Access,
+    default_queue_kind: QueueKind,
+}
+
+/// What an import comes to, all of it checked.
+struct Checked {
+    exchanges: Importable<Exchange>,
+    /// Their identities are yet to be given.
+    queues: Importable<QueueSpec>,
+}
+
+impl ImportCheck<'_> {
+    fn check(
+        &self,
+        exchanges: Vec<Arc<Exchange>>,
+        queues: Vec<Arc<QueueSpec>>,
+        bindings: &[Arc<Binding>],
+    ) -> Result<Checked, Error> {
+        let exchanges = self.importable_exchanges(exchanges)?;
+        let queues = self.importable_queues(queues)?;
+        self.check_bindings(&exchanges.new, &queues.new, bindings)?;
+        Ok(Checked { exchanges, queues })
     }
 
     fn importable_exchanges(&self, exchanges: Vec<Arc<Exchange>>) -> Result<Importable<Exchange>, Error> {
@@ -54,7 +118,7 @@ impl Owner {
             let exists = name.is_default() || self.topology.exchange(name.as_str()).is_some();
             if exists || name.is_reserved() || !seen.insert(name.clone()) {
                 if !exists && name.is_reserved() {
-                    tracing::warn!(vhost = %self.vhost, exchange = %name, "an exchange with a reserved name is not imported");
+                    importable.reserved.push(name.clone());
                 }
                 importable.existed += 1;
                 continue;
@@ -70,7 +134,6 @@ impl Owner {
     fn importable_queues(&self, queues: Vec<Arc<QueueSpec>>) -> Result<Importable<QueueSpec>, Error> {
         let mut importable = Importable::default();
         let mut seen = HashSet::new();
-        let default = self.context.access.default_queue_kind(&self.vhost);
         for queue in queues {
             let queue = Arc::unwrap_or_clone(queue);
             let name = queue_name(queue.name.as_str())?;
@@ -80,15 +143,12 @@ impl Owner {
                 continue;
             }
             let fits_any_kind = queue.durable && !queue.auto_delete;
-            let arguments = arguments::with_queue_type(&queue.arguments, default, fits_any_kind);
+            let arguments = arguments::with_queue_type(&queue.arguments, self.default_queue_kind, fits_any_kind);
             let present = self.topology.queue_count() + importable.new.len();
             let kind = arguments::check_new_queue(&resource, &arguments, queue.durable, false, queue.auto_delete)
-                .and_then(|kind| {
-                    self.context.access.check_queue_limit(&self.vhost, name.as_str(), present).map(|()| kind)
-                })
+                .and_then(|kind| self.access.check_queue_limit(self.vhost, name.as_str(), present).map(|()| kind))
                 .map_err(|error| in_object(&resource, error))?;
-            let id = self.context.next_queue_id();
-            importable.new.push(QueueSpec { id, name, kind, exclusive_owner: None, arguments, ..queue });
+            importable.new.push(QueueSpec { name, kind, exclusive_owner: None, arguments, ..queue });
         }
         Ok(importable)
     }
@@ -138,12 +198,14 @@ impl Owner {
 /// Objects of one kind: those to add, and how many are there already.
 struct Importable<T> {
     new: Vec<T>,
+    /// Names of those that are left out because only the broker may give them.
+    reserved: Vec<ExchangeName>,
     existed: usize,
 }
 
 impl<T> Default for Importable<T> {
     fn default() -> Self {
-        Self { new: Vec::new(), existed: 0 }
+        Self { new: Vec::new(), reserved: Vec::new(), existed: 0 }
     }
 }
 
