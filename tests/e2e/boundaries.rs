@@ -75,10 +75,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Longest file, in lines.
-const FILE_LINES_MAX: usize = 500;
+const FILE_LINES_MAX: usize = 600;
 
 /// Files that may be longer, each with its reason.
-const LONGER_FILES: &[(&str, &str)] = &[];
+const LONGER_FILES: &[(&str, &str)] =
+    &[("ctl/src/commands/health.rs", "one help section; most lines are declarations of small commands")];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -53,6 +53,6 @@ fn build() -> Binaries {
 }
 
 fn install_links(ctl: &Path, folder: &Path) {
-    let output = Command::new(ctl).arg("install-links").arg(folder).output().expect("ctl runs");
+    let output = Command::new(ctl).args(["install-links", "--force"]).arg(folder).output().expect("ctl runs");
     assert!(output.status.success(), "install-links: {}", String::from_utf8_lossy(&output.stderr));
 }
