@@ -183,6 +183,7 @@ pub async fn log_suite(fixture: &mut impl Fixture) {
     deleted_log_starts_anew(fixture).await;
     older_epochs_are_fenced(fixture).await;
     positions_must_grow(fixture).await;
+    positions_may_be_given_out_again_to_a_new_owner(fixture).await;
     calls_fix_the_order(fixture).await;
     payloads_of_every_size_come_back(fixture).await;
     closed_log_is_unavailable(fixture).await;
@@ -301,6 +302,28 @@ async fn positions_must_grow(fixture: &mut impl Fixture) {
     }
     log.append(id, EPOCH, records(7..=7)).await.unwrap();
     assert_eq!(log.open(id, EPOCH).await.unwrap(), records(7..=7));
+}
+
+/// An owner that knows only the live records goes on behind the last of them.
+async fn positions_may_be_given_out_again_to_a_new_owner(fixture: &mut impl Fixture) {
+    let log = fixture.log();
+    let id = LogId(450);
+    log.append(id, EPOCH, records(1..=9)).await.unwrap();
+    log.remove(id, EPOCH, vec![range(4..=6), range(8..=9)]).unwrap();
+    drop(log);
+    let log = reopen(fixture).await;
+    let expected: Vec<_> = [1, 2, 3, 7].map(|position| record(position, 40)).into();
+    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected);
+    let again: Vec<_> = (8..=12).map(|position| record(position, 99)).collect();
+    log.append(id, EPOCH, again.clone()).await.unwrap();
+    let expected = [expected, again].concat();
+    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected);
+    log.remove(id, EPOCH, vec![range(7..=12)]).unwrap();
+    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected[..3], "opened by another owner");
+    log.append(id, EPOCH, records(4..=4)).await.unwrap();
+    drop(log);
+    let log = reopen(fixture).await;
+    assert_eq!(log.open(id, EPOCH).await.unwrap(), records(1..=4));
 }
 
 async fn calls_fix_the_order(fixture: &mut impl Fixture) {

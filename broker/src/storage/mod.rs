@@ -139,9 +139,11 @@ pub trait QueueLog: Send + Sync + 'static {
     /// An unknown log is an empty one.
     fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>>;
 
-    /// Adds records, of growing positions, all or none. Resolves when they are durable:
-    /// this instant is what a publisher confirm means. The call itself fixes the order relative to later calls for the
-    /// same log; the returned future only waits, and dropping it does not undo.
+    /// Adds records, all or none. Positions grow; after [`Self::open`] they go on behind the
+    /// last live record, even where removed ones have been. Resolves when the records are
+    /// durable: this instant is what a publisher confirm means. The call itself fixes the
+    /// order relative to later calls for the same log; the returned future only waits, and
+    /// dropping it does not undo.
     fn append(&self, log: LogId, epoch: Epoch, records: Vec<LogRecord>)
     -> BoxFuture<'static, Result<(), StorageError>>;
 

@@ -18,58 +18,29 @@
 //!    copies to be finished first. So a remove record that knows only of the newer copy
 //!    outlives the older one.
 //!
+//! A rewritten remove record stands behind records it does not mean: an owner may give out
+//! a position again after it opened the log, when all records behind the last live one were
+//! removed. So every record carries the generation of its log, which grows then; a remove
+//! record means its own generation and earlier ones, and a moved record keeps its own.
+//!
 //! Targets are never newer than their segment, so the oldest segment has none, and
 //! deletion always gets on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::Result;
 
-use tokio::sync::oneshot;
-
+use super::compact::Reclaim;
 use super::disk::{Disk, SegmentId};
 use super::index::{LogIndex, Slot};
-use super::load::{Loader, OpenReply};
-use super::record::{Head, Header, Kind, PAYLOAD_BYTES_MAX, RANGE_BYTES, encode_range, record_bytes};
+use super::load::Loader;
+use super::record::{
+    Head, Header, Kind, PAYLOAD_BYTES_MAX, RANGE_BYTES, RANGES_PER_RECORD_MAX, encode_range, record_bytes,
+};
 use super::recover::{Finding, recover};
-use super::segment::{SEGMENT_BYTES, Segment};
+use super::request::{Answer, Reply, Request};
+use super::segment::Segment;
 use super::writer::Writer;
-use crate::storage::{LogId, LogRecord, Position, StorageError};
-
-/// Ranges in one remove record.
-const RANGES_PER_RECORD_MAX: usize = 4096;
-
-/// Where the answer to a request goes.
-pub type Reply<T> = oneshot::Sender<std::result::Result<T, StorageError>>;
-
-/// What the journal is asked, in order.
-#[derive(Debug)]
-pub enum Request {
-    /// Adds records to a log.
-    Append(LogId, Vec<LogRecord>, Reply<()>),
-    /// An append that broke the rules of a log.
-    Invalid(Reply<()>),
-    /// Removes ranges of positions.
-    Remove(LogId, Vec<std::ops::RangeInclusive<Position>>),
-    /// Forgets a log.
-    Delete(LogId, Reply<()>),
-    /// Reads a log.
-    Open(LogId, OpenReply),
-    /// Names the logs with records.
-    Logs(Reply<Vec<LogId>>),
-    /// Only waits for the group.
-    Sync(Reply<()>),
-    /// Ends the journal.
-    Close(Reply<()>),
-}
-
-/// A request's answer, given when its group is durable.
-#[derive(Debug)]
-enum Answer {
-    Done(Reply<()>),
-    Invalid(Reply<()>),
-    Open(LogId, OpenReply),
-    Logs(Reply<Vec<LogId>>),
-}
+use crate::storage::{LogId, LogRecord, StorageError};
 
 /// A range to remove from a log.
 type Removal = (u64, u64, u64);
@@ -78,11 +49,15 @@ type Removal = (u64, u64, u64);
 #[derive(Debug)]
 pub struct Core {
     pub(super) disk: Box<dyn Disk>,
+    pub(super) segment_bytes: u64,
     pub(super) nonce: u64,
     pub(super) segments: BTreeMap<SegmentId, Segment>,
     pub(super) logs: HashMap<u64, LogIndex>,
     pub(super) writer: Option<Writer>,
-    pub(super) group: u32,
+    /// Number of the next sync; every record carries the one that makes it durable.
+    pub(super) group: u16,
+    /// Given to the next log that begins.
+    next_generation: u32,
     last_segment: SegmentId,
     /// The segment closed last, and its length, for the head of the next one.
     closed: (SegmentId, u64),
@@ -90,7 +65,8 @@ pub struct Core {
     closing: Option<Reply<()>>,
     removals: Vec<Removal>,
     ranges: Vec<u8>,
-    loaders: std::collections::VecDeque<Loader>,
+    loaders: VecDeque<Loader>,
+    pub(super) reclaim: Reclaim,
 }
 
 impl Core {
@@ -98,8 +74,8 @@ impl Core {
     ///
     /// # Errors
     /// As [`recover`].
-    pub fn open(disk: Box<dyn Disk>) -> std::result::Result<(Self, Vec<Finding>), StorageError> {
-        let found = recover(disk.as_ref())?;
+    pub fn open(disk: Box<dyn Disk>, segment_bytes: u64) -> std::result::Result<(Self, Vec<Finding>), StorageError> {
+        let found = recover(disk.as_ref(), segment_bytes)?;
         let nonce = match found.nonce {
             Some(nonce) => nonce,
             None => {
@@ -112,22 +88,25 @@ impl Core {
         };
         let writer = found.tail.map(|(id, file)| {
             let bytes = found.segments.get(&id).map_or(0, |segment| segment.bytes);
-            Writer::resume(id, file, nonce, bytes)
+            Writer::resume(id, file, nonce, bytes, segment_bytes)
         });
         let core = Self {
             disk,
+            segment_bytes,
             nonce,
             segments: found.segments,
             logs: found.logs,
             writer,
-            group: found.group,
+            group: found.group.wrapping_add(1),
+            next_generation: found.generation.saturating_add(1),
             last_segment: found.last_segment,
             closed,
             answers: Vec::new(),
             closing: None,
             removals: Vec::new(),
             ranges: Vec::new(),
-            loaders: std::collections::VecDeque::new(),
+            loaders: VecDeque::new(),
+            reclaim: Reclaim::new(segment_bytes),
         };
         Ok((core, found.findings))
     }
@@ -137,7 +116,6 @@ impl Core {
     /// # Errors
     /// The disk's; then nothing of the group may be confirmed, nor anything ever after.
     pub fn run(&mut self, requests: &mut Vec<Request>) -> Result<()> {
-        self.group = self.group.wrapping_add(1);
         let mut begin = 0;
         // A log may begin anew after its deletion, so nothing is reordered across one.
         for at in 0..requests.len() {
@@ -150,15 +128,9 @@ impl Core {
         }
         self.run_part(&mut requests[begin..])?;
         for request in requests.drain(..) {
-            match request {
-                Request::Append(_, _, reply) | Request::Delete(_, reply) | Request::Sync(reply) => {
-                    self.answers.push(Answer::Done(reply));
-                }
-                Request::Invalid(reply) => self.answers.push(Answer::Invalid(reply)),
-                Request::Open(log, reply) => self.answers.push(Answer::Open(log, reply)),
-                Request::Logs(reply) => self.answers.push(Answer::Logs(reply)),
-                Request::Close(reply) => self.closing = Some(reply),
-                Request::Remove(..) => {}
+            match request.into_answer() {
+                Some(Answer::Closed(reply)) => self.closing = Some(reply),
+                answer => self.answers.extend(answer),
             }
         }
         self.sync()
@@ -166,10 +138,12 @@ impl Core {
 
     /// Makes everything written durable.
     pub(super) fn sync(&mut self) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.sync(),
-            None => Ok(()),
+        if let Some(writer) = &mut self.writer
+            && writer.sync()?
+        {
+            self.group = self.group.wrapping_add(1);
         }
+        Ok(())
     }
 
     /// Tells everyone whose group is durable; returns who asked for the end.
@@ -177,7 +151,7 @@ impl Core {
         let mut loader = Loader::default();
         for answer in self.answers.drain(..) {
             match answer {
-                Answer::Done(reply) => drop(reply.send(Ok(()))),
+                Answer::Closed(reply) | Answer::Done(reply) => drop(reply.send(Ok(()))),
                 Answer::Invalid(reply) => drop(reply.send(Err(invalid()))),
                 Answer::Logs(reply) => {
                     let mut logs: Vec<LogId> =
@@ -185,8 +159,12 @@ impl Core {
                     logs.sort_unstable();
                     let _ = reply.send(Ok(logs));
                 }
-                Answer::Open(log, reply) => match self.logs.get(&log.0) {
-                    Some(index) => loader.add(log.0, index.live(), index.len(), reply),
+                Answer::Open(log, reply) => match self.logs.get_mut(&log.0) {
+                    Some(index) => {
+                        index.begin(self.next_generation);
+                        self.next_generation = self.next_generation.saturating_add(1);
+                        loader.add(log.0, index.live(), index.len(), reply);
+                    }
                     None => drop(reply.send(Ok(Vec::new()))),
                 },
             }
@@ -200,25 +178,10 @@ impl Core {
 
     /// Tells everyone that the journal failed.
     pub fn refuse(&mut self, requests: &mut Vec<Request>, error: &StorageError) {
-        for request in requests.drain(..) {
-            match request {
-                Request::Append(_, _, reply)
-                | Request::Invalid(reply)
-                | Request::Delete(_, reply)
-                | Request::Sync(reply) => {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                Request::Close(reply) => self.closing = Some(reply),
-                Request::Open(_, reply) => drop(reply.send(Err(error.clone()))),
-                Request::Logs(reply) => drop(reply.send(Err(error.clone()))),
-                Request::Remove(..) => {}
-            }
-        }
-        for answer in self.answers.drain(..) {
+        for answer in self.answers.drain(..).chain(requests.drain(..).filter_map(Request::into_answer)) {
             match answer {
-                Answer::Done(reply) | Answer::Invalid(reply) => drop(reply.send(Err(error.clone()))),
-                Answer::Open(_, reply) => drop(reply.send(Err(error.clone()))),
-                Answer::Logs(reply) => drop(reply.send(Err(error.clone()))),
+                Answer::Closed(reply) => self.closing = Some(reply),
+                answer => answer.refuse(error),
             }
         }
         // Dropped loaders tell their askers by closing the channel.
@@ -236,14 +199,26 @@ impl Core {
         !self.loaders.is_empty()
     }
 
-    /// Loads a bounded amount of the logs being opened.
-    pub fn load_step(&mut self) {
+    /// Whether there is work without a request.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.is_loading() || self.reclaim.has_work()
+    }
+
+    /// Does a bounded part of that work. Loading comes first, and no segment goes away
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// The disk's, on writing: the journal has failed.
+    pub fn work(&mut self) -> Result<()> {
         if let Some(loader) = self.loaders.front_mut() {
             loader.step(self.disk.as_ref(), self.nonce);
             if loader.is_done() {
                 self.loaders.pop_front();
             }
+            return Ok(());
         }
+        if self.reclaim.has_work() { self.reclaim_step() } else { Ok(()) }
     }
 
     /// Nothing to do for a while: gives back what only a busy journal needs.
@@ -287,9 +262,13 @@ impl Core {
         for request in requests {
             match request {
                 Request::Append(log, records, _) => {
-                    let index = self.logs.entry(log.0).or_default();
+                    let next_generation = &mut self.next_generation;
+                    let index = self.logs.entry(log.0).or_insert_with(|| {
+                        *next_generation = next_generation.saturating_add(1);
+                        LogIndex::new(*next_generation - 1)
+                    });
                     if !is_acceptable(records, index.last()) {
-                        invalidate(request);
+                        request.invalidate();
                     } else if let Some(last) = records.last() {
                         index.advance(last.position.0);
                     }
@@ -322,14 +301,18 @@ impl Core {
         let start = self.removals.partition_point(|removal| removal.0 < log);
         let count = self.removals[start..].partition_point(|removal| removal.0 == log);
         let removals = start..start + count;
+        let Some(generation) = self.logs.get(&log).map(LogIndex::generation) else { return Ok(()) };
         for record in records {
             let position = record.position.0;
             let removed = !removals.is_empty() && covers(&self.removals[removals.clone()], position);
             if !removed {
-                let header = Header { kind: Kind::Data, log, position, group: self.group, meta: record.meta };
+                let header =
+                    Header { kind: Kind::Data, log, generation, position, group: self.group, meta: record.meta };
                 let (segment, place) = self.push(&header, &record.payload)?;
                 let bytes = record_bytes(record.payload.len());
-                self.logs.entry(log).or_default().insert(Slot::new(position, segment, place, bytes));
+                if let Some(index) = self.logs.get_mut(&log) {
+                    index.insert(Slot::new(position, segment, place, bytes));
+                }
                 if let Some(segment) = self.segments.get_mut(&segment) {
                     segment.add_live(bytes);
                 }
@@ -346,10 +329,13 @@ impl Core {
         ranges.clear();
         for (at, (log, first, last)) in removals.iter().enumerate() {
             let mut hit = false;
+            let mut generation = 0;
             if let Some(index) = self.logs.get_mut(log) {
-                let segments = &mut self.segments;
+                generation = index.generation();
+                let (segments, reclaim) = (&mut self.segments, &mut self.reclaim);
                 index.remove(*first, *last, |slot| {
                     hit = true;
+                    reclaim.note_freed(slot.bytes());
                     drop_slot(segments, &slot, &mut touched);
                 });
             }
@@ -358,8 +344,7 @@ impl Core {
             }
             let ends = removals.get(at + 1).is_none_or(|next| next.0 != *log);
             if !ranges.is_empty() && (ends || ranges.len() >= RANGES_PER_RECORD_MAX * RANGE_BYTES) {
-                let header = Header { kind: Kind::Remove, log: *log, position: 0, group: self.group, meta: [0; 20] };
-                self.push_remove(&header, &ranges, &touched)?;
+                self.push_remove(Kind::Remove, *log, generation, &ranges, &touched)?;
                 ranges.clear();
                 touched.clear();
             }
@@ -373,18 +358,26 @@ impl Core {
         let Some(index) = self.logs.remove(&log) else { return Ok(()) };
         let mut touched = Vec::new();
         for slot in index.live() {
+            self.reclaim.note_freed(slot.bytes());
             drop_slot(&mut self.segments, slot, &mut touched);
         }
         if touched.is_empty() {
             return Ok(());
         }
-        let header = Header { kind: Kind::Delete, log, position: 0, group: self.group, meta: [0; 20] };
-        self.push_remove(&header, &[], &touched)
+        self.push_remove(Kind::Delete, log, index.generation(), &[], &touched)
     }
 
     /// Writes a remove or delete record that speaks of records in `targets`.
-    pub(super) fn push_remove(&mut self, header: &Header, payload: &[u8], targets: &[SegmentId]) -> Result<()> {
-        let (id, _) = self.push(header, payload)?;
+    pub(super) fn push_remove(
+        &mut self,
+        kind: Kind,
+        log: u64,
+        generation: u32,
+        payload: &[u8],
+        targets: &[SegmentId],
+    ) -> Result<()> {
+        let header = Header { kind, log, generation, position: 0, group: self.group, meta: [0; 20] };
+        let (id, _) = self.push(&header, payload)?;
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.remove_bytes += record_bytes(payload.len()) as u64;
             segment.targets.extend(targets.iter().filter(|target| **target != id));
@@ -412,6 +405,7 @@ impl Core {
         if let Some(writer) = self.writer.take() {
             self.closed = (writer.id(), writer.bytes());
             buffer = writer.finish()?;
+            self.reclaim.note_closed();
         }
         self.last_segment += 1;
         let head = Head {
@@ -420,7 +414,7 @@ impl Core {
             previous: self.closed.0,
             previous_bytes: self.closed.1,
         };
-        let writer = Writer::create(self.disk.as_ref(), head, buffer)?;
+        let writer = Writer::create(self.disk.as_ref(), head, buffer, self.segment_bytes)?;
         self.segments.insert(head.segment, Segment { bytes: writer.bytes(), ..Segment::default() });
         Ok(self.writer.insert(writer))
     }
@@ -453,18 +447,8 @@ fn is_acceptable(records: &[LogRecord], after: Option<u64>) -> bool {
     })
 }
 
-fn invalidate(request: &mut Request) {
-    let placeholder = Request::Remove(LogId(0), Vec::new());
-    *request = match std::mem::replace(request, placeholder) {
-        Request::Append(_, _, reply) => Request::Invalid(reply),
-        other => other,
-    };
-}
-
 fn invalid() -> StorageError {
     StorageError::Unavailable(format!(
         "positions of a log must grow and payloads be at most {PAYLOAD_BYTES_MAX} bytes; nothing was appended"
     ))
 }
-
-const _: () = assert!(SEGMENT_BYTES < u32::MAX as u64);

@@ -30,12 +30,21 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a file; durable after [`Self::sync_directory`].
     fn remove(&self, id: SegmentId) -> Result<()>;
 
-    /// Keeps the file as it is now under a name that [`Self::list`] does not report, and
-    /// returns that name. The file must not be written afterwards.
-    fn set_aside(&self, id: SegmentId) -> Result<String>;
+    /// Keeps the file as it is now, durably, under a name that [`Self::list`] does not
+    /// report. The file must not be written afterwards.
+    fn set_aside(&self, id: SegmentId) -> Result<SetAside>;
 
     /// Makes creations and removals durable.
     fn sync_directory(&self) -> Result<()>;
+}
+
+/// A file kept for inspection.
+#[derive(Debug)]
+pub struct SetAside {
+    /// Where it is kept.
+    pub name: String,
+    /// Whether it was not kept there before.
+    pub new: bool,
 }
 
 /// One file.
@@ -115,18 +124,22 @@ impl Disk for FileDisk {
         std::fs::remove_file(self.path(id))
     }
 
-    fn set_aside(&self, id: SegmentId) -> Result<String> {
+    fn set_aside(&self, id: SegmentId) -> Result<SetAside> {
         let quarantine = self.directory.join(QUARANTINE);
         create_private(&quarantine).map_err(Error::other)?;
         let kept = quarantine.join(file_name(id));
+        let name = kept.display().to_string();
         // A second name costs no copy; the file below the first name is never written again.
         match std::fs::hard_link(self.path(id), &kept) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(SetAside { name, new: false }),
+            Err(_) => {
                 std::fs::copy(self.path(id), &kept)?;
+                File::open(&kept)?.sync_all()?;
             }
-            _ => {}
         }
-        Ok(kept.display().to_string())
+        File::open(&quarantine)?.sync_all()?;
+        Ok(SetAside { name, new: true })
     }
 
     fn sync_directory(&self) -> Result<()> {

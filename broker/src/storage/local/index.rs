@@ -66,8 +66,9 @@ impl Slot {
 }
 
 /// The live records of one log, in position order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LogIndex {
+    generation: u32,
     /// Sorted by position; removed ones in the middle stay, with no bytes, until swept.
     slots: VecDeque<Slot>,
     removed: usize,
@@ -76,11 +77,30 @@ pub struct LogIndex {
 }
 
 impl LogIndex {
+    /// A log that begins.
+    #[must_use]
+    pub fn new(generation: u32) -> Self {
+        Self { generation, slots: VecDeque::new(), removed: 0, last: None }
+    }
+
     /// An index of records in position order, each position once.
     #[must_use]
-    pub fn from_sorted(slots: Vec<Slot>) -> Self {
-        let last = slots.last().map(Slot::position);
-        Self { slots: slots.into(), removed: 0, last }
+    pub fn from_sorted(generation: u32, slots: impl Iterator<Item = Slot>) -> Self {
+        let slots: VecDeque<Slot> = slots.collect();
+        let last = slots.back().map(Slot::position);
+        Self { generation, slots, removed: 0, last }
+    }
+
+    /// What records appended from now on carry, see [`super::record::Header`].
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// A new owner goes on behind the last live record.
+    pub fn begin(&mut self, generation: u32) {
+        self.generation = generation;
+        self.last = self.slots.back().map(Slot::position);
     }
 
     /// Live records.
@@ -105,6 +125,25 @@ impl LogIndex {
         self.slots.iter().filter(|slot| slot.is_live())
     }
 
+    /// The live record at `position`.
+    #[must_use]
+    pub fn get(&self, position: u64) -> Option<&Slot> {
+        let at = self.slots.binary_search_by_key(&position, Slot::position).ok()?;
+        self.slots.get(at).filter(|slot| slot.is_live())
+    }
+
+    /// The live records in `first..=last`, in order.
+    pub fn live_in(&self, first: u64, last: u64) -> impl Iterator<Item = &Slot> {
+        let start = self.slots.partition_point(|slot| slot.position() < first);
+        self.slots.range(start..).take_while(move |slot| slot.position() <= last).filter(|slot| slot.is_live())
+    }
+
+    /// Gives up the records of a segment.
+    pub fn remove_segment(&mut self, id: SegmentId) {
+        self.slots.retain(|slot| slot.is_live() && slot.segment() != id);
+        self.removed = 0;
+    }
+
     /// Adds a record. Cheap when positions grow, as they do.
     pub fn insert(&mut self, slot: Slot) {
         self.advance(slot.position());
@@ -118,6 +157,15 @@ impl LogIndex {
                 self.slots[at] = slot;
             }
             Err(at) => self.slots.insert(at, slot),
+        }
+    }
+
+    /// Points a live record to another place.
+    pub fn relocate(&mut self, slot: Slot) {
+        if let Ok(at) = self.slots.binary_search_by_key(&slot.position(), Slot::position)
+            && self.slots[at].is_live()
+        {
+            self.slots[at] = slot;
         }
     }
 
@@ -180,7 +228,7 @@ mod tests {
     proptest! {
         #[test]
         fn index_agrees_with_a_plain_list(steps in proptest::collection::vec((0u64..200, 0u64..30, any::<bool>()), 1..60)) {
-            let mut index = LogIndex::default();
+            let mut index = LogIndex::new(0);
             let mut model: Vec<u64> = Vec::new();
             let mut next = 0;
             for (first, span, append) in steps {
@@ -199,6 +247,7 @@ mod tests {
                 }
                 prop_assert_eq!(index.live().map(Slot::position).collect::<Vec<_>>(), model.clone());
                 prop_assert_eq!(index.len(), model.len());
+                prop_assert!(model.iter().all(|position| index.get(*position) == Some(&slot(*position))));
             }
         }
     }

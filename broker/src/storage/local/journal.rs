@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::core::{Core, Reply, Request};
+use super::core::Core;
 use super::disk::Disk;
 use super::lock::DirectoryLock;
 use super::recover::Finding;
+use super::request::{Reply, Request};
+use super::segment::SEGMENT_BYTES;
 use crate::storage::{BoxFuture, Epoch, LogId, LogRecord, Position, QueueLog, StorageError};
 
 /// Payload bytes that may wait for the disk. Owners hold the same bytes anyway, so this
@@ -84,7 +86,7 @@ impl LocalLog {
     /// # Errors
     /// As recovery: the disk does not answer, or nothing can be verified.
     pub fn open(disk: Box<dyn Disk>, lock: Option<Arc<DirectoryLock>>) -> Result<(Self, Vec<Finding>), StorageError> {
-        let (core, findings) = Core::open(disk)?;
+        let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
         let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new() });
         let thread = Thread { shared: Arc::clone(&shared), core, requests: Vec::new() };
         std::thread::Builder::new()
@@ -271,14 +273,11 @@ impl Thread {
                 self.requests = Vec::new();
             }
             if let Some(closing) = self.core.answer() {
-                while self.core.is_loading() {
-                    self.core.load_step();
-                }
-                let result = self.core.finish();
+                let result = self.finish();
                 break (Some(closing), result.map_err(|error| failed(&error)));
             }
-            if self.core.is_loading() {
-                self.core.load_step();
+            if let Err(error) = self.core.work() {
+                break self.fail(&error);
             }
         };
         // Files are closed and the directory is free before anyone hears of it.
@@ -289,13 +288,20 @@ impl Thread {
         }
     }
 
+    fn finish(&mut self) -> std::io::Result<()> {
+        while self.core.is_loading() {
+            self.core.work()?;
+        }
+        self.core.finish()
+    }
+
     /// Waits until there is something to do, and takes the requests.
     fn await_group(&mut self) {
         let mut rested = false;
         let mut due: Option<Instant> = None;
         let mut pending = self.shared.lock();
         loop {
-            let busy = self.core.is_loading();
+            let busy = self.core.has_work();
             let now = Instant::now();
             if pending.is_due() || busy || due.is_some_and(|due| due <= now) {
                 break;

@@ -14,15 +14,19 @@
 //! |---|---|
 //! | `lock` | the directory |
 //! | `metadata`, `watch` | the database thread; who hears of changes |
-//! | `journal` | the mailbox and the journal's thread |
+//! | `journal`, `request` | the mailbox and the journal's thread; what callers ask |
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
 //! | `writer`, `disk` | the active segment; system calls |
 //! | `recover` | reading everything once at start, judging broken bytes |
+//! | `compact` | giving space back in bounded steps |
 //! | `load` | reading the records of opened logs |
 //! | `index`, `segment` | what lives; how much of a segment still matters |
 
+mod compact;
 mod core;
+#[cfg(test)]
+mod crash_tests;
 mod disk;
 mod index;
 mod journal;
@@ -31,7 +35,10 @@ mod lock;
 mod metadata;
 mod record;
 mod recover;
+mod request;
 mod segment;
+#[cfg(test)]
+mod simulated;
 mod watch;
 mod writer;
 

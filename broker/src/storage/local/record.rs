@@ -13,8 +13,9 @@
 //!
 //! record:
 //!   0  marker u32            4   crc32c u32        8   payload bytes u32
-//!   12 kind u8, zeros        16  log u64           24  position u64
-//!   32 group u32             36  meta 20 bytes     56  payload, zeros up to a multiple of 8
+//!   12 kind u8, zero u8      14  group u16         16  log u64
+//!   24 position u64          32  generation u32    36  meta 20 bytes
+//!   56 payload, zeros up to a multiple of 8
 //! ```
 //!
 //! The check of a record covers, besides its bytes from 8 on, the journal's random nonce,
@@ -42,6 +43,9 @@ pub const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 /// Bytes of one range in the payload of a remove record.
 pub const RANGE_BYTES: usize = 16;
 
+/// Ranges in one remove record.
+pub const RANGES_PER_RECORD_MAX: usize = 4096;
+
 const HEAD_MAGIC: [u8; 8] = *b"WARRENJL";
 const HEAD_COPY_AT: usize = 2048;
 const HEAD_USED_BYTES: usize = 40;
@@ -54,9 +58,10 @@ const CHECKED_FROM: usize = 8;
 pub enum Kind {
     /// A record of a log.
     Data,
-    /// Records of a log that were written before this place are gone; payload: ranges.
+    /// Records of this and earlier generations of a log are gone; payload: ranges of
+    /// positions.
     Remove,
-    /// All records of a log that were written before this place are gone.
+    /// All records of this and earlier generations of a log are gone.
     Delete,
 }
 
@@ -86,10 +91,14 @@ pub struct Header {
     pub kind: Kind,
     /// Of which log.
     pub log: u64,
+    /// Grows whenever the positions of a log may begin anew: when it is deleted, and when
+    /// it is opened (its owner then goes on behind the last live record, where removed ones
+    /// may have been). Within a generation a position is given out once.
+    pub generation: u32,
     /// Position of a data record; otherwise 0.
     pub position: u64,
     /// Number of the group it was synced with; wraps.
-    pub group: u32,
+    pub group: u16,
     /// Caller's facts about a data record; otherwise zeros.
     pub meta: [u8; 20],
 }
@@ -126,7 +135,8 @@ impl Checker {
         bytes[12] = header.kind.to_byte();
         bytes[16..24].copy_from_slice(&header.log.to_le_bytes());
         bytes[24..32].copy_from_slice(&header.position.to_le_bytes());
-        bytes[32..36].copy_from_slice(&header.group.to_le_bytes());
+        bytes[14..16].copy_from_slice(&header.group.to_le_bytes());
+        bytes[32..36].copy_from_slice(&header.generation.to_le_bytes());
         bytes[36..56].copy_from_slice(&header.meta);
         let check = self.check(place, &bytes[CHECKED_FROM..], payload);
         bytes[4..8].copy_from_slice(&check.to_le_bytes());
@@ -151,11 +161,20 @@ impl Checker {
             kind: Kind::from_byte(head[12])?,
             log: u64_at(head, 16),
             position: u64_at(head, 24),
-            group: u32_at(head, 32),
+            generation: u32_at(head, 32),
+            group: u16::from_le_bytes([head[14], head[15]]),
             meta,
         };
         Some((header, payload))
     }
+}
+
+/// Payload bytes that the record starting `bytes` claims to have, unchecked; for readers
+/// that fetch a record in two steps.
+#[must_use]
+pub fn claimed_payload_bytes(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
+    (head[0..4] == MARKER).then(|| u32_at(head, 8) as usize).filter(|bytes| *bytes <= PAYLOAD_BYTES_MAX)
 }
 
 /// Offset of the next place in `bytes` from `from` on where a record could start.
@@ -258,7 +277,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header { kind: Kind::Data, log: 7, position: 9, group: 3, meta: [5; 20] };
+    const HEADER: Header = Header { kind: Kind::Data, log: 7, generation: 2, position: 9, group: 3, meta: [5; 20] };
 
     fn encoded(payload: &[u8]) -> Vec<u8> {
         let mut bytes = Checker::new(1, 2).encode(4096, &HEADER, payload).to_vec();

@@ -21,7 +21,7 @@ use super::record::{
     Checker, HEAD_BYTES, Head, HeadState, Header, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, decode_ranges,
     next_candidate, record_bytes,
 };
-use super::segment::{SEGMENT_BYTES, Segment, Suspicion};
+use super::segment::{Segment, Suspicion};
 use crate::storage::StorageError;
 
 /// Zeros to compare reserved space with.
@@ -69,7 +69,9 @@ pub struct Recovered {
     /// Greatest segment number that was ever seen.
     pub last_segment: SegmentId,
     /// Number of the last group.
-    pub group: u32,
+    pub group: u16,
+    /// Generation of all logs from now on.
+    pub generation: u32,
     /// What was wrong.
     pub findings: Vec<Finding>,
 }
@@ -79,7 +81,7 @@ pub struct Recovered {
 /// # Errors
 /// [`StorageError::Unavailable`] when the disk does not answer, [`StorageError::Damaged`]
 /// when another version wrote it, or nothing in it can be verified.
-pub fn recover(disk: &dyn Disk) -> std::result::Result<Recovered, StorageError> {
+pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recovered, StorageError> {
     let io = |error: std::io::Error| StorageError::Unavailable(format!("cannot read the journal: {error}"));
     let mut ids = disk.list().map_err(io)?;
     ids.sort_unstable();
@@ -99,6 +101,7 @@ pub fn recover(disk: &dyn Disk) -> std::result::Result<Recovered, StorageError> 
     });
     let mut recovery = Recovery {
         disk,
+        segment_bytes,
         nonce: nonce.unwrap_or_default(),
         newest: ids.last().copied().unwrap_or_default(),
         lengths: heads
@@ -111,6 +114,8 @@ pub fn recover(disk: &dyn Disk) -> std::result::Result<Recovered, StorageError> 
         segments: BTreeMap::new(),
         found: HashMap::new(),
         killed: HashMap::new(),
+        deleted: HashMap::new(),
+        generation: 0,
         group: None,
         tail: None,
         findings: Vec::new(),
@@ -143,7 +148,7 @@ struct Found {
 struct Scan {
     records: Vec<Found>,
     /// Bytes that are no record, with records behind them: from, to, group behind.
-    holes: Vec<(usize, usize, u32)>,
+    holes: Vec<(usize, usize, u16)>,
     /// End of the last whole record.
     end: usize,
     /// Whether anything but zeros follows.
@@ -180,66 +185,87 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(ZEROS.len()).all(|chunk| *chunk == ZEROS[..chunk.len()])
 }
 
-/// Ranges of one log that are dead, with the segment whose record says so.
+/// What remove records say of one log: ranges, the newest generation that they speak of,
+/// and the segment that says so.
 #[derive(Default)]
-struct Killed(BTreeMap<u64, (u64, SegmentId)>);
+struct Killed(BTreeMap<u64, Kill>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Kill {
+    last: u64,
+    generation: u32,
+    segment: SegmentId,
+}
 
 impl Killed {
-    fn killer(&self, position: u64) -> Option<SegmentId> {
-        let (_, (last, segment)) = self.0.range(..=position).next_back()?;
-        (position <= *last).then_some(*segment)
+    fn killer(&self, position: u64, generation: u32) -> Option<SegmentId> {
+        let (_, kill) = self.0.range(..=position).next_back()?;
+        (position <= kill.last && generation <= kill.generation).then_some(kill.segment)
     }
 
-    /// Adds the parts of `first..=last` that no newer record covers.
-    fn insert(&mut self, mut first: u64, last: u64, segment: SegmentId) {
-        if let Some((_, (end, _))) = self.0.range(..=first).next_back()
-            && *end >= first
-        {
-            let Some(next) = end.checked_add(1) else { return };
-            first = next;
-        }
-        while first <= last {
-            let (part_end, resume) = match self.0.range(first..=last).next() {
-                Some((start, (end, _))) if *start == first => (None, end.checked_add(1)),
-                Some((start, (end, _))) => (Some(start - 1), end.checked_add(1)),
-                None => (Some(last), None),
+    /// Adds a range. Where ranges overlap, the one that speaks of newer generations counts;
+    /// of equals, the first.
+    fn insert(&mut self, first: u64, last: u64, generation: u32, segment: SegmentId) {
+        let kill = Kill { last, generation, segment };
+        let mut next = Some(first);
+        while let Some(start) = next.filter(|start| *start <= last) {
+            let overlapping = match self.0.range(..=start).next_back() {
+                Some((begin, old)) if old.last >= start => Some((*begin, *old)),
+                _ => self.0.range(start..=last).next().map(|(begin, old)| (*begin, *old)),
             };
-            if let Some(part_end) = part_end {
-                self.join(first, part_end, segment);
+            let Some((begin, old)) = overlapping else {
+                self.join(start, kill);
+                return;
+            };
+            if begin > start {
+                self.join(start, Kill { last: begin - 1, ..kill });
             }
-            let Some(resume) = resume else { return };
-            first = resume;
+            let (from, to) = (begin.max(start), old.last.min(last));
+            if old.generation < generation {
+                self.0.remove(&begin);
+                if begin < from {
+                    self.0.insert(begin, Kill { last: from - 1, ..old });
+                }
+                if to < old.last {
+                    self.0.insert(to + 1, old);
+                }
+                self.join(from, Kill { last: to, ..kill });
+            }
+            next = to.checked_add(1);
         }
     }
 
-    /// Adds a free range, merged with a neighbour of the same origin.
-    fn join(&mut self, mut first: u64, mut last: u64, segment: SegmentId) {
-        if let Some((end, origin)) = last.checked_add(1).and_then(|next| self.0.get(&next)).copied()
-            && origin == segment
-        {
-            self.0.remove(&(last + 1));
-            last = end;
+    /// Adds a free range, merged with neighbours that say the same.
+    fn join(&mut self, mut first: u64, mut kill: Kill) {
+        let same = |a: &Kill| (a.generation, a.segment) == (kill.generation, kill.segment);
+        let after = kill.last.checked_add(1).and_then(|next| Some((next, *self.0.get(&next)?)));
+        let before = self.0.range(..first).next_back().map(|(start, old)| (*start, *old));
+        if let Some((start, old)) = after.filter(|(_, old)| same(old)) {
+            self.0.remove(&start);
+            kill.last = old.last;
         }
-        if let Some((start, (end, origin))) = self.0.range(..first).next_back()
-            && end.checked_add(1) == Some(first)
-            && *origin == segment
-        {
-            first = *start;
+        if let Some((start, _)) = before.filter(|(_, old)| same(old) && old.last.checked_add(1) == Some(first)) {
+            first = start;
         }
-        self.0.insert(first, (last, segment));
+        self.0.insert(first, kill);
     }
 }
 
 struct Recovery<'d> {
     disk: &'d dyn Disk,
+    segment_bytes: u64,
     nonce: u64,
     newest: SegmentId,
     /// What the successor of a segment says of its length.
     lengths: HashMap<SegmentId, u64>,
     segments: BTreeMap<SegmentId, Segment>,
-    found: HashMap<u64, Vec<Slot>>,
+    /// Per log: what lives, with its generation.
+    found: HashMap<u64, Vec<(Slot, u32)>>,
     killed: HashMap<u64, Killed>,
-    group: Option<u32>,
+    /// Per log: the newest generation deleted, and the segment that says so.
+    deleted: HashMap<u64, (u32, SegmentId)>,
+    generation: u32,
+    group: Option<u16>,
     tail: Option<(SegmentId, Box<dyn DiskFile>)>,
     findings: Vec<Finding>,
     bytes: Vec<u8>,
@@ -277,15 +303,13 @@ impl Recovery<'_> {
         for found in scan.records.iter().rev() {
             let header = &found.header;
             self.group = self.group.or(Some(header.group));
+            self.generation = self.generation.max(header.generation);
             let size = record_bytes(found.payload);
             match header.kind {
                 Kind::Data => {
-                    let killer = self.killed.get(&header.log).and_then(|killed| killed.killer(header.position));
-                    match killer {
-                        None => {
-                            let slot = Slot::new(header.position, id, found.place as u64, size);
-                            self.found.entry(header.log).or_default().push(slot);
-                        }
+                    let slot = Slot::new(header.position, id, found.place as u64, size);
+                    match self.killer(header) {
+                        None => self.found.entry(header.log).or_default().push((slot, header.generation)),
                         Some(killer) if killer != id => {
                             if let Some(killer) = self.segments.get_mut(&killer) {
                                 killer.targets.insert(id);
@@ -299,16 +323,27 @@ impl Recovery<'_> {
                     let payload = &bytes[found.place + RECORD_HEADER_BYTES..][..found.payload];
                     let killed = self.killed.entry(header.log).or_default();
                     for (first, last) in decode_ranges(payload).rev() {
-                        killed.insert(first, last, id);
+                        killed.insert(first, last, header.generation, id);
                     }
                 }
                 Kind::Delete => {
                     segment.remove_bytes += size as u64;
-                    self.killed.entry(header.log).or_default().insert(0, u64::MAX, id);
+                    let newest = self.deleted.entry(header.log).or_insert((header.generation, id));
+                    if newest.0 < header.generation {
+                        *newest = (header.generation, id);
+                    }
                 }
             }
         }
         self.segments.insert(id, segment);
+    }
+
+    /// The segment whose remove or delete record says that a data record is dead.
+    fn killer(&self, header: &Header) -> Option<SegmentId> {
+        let deleted = self.deleted.get(&header.log).filter(|(generation, _)| header.generation <= *generation);
+        deleted
+            .map(|(_, segment)| *segment)
+            .or_else(|| self.killed.get(&header.log)?.killer(header.position, header.generation))
     }
 
     /// Deals with what is no record; returns whether the segment is damaged.
@@ -336,8 +371,13 @@ impl Recovery<'_> {
         }
         if !broken.is_empty() {
             let kept = self.disk.set_aside(id)?;
+            if !kept.new {
+                // Reported when it was found; the process ended before it was rewritten.
+                tracing::info!(segment = id, kept = kept.name, "journal: a damaged segment is still to be rewritten");
+                return Ok(true);
+            }
             for (at, bytes, maybe_unfinished) in broken {
-                let kept = kept.clone();
+                let kept = kept.name.clone();
                 tracing::error!(
                     segment = id,
                     at,
@@ -371,7 +411,7 @@ impl Recovery<'_> {
         // What is reported as there must stay there, though the process that wrote it may
         // have died before its sync.
         file.sync()?;
-        if (scan.end as u64) < SEGMENT_BYTES {
+        if (scan.end as u64) < self.segment_bytes {
             self.tail = Some((id, file));
         }
         Ok(false)
@@ -379,11 +419,12 @@ impl Recovery<'_> {
 
     fn finish(mut self, nonce: Option<u64>) -> Recovered {
         let mut logs = HashMap::with_capacity(self.found.len());
-        for (log, mut slots) in self.found.drain() {
+        let generation = self.generation.saturating_add(1);
+        for (log, mut found) in self.found.drain() {
             // Stable: of two copies, the one in the newer segment was found first and stays.
-            slots.sort_by_key(Slot::position);
+            found.sort_by_key(|(slot, generation)| (slot.position(), std::cmp::Reverse(*generation)));
             let mut kept: Option<u64> = None;
-            slots.retain(|slot| {
+            found.retain(|(slot, _)| {
                 let Some(segment) = self.segments.get_mut(&slot.segment()) else { return false };
                 if kept == Some(slot.position()) {
                     if segment.suspicion == Suspicion::None {
@@ -395,7 +436,7 @@ impl Recovery<'_> {
                 segment.add_live(slot.bytes());
                 true
             });
-            logs.insert(log, LogIndex::from_sorted(slots));
+            logs.insert(log, LogIndex::from_sorted(generation, found.into_iter().map(|(slot, _)| slot)));
         }
         Recovered {
             nonce,
@@ -404,7 +445,47 @@ impl Recovery<'_> {
             tail: self.tail,
             last_segment: self.newest,
             group: self.group.unwrap_or_default(),
+            generation,
             findings: self.findings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn kills_agree_with_a_plain_table(inserts in proptest::collection::vec((0u64..40, 0u64..12, 0u32..4, 1u32..4), 0..40)) {
+            let mut killed = Killed::default();
+            let mut table = [None::<(u32, SegmentId)>; 60];
+            for (first, span, generation, segment) in inserts {
+                killed.insert(first, first + span, generation, segment);
+                for cell in &mut table[first as usize..=(first + span) as usize] {
+                    if cell.is_none_or(|(old, _)| old < generation) {
+                        *cell = Some((generation, segment));
+                    }
+                }
+            }
+            for (position, cell) in table.iter().enumerate() {
+                for generation in 0..5 {
+                    let expected = cell.filter(|(kills, _)| generation <= *kills).map(|(_, segment)| segment);
+                    prop_assert_eq!(killed.killer(position as u64, generation), expected);
+                }
+            }
+        }
+
+        #[test]
+        fn kills_reach_the_greatest_position(first in 0u64..3) {
+            let mut killed = Killed::default();
+            killed.insert(u64::MAX - first, u64::MAX, 1, 1);
+            killed.insert(0, u64::MAX, 2, 2);
+            killed.insert(5, u64::MAX, 1, 3);
+            prop_assert_eq!(killed.killer(u64::MAX, 2), Some(2));
+            prop_assert_eq!(killed.0.len(), 1);
         }
     }
 }

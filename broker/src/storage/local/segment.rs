@@ -17,8 +17,9 @@ pub enum Suspicion {
     /// Nothing is wrong with it.
     #[default]
     None,
-    /// Some of its live records were already rewritten when the process died: it holds
-    /// second copies, which no remove record accounts for.
+    /// It holds records that are dead without a remove record to say so: second copies of
+    /// records that were being rewritten when the process died, or remains of a log whose
+    /// deletion the crash interrupted.
     HalfRewritten,
     /// Parts of it failed their check; the original is kept in quarantine.
     Damaged,
@@ -52,5 +53,11 @@ impl Segment {
     pub fn drop_live(&mut self, bytes: usize) {
         self.live_records -= 1;
         self.live_bytes -= bytes as u64;
+    }
+
+    /// Bytes that would have to be rewritten to delete it.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.live_bytes + if self.targets.is_empty() { 0 } else { self.remove_bytes }
     }
 }

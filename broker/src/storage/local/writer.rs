@@ -6,7 +6,6 @@ use std::io::Result;
 
 use super::disk::{Disk, DiskFile, SegmentId};
 use super::record::{Checker, HEAD_BYTES, Head, Header, record_bytes};
-use super::segment::SEGMENT_BYTES;
 
 /// The buffer is written out when it holds this much, so that it stays in the CPU's cache.
 const WRITE_BYTES: usize = 512 * 1024;
@@ -25,6 +24,8 @@ pub struct Writer {
     buffer: Vec<u8>,
     unsynced: bool,
     reserved: bool,
+    /// Length at which the segment is closed.
+    segment_bytes: u64,
 }
 
 impl Writer {
@@ -32,22 +33,22 @@ impl Writer {
     ///
     /// # Errors
     /// The disk's.
-    pub fn create(disk: &dyn Disk, head: Head, buffer: Vec<u8>) -> Result<Self> {
+    pub fn create(disk: &dyn Disk, head: Head, buffer: Vec<u8>, segment_bytes: u64) -> Result<Self> {
         let file = disk.create(head.segment)?;
-        file.reserve(SEGMENT_BYTES)?;
+        file.reserve(segment_bytes)?;
         file.write(&head.encode(), 0)?;
         file.sync()?;
         disk.sync_directory()?;
         let checker = Checker::new(head.nonce, head.segment);
         let written = HEAD_BYTES as u64;
-        Ok(Self { id: head.segment, file, checker, written, buffer, unsynced: false, reserved: true })
+        Ok(Self { id: head.segment, file, checker, written, buffer, unsynced: false, reserved: true, segment_bytes })
     }
 
     /// Goes on at the end of an existing segment.
     #[must_use]
-    pub fn resume(id: SegmentId, file: Box<dyn DiskFile>, nonce: u64, bytes: u64) -> Self {
+    pub fn resume(id: SegmentId, file: Box<dyn DiskFile>, nonce: u64, bytes: u64, segment_bytes: u64) -> Self {
         let checker = Checker::new(nonce, id);
-        Self { id, file, checker, written: bytes, buffer: Vec::new(), unsynced: false, reserved: false }
+        Self { id, file, checker, written: bytes, buffer: Vec::new(), unsynced: false, reserved: false, segment_bytes }
     }
 
     /// Number of the segment.
@@ -66,7 +67,7 @@ impl Writer {
     #[must_use]
     pub fn has_room(&self, payload: usize) -> bool {
         let used = self.bytes();
-        used <= HEAD_BYTES as u64 || used + record_bytes(payload) as u64 <= SEGMENT_BYTES
+        used <= HEAD_BYTES as u64 || used + record_bytes(payload) as u64 <= self.segment_bytes
     }
 
     /// Adds a record; returns where it lies. It is durable after [`Self::sync`].
@@ -101,7 +102,7 @@ impl Writer {
             return Ok(());
         }
         if !self.reserved {
-            self.file.reserve(SEGMENT_BYTES)?;
+            self.file.reserve(self.segment_bytes)?;
             self.reserved = true;
         }
         self.file.write(&self.buffer, self.written)?;
@@ -110,17 +111,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable; returns whether there was anything to do.
     ///
     /// # Errors
     /// The disk's; what was pushed since the last sync may or may not be durable, for good.
-    pub fn sync(&mut self) -> Result<()> {
+    pub fn sync(&mut self) -> Result<bool> {
         self.flush()?;
         if self.unsynced {
             self.file.sync()?;
-            self.unsynced = false;
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.unsynced))
     }
 
     /// Makes everything durable, gives back the space beyond it, and returns the buffer

@@ -1,0 +1,84 @@
+//! What callers ask of the journal, and who waits for which answer.
+//!
+//! Owns the vocabulary between the mailbox and the journal's thread.
+
+use std::ops::RangeInclusive;
+
+use tokio::sync::oneshot;
+
+use super::load::OpenReply;
+use crate::storage::{LogId, LogRecord, Position, StorageError};
+
+/// Where the answer to a request goes.
+pub type Reply<T> = oneshot::Sender<Result<T, StorageError>>;
+
+/// What the journal is asked, in order.
+#[derive(Debug)]
+pub enum Request {
+    /// Adds records to a log.
+    Append(LogId, Vec<LogRecord>, Reply<()>),
+    /// An append that broke the rules of a log.
+    Invalid(Reply<()>),
+    /// Removes ranges of positions.
+    Remove(LogId, Vec<RangeInclusive<Position>>),
+    /// Forgets a log.
+    Delete(LogId, Reply<()>),
+    /// Reads a log.
+    Open(LogId, OpenReply),
+    /// Names the logs with records.
+    Logs(Reply<Vec<LogId>>),
+    /// Only waits for the group.
+    Sync(Reply<()>),
+    /// Ends the journal.
+    Close(Reply<()>),
+}
+
+/// A request's answer, given when its group is durable.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is done.
+    Done(Reply<()>),
+    /// It broke a rule, nothing was done.
+    Invalid(Reply<()>),
+    /// The log's records.
+    Open(LogId, OpenReply),
+    /// The logs with records.
+    Logs(Reply<Vec<LogId>>),
+    /// The journal has ended.
+    Closed(Reply<()>),
+}
+
+impl Request {
+    /// Who waits for it, if anyone does.
+    #[must_use]
+    pub fn into_answer(self) -> Option<Answer> {
+        match self {
+            Self::Append(_, _, reply) | Self::Delete(_, reply) | Self::Sync(reply) => Some(Answer::Done(reply)),
+            Self::Invalid(reply) => Some(Answer::Invalid(reply)),
+            Self::Open(log, reply) => Some(Answer::Open(log, reply)),
+            Self::Logs(reply) => Some(Answer::Logs(reply)),
+            Self::Close(reply) => Some(Answer::Closed(reply)),
+            Self::Remove(..) => None,
+        }
+    }
+
+    /// Turns an append into one that broke a rule.
+    pub fn invalidate(&mut self) {
+        *self = match std::mem::replace(self, Self::Remove(LogId(0), Vec::new())) {
+            Self::Append(_, _, reply) => Self::Invalid(reply),
+            other => other,
+        };
+    }
+}
+
+impl Answer {
+    /// Tells whoever waits that it failed.
+    pub fn refuse(self, error: &StorageError) {
+        let error = error.clone();
+        match self {
+            Self::Done(reply) | Self::Invalid(reply) | Self::Closed(reply) => drop(reply.send(Err(error))),
+            Self::Open(_, reply) => drop(reply.send(Err(error))),
+            Self::Logs(reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
