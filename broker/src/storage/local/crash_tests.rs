@@ -19,7 +19,7 @@ use crate::storage::{Epoch, LogId, LogRecord, Position, QueueLog, StorageError};
 const SMALL_SEGMENT: u64 = HEAD_BYTES as u64 + 3000;
 
 /// Histories per test run; each fails with its number, which replays it.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 
 fn open(disk: &SimulatedDisk) -> (Core, Vec<Finding>) {
     Core::open(Box::new(disk.clone()), SMALL_SEGMENT).unwrap()
@@ -150,9 +150,24 @@ impl History {
             if !done || core.work().is_err() || self.chance.one_in(200) {
                 break;
             }
+            if self.chance.one_in(10) && !self.reopen(&mut core) {
+                break;
+            }
         }
         drop(core);
         self.disk = self.disk.crash(&mut self.chance);
+    }
+
+    /// Another owner takes a log over; returns whether the disk still works.
+    fn reopen(&mut self, core: &mut Core) -> bool {
+        let log = self.chance.below(4);
+        let mut requests = vec![Request::Open(LogId(log), oneshot::channel().0)];
+        if core.run(&mut requests).is_err() {
+            return false;
+        }
+        core.answer();
+        self.next.insert(log, positions(core, log).last().map_or(1, |last| last + 1));
+        true
     }
 
     fn check(&mut self, core: &mut Core, seed: u64, round: u64) {
@@ -180,12 +195,8 @@ impl History {
             }
         }
         check_accounts(core);
-        for (log, records) in &found {
-            // A deletion that the crash undid leaves the old positions in force.
-            let last = records.keys().last().copied().unwrap_or_default();
-            let next = self.next.entry(*log).or_default();
-            *next = (*next).max(last + 1);
-        }
+        // An owner goes on behind the last live record.
+        self.next = found.iter().filter_map(|(log, records)| Some((*log, records.keys().last()? + 1))).collect();
         self.must = found.clone();
         self.may = found;
     }
