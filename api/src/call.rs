@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use broker::domain::name::{ExchangeName, QueueName, UserName, VhostName};
+use broker::domain::name::{ExchangeName, NAME_BYTES_MAX, NameTooLong, QueueName, UserName, VhostName};
 use broker::domain::vhost::Vhost;
 use broker::{Broker, Caller, Directory, Node};
 use bytes::Bytes;
@@ -143,11 +143,17 @@ pub(crate) fn user_name(name: &str) -> UserName {
 
 /// A queue name from text.
 pub(crate) fn queue_name(name: &str) -> Result<QueueName, ApiError> {
-    QueueName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
+    QueueName::new(name).map_err(|error| too_long(&error))
 }
 
 /// An exchange name from text. `amq.default` is how a path spells the nameless one.
 pub(crate) fn exchange_name(name: &str) -> Result<ExchangeName, ApiError> {
     let name = if name == "amq.default" { "" } else { name };
-    ExchangeName::new(name).map_err(|error| ApiError::bad_request(error.to_string()))
+    ExchangeName::new(name).map_err(|error| too_long(&error))
+}
+
+/// The reference's sentence, line break included.
+fn too_long(error: &NameTooLong) -> ApiError {
+    let NameTooLong { kind, bytes } = error;
+    ApiError::bad_request(format!("{kind} should be less than {NAME_BYTES_MAX} bytes, actually was {bytes}\n"))
 }

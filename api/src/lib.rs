@@ -30,23 +30,32 @@ mod route;
 mod serve;
 mod service;
 
+mod applied;
 mod authentication;
+mod bindings;
 mod channels;
 mod cluster;
 mod connections;
 mod consumers;
 mod control;
+pub mod definitions;
 mod documentation;
+mod exchanges;
 mod features;
 mod health;
 mod limits;
 mod maintenance;
+mod messages;
 mod nodes;
 mod overview;
 mod parameters;
 mod permissions;
 mod pid;
 mod plugins;
+mod policies;
+mod properties;
+mod queues;
+mod replicas;
 mod stats;
 mod table;
 mod tags;
@@ -89,20 +98,27 @@ pub struct PeerAddress(pub Option<IpAddr>);
 /// Resources with their handlers.
 const RESOURCES: &[fn(&mut Mounts)] = &[
     authentication::mount,
+    bindings::mount,
     channels::mount,
     cluster::mount,
     connections::mount,
     consumers::mount,
     control::mount,
+    definitions::mount,
     documentation::mount,
+    exchanges::mount,
     features::mount,
     health::mount,
     limits::mount,
     maintenance::mount,
+    messages::mount,
     nodes::mount,
     overview::mount,
     parameters::mount,
     permissions::mount,
+    policies::mount,
+    queues::mount,
+    replicas::mount,
     users::mount,
     vhosts::mount,
     whoami::mount,

@@ -38,11 +38,6 @@ impl MessageStats {
         sum.redeliver += counters.redeliver;
     }
 
-    /// Adds publishes.
-    pub(crate) fn add_publishes(&mut self, count: u64) {
-        self.sum.publish += count;
-    }
-
     /// As sent: empty until something happened.
     pub(crate) fn to_wire(self) -> Value {
         let mut stats = Map::new();
@@ -58,23 +53,37 @@ impl MessageStats {
                 counter(&mut stats, name, count);
             }
         }
-        let deliver_get = queue.deliver + queue.deliver_no_ack + queue.get + queue.get_no_ack;
-        let delivered = [
-            ("get", queue.get),
-            ("get_no_ack", queue.get_no_ack),
-            ("deliver", queue.deliver),
-            ("deliver_no_ack", queue.deliver_no_ack),
-            ("redeliver", queue.redeliver),
-            ("ack", queue.ack),
-            ("deliver_get", deliver_get),
-            ("get_empty", queue.get_empty),
-        ];
-        if delivered.iter().any(|(_, count)| *count > 0) {
-            for (name, count) in delivered {
-                counter(&mut stats, name, count);
-            }
-        }
+        put_delivered(&mut stats, &queue);
         Value::Object(stats)
+    }
+}
+
+/// What happened on one queue; nothing until something did.
+pub(crate) fn queue_stats(queue: &QueueCounters) -> Option<Map<String, Value>> {
+    let mut stats = Map::new();
+    if queue.publish > 0 {
+        counter(&mut stats, "publish", queue.publish);
+    }
+    put_delivered(&mut stats, queue);
+    (!stats.is_empty()).then_some(stats)
+}
+
+fn put_delivered(stats: &mut Map<String, Value>, queue: &QueueCounters) {
+    let deliver_get = queue.deliver + queue.deliver_no_ack + queue.get + queue.get_no_ack;
+    let delivered = [
+        ("get", queue.get),
+        ("get_no_ack", queue.get_no_ack),
+        ("deliver", queue.deliver),
+        ("deliver_no_ack", queue.deliver_no_ack),
+        ("redeliver", queue.redeliver),
+        ("ack", queue.ack),
+        ("deliver_get", deliver_get),
+        ("get_empty", queue.get_empty),
+    ];
+    if delivered.iter().any(|(_, count)| *count > 0) {
+        for (name, count) in delivered {
+            counter(stats, name, count);
+        }
     }
 }
 

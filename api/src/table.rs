@@ -1,27 +1,111 @@
-//! Field tables of the protocol and JSON objects, one as the other.
+//! Field tables as JSON and back: arguments, headers, client properties.
+//!
+//! JSON has one number and one text, a field table has many of both: integers become
+//! signed 64-bit, other numbers doubles, text long strings. On the way out the type is
+//! lost and only the value is sent, as the reference does.
 
+use broker::domain::name::NAME_BYTES_MAX;
 use broker::domain::value::{FieldTable, FieldValue};
-use bytes::Bytes;
-use serde_json::{Map, Number, Value, json};
+use broker::domain::wire::NESTING_MAX;
+use serde_json::{Map, Number, Value};
 
 use crate::error::ApiError;
 
-/// Deepest nesting of a table read from JSON.
-const DEPTH_MAX: usize = 64;
+/// Why JSON is no field table.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum TableError {
+    /// Not an object (nor an empty array, which some clients write for one).
+    #[error("{0} is not a table")]
+    NoTable(Value),
+    /// `null` where the reference takes none.
+    #[error("null_not_allowed")]
+    Null,
+    /// A name is longer than a short string.
+    #[error("a name in a table must be at most {NAME_BYTES_MAX} bytes long, actually was {0}")]
+    LongName(usize),
+    /// An integer beyond 64 bits with sign.
+    #[error("{0} does not fit into 64 bits")]
+    LargeNumber(Number),
+    /// Tables and arrays nested beyond what a message can hold.
+    #[error("tables must be nested at most {NESTING_MAX} levels deep")]
+    Nesting,
+}
 
-/// A table as an object.
+impl From<TableError> for ApiError {
+    fn from(error: TableError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+/// What `null` means in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Null {
+    /// The value without a value: arguments.
+    Void,
+    /// A mistake: headers.
+    Refused,
+}
+
+/// Arguments of a queue, an exchange or a binding. `null` is void, but not inside a list.
+pub(crate) fn arguments_from_json(value: &Value) -> Result<FieldTable, TableError> {
+    table_from_json(value, Null::Void, 0)
+}
+
+/// Headers of a message. `null` is refused.
+pub(crate) fn headers_from_json(value: &Value) -> Result<FieldTable, TableError> {
+    table_from_json(value, Null::Refused, 0)
+}
+
+fn table_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldTable, TableError> {
+    match value {
+        Value::Object(fields) => {
+            let entry = |(name, value): (&String, &Value)| {
+                if name.len() > NAME_BYTES_MAX {
+                    return Err(TableError::LongName(name.len()));
+                }
+                Ok((name.clone(), value_from_json(value, null, depth)?))
+            };
+            fields.iter().map(entry).collect()
+        }
+        Value::Array(items) if items.is_empty() => Ok(FieldTable::new()),
+        other => Err(TableError::NoTable(other.clone())),
+    }
+}
+
+fn value_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldValue, TableError> {
+    let deeper = || if depth < NESTING_MAX { Ok(depth + 1) } else { Err(TableError::Nesting) };
+    Ok(match value {
+        Value::Null if null == Null::Void => FieldValue::Void,
+        Value::Null => return Err(TableError::Null),
+        Value::Bool(value) => FieldValue::Boolean(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => FieldValue::I64(integer),
+            None if number.is_f64() => FieldValue::F64(number.as_f64().unwrap_or_default()),
+            None => return Err(TableError::LargeNumber(number.clone())),
+        },
+        Value::String(text) => FieldValue::text(text),
+        Value::Array(items) => {
+            let depth = deeper()?;
+            FieldValue::Array(
+                items.iter().map(|item| value_from_json(item, Null::Refused, depth)).collect::<Result<_, _>>()?,
+            )
+        }
+        Value::Object(_) => FieldValue::Table(table_from_json(value, null, deeper()?)?),
+    })
+}
+
+/// A table as it is sent.
 pub(crate) fn to_json(table: &FieldTable) -> Value {
     Value::Object(to_object(table))
 }
 
-/// A table as an object.
+/// A table as the fields of an object.
 pub(crate) fn to_object(table: &FieldTable) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect()
 }
 
-/// A value as JSON. Bytes that are no UTF-8 are shown with replacement characters.
-pub(crate) fn value_to_json(value: &FieldValue) -> Value {
-    let float = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
+fn value_to_json(value: &FieldValue) -> Value {
+    let float = |value: f64| Number::from_f64(value).map_or(Value::Null, Value::Number);
     match value {
         FieldValue::Boolean(value) => (*value).into(),
         FieldValue::I8(value) => (*value).into(),
@@ -33,10 +117,8 @@ pub(crate) fn value_to_json(value: &FieldValue) -> Value {
         FieldValue::I64(value) => (*value).into(),
         FieldValue::F32(value) => float((*value).into()),
         FieldValue::F64(value) => float(*value),
-        FieldValue::Decimal(scale, unscaled) => float(f64::from(*unscaled) / 10f64.powi((*scale).into())),
-        FieldValue::LongString(bytes) | FieldValue::ByteArray(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned().into()
-        }
+        FieldValue::Decimal(scale, unscaled) => float(f64::from(*unscaled) / 10_f64.powi((*scale).into())),
+        FieldValue::LongString(bytes) | FieldValue::ByteArray(bytes) => String::from_utf8_lossy(bytes).into(),
         FieldValue::Array(items) => items.iter().map(value_to_json).collect(),
         FieldValue::Timestamp(seconds) => (*seconds).into(),
         FieldValue::Table(table) => to_json(table),
@@ -44,78 +126,65 @@ pub(crate) fn value_to_json(value: &FieldValue) -> Value {
     }
 }
 
-/// What to make of `null`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Nulls {
-    /// Void, as in arguments.
-    Void,
-    /// Refused, as in message headers and lists.
-    Refused,
-}
-
-/// A table from an object; an empty array is an empty table, as the reference's clients send it.
-pub(crate) fn from_json(value: &Value, nulls: Nulls) -> Result<FieldTable, ApiError> {
-    table_from_json(value, nulls, 0)
-}
-
-fn table_from_json(value: &Value, nulls: Nulls, depth: usize) -> Result<FieldTable, ApiError> {
-    match value {
-        Value::Object(fields) => {
-            let entry = |(name, value): (&String, &Value)| {
-                if name.len() > usize::from(u8::MAX) {
-                    return Err(ApiError::bad_request(json!(["field_name_too_long", name])));
-                }
-                Ok((name.clone(), value_from_json(value, nulls, depth + 1)?))
-            };
-            fields.iter().map(entry).collect()
-        }
-        Value::Array(items) if items.is_empty() => Ok(FieldTable::new()),
-        other => Err(ApiError::bad_request(json!(["not_a_table", other]))),
-    }
-}
-
-fn value_from_json(value: &Value, nulls: Nulls, depth: usize) -> Result<FieldValue, ApiError> {
-    if depth > DEPTH_MAX {
-        return Err(ApiError::bad_request("the table is nested too deeply"));
-    }
-    Ok(match value {
-        Value::Null if nulls == Nulls::Void => FieldValue::Void,
-        Value::Null => return Err(ApiError::bad_request("null_not_allowed")),
-        Value::Bool(value) => FieldValue::Boolean(*value),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => FieldValue::I64(number),
-            None if number.is_f64() => FieldValue::F64(number.as_f64().unwrap_or_default()),
-            None => return Err(ApiError::bad_request(json!(["number_too_large", number]))),
-        },
-        Value::String(text) => FieldValue::LongString(Bytes::copy_from_slice(text.as_bytes())),
-        Value::Array(items) => FieldValue::Array(
-            items.iter().map(|item| value_from_json(item, Nulls::Refused, depth + 1)).collect::<Result<_, _>>()?,
-        ),
-        Value::Object(_) => FieldValue::Table(table_from_json(value, nulls, depth)?),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn tables_survive_the_way_through_json() {
-        let object = json!({"n": 5, "f": 1.5, "s": "水", "b": true, "l": [1, "a", {"k": 2}], "t": {"in": null}});
-        let table = from_json(&object, Nulls::Void).unwrap();
-        assert_eq!(table.get("n"), Some(&FieldValue::I64(5)));
-        assert_eq!(to_json(&table), object);
-        assert!(from_json(&json!([]), Nulls::Void).unwrap().is_empty());
+    fn json_is_the_same_after_a_table() {
+        for table in [
+            json!({}),
+            json!({"n": 5, "neg": -1, "f": 1.5, "s": "水", "b": true, "z": null}),
+            json!({"l": [1, "two", {"k": [false]}], "t": {"in": {"deep": [], "z": null}}}),
+            json!({"max": i64::MAX}),
+        ] {
+            let parsed = arguments_from_json(&table).unwrap();
+            assert_eq!(to_json(&parsed), table);
+        }
+        assert_eq!(arguments_from_json(&json!([])), Ok(FieldTable::new()));
     }
 
     #[test]
-    fn what_no_table_can_hold_is_refused() {
-        let reason = |value: Value, nulls| from_json(&value, nulls).unwrap_err().body.unwrap()["reason"].clone();
-        assert_eq!(reason(json!({"a": null}), Nulls::Refused), json!("null_not_allowed"));
-        assert_eq!(reason(json!({"a": [null]}), Nulls::Void), json!("null_not_allowed"));
-        assert_eq!(reason(json!("x"), Nulls::Void), json!(["not_a_table", "x"]));
-        assert_eq!(reason(json!({"a": u64::MAX}), Nulls::Void), json!(["number_too_large", u64::MAX]));
-        let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
-        assert_eq!(reason(json!({ "a": deep }), Nulls::Void), json!("the table is nested too deeply"));
+    fn numbers_are_integers_when_written_so() {
+        let table = arguments_from_json(&json!({"a": 1, "b": 1.0, "c": 1e30})).unwrap();
+        let values: Vec<_> = table.iter().map(|(_, value)| value.clone()).collect();
+        assert_eq!(values, [FieldValue::I64(1), FieldValue::F64(1.0), FieldValue::F64(1e30)]);
+    }
+
+    #[test]
+    fn what_is_no_table_is_refused() {
+        let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!({ "k": inner }));
+        let long = "n".repeat(NAME_BYTES_MAX + 1);
+        for (value, expected) in [
+            (json!("x"), TableError::NoTable(json!("x"))),
+            (json!(null), TableError::NoTable(json!(null))),
+            (json!([1]), TableError::NoTable(json!([1]))),
+            (json!({"l": [null]}), TableError::Null),
+            (json!({ long: 1 }), TableError::LongName(256)),
+            (json!({"a": u64::MAX}), TableError::LargeNumber(u64::MAX.into())),
+            (nested(NESTING_MAX + 2), TableError::Nesting),
+        ] {
+            assert_eq!(arguments_from_json(&value), Err(expected.clone()));
+            assert_eq!(headers_from_json(&value), Err(expected));
+        }
+        assert!(arguments_from_json(&nested(NESTING_MAX + 1)).is_ok());
+        assert_eq!(headers_from_json(&json!({"z": null})), Err(TableError::Null));
+    }
+
+    #[test]
+    fn types_json_does_not_have_lose_themselves() {
+        for (value, expected) in [
+            (FieldValue::F64(f64::NAN), json!(null)),
+            (FieldValue::Decimal(2, 275), json!(2.75)),
+            (FieldValue::Timestamp(5), json!(5)),
+            (FieldValue::ByteArray(Bytes::from_static(b"a\xffb")), json!("a\u{fffd}b")),
+            (FieldValue::U32(u32::MAX), json!(4_294_967_295_u32)),
+        ] {
+            assert_eq!(value_to_json(&value), expected);
+        }
     }
 }

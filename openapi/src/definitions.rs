@@ -1,0 +1,113 @@
+//! Definitions: everything but messages, as one document.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::endpoint::{Access, Endpoint, Operation, Query, wire};
+
+/// The whole broker. On import every section may be left out, and unknown ones are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Definitions {
+    /// The compatible version.
+    pub rabbit_version: String,
+    /// The compatible version.
+    pub rabbitmq_version: String,
+    /// Product name.
+    pub product_name: String,
+    /// Product version.
+    pub product_version: String,
+    /// `cluster`.
+    pub rabbitmq_definition_format: String,
+    /// Name of the cluster that was exported.
+    pub original_cluster_name: String,
+    /// What this is.
+    pub explanation: String,
+    /// Users.
+    pub users: Vec<Map<String, Value>>,
+    /// Virtual hosts.
+    pub vhosts: Vec<Map<String, Value>>,
+    /// Permissions.
+    pub permissions: Vec<Map<String, Value>>,
+    /// Topic permissions.
+    pub topic_permissions: Vec<Map<String, Value>>,
+    /// Runtime parameters, operator policies among them.
+    pub parameters: Vec<Map<String, Value>>,
+    /// Global parameters.
+    pub global_parameters: Vec<Map<String, Value>>,
+    /// Policies.
+    pub policies: Vec<Map<String, Value>>,
+    /// Queues.
+    pub queues: Vec<Map<String, Value>>,
+    /// Exchanges.
+    pub exchanges: Vec<Map<String, Value>>,
+    /// Bindings.
+    pub bindings: Vec<Map<String, Value>>,
+}
+
+/// One virtual host. Its objects do not name it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct VhostDefinitions {
+    /// The compatible version.
+    pub rabbit_version: String,
+    /// The compatible version.
+    pub rabbitmq_version: String,
+    /// Product name.
+    pub product_name: String,
+    /// Product version.
+    pub product_version: String,
+    /// `single_virtual_host`.
+    pub rabbitmq_definition_format: String,
+    /// Name of the virtual host that was exported.
+    pub original_vhost_name: String,
+    /// What this is.
+    pub explanation: String,
+    /// What the virtual host is for.
+    pub description: String,
+    /// What was set on the virtual host.
+    pub metadata: Map<String, Value>,
+    /// Its limits.
+    pub limits: Map<String, Value>,
+    /// Runtime parameters, operator policies among them.
+    pub parameters: Vec<Map<String, Value>>,
+    /// Policies.
+    pub policies: Vec<Map<String, Value>>,
+    /// Queues.
+    pub queues: Vec<Map<String, Value>>,
+    /// Exchanges.
+    pub exchanges: Vec<Map<String, Value>>,
+    /// Bindings.
+    pub bindings: Vec<Map<String, Value>>,
+}
+
+const DOWNLOAD: &[Query] = &[Query { name: "download", summary: "File name under which a browser keeps the answer." }];
+
+const WHOLE: &[Operation] = &[
+    Operation::get(Access::Administrator, "Definitions of the whole broker")
+        .query(DOWNLOAD)
+        .gives(wire::<Definitions>()),
+    Operation::post(Access::Administrator, "Imports definitions").takes(wire::<Definitions>()),
+];
+
+/// Definitions of the whole broker.
+pub const DEFINITIONS: Endpoint = Endpoint::new("/definitions", WHOLE);
+
+/// The same under its old name.
+pub const ALL_CONFIGURATION: Endpoint = Endpoint::new("/all-configuration", WHOLE);
+
+/// Definitions of a virtual host.
+pub const OF_VHOST: Endpoint = Endpoint::new(
+    "/definitions/{vhost}",
+    &[
+        Operation::get(Access::Administrator, "Definitions of a virtual host")
+            .query(DOWNLOAD)
+            .gives(wire::<VhostDefinitions>()),
+        Operation::post(Access::Administrator, "Imports definitions into a virtual host")
+            .takes(wire::<VhostDefinitions>()),
+    ],
+);
+
+/// Endpoints of this file.
+pub const ENDPOINTS: &[Endpoint] = &[DEFINITIONS, ALL_CONFIGURATION, OF_VHOST];
