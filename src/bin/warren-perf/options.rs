@@ -17,7 +17,8 @@ Every publisher and every consumer has its own connection. Every run is also a t
 publisher and a sequence, and a run in which a message is missing, delivered twice, out of order, returned or refused \
 says so and exits with 65.
 
-The queues and the exchange are declared (and purged) before the run and deleted after it.";
+The queues and the exchange are declared before the run and deleted after it; a queue that already holds messages is left \
+alone and the run refused, unless --purge is given.";
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -160,6 +161,10 @@ pub struct Options {
     /// Publish with this key (repeatable: used in turn); each message must then reach every queue
     #[arg(long, short = 'k', value_name = "KEY", requires = "binding_key", help_heading = "Topology")]
     pub routing_key: Vec<ShortString>,
+
+    /// Throw away messages that are in the queues before the run
+    #[arg(long, help_heading = "Topology")]
+    pub purge: bool,
 
     /// Leave queues, exchange and messages in place after the run
     #[arg(long, help_heading = "Topology")]

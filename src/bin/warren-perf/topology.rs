@@ -14,7 +14,7 @@ const EXCLUSIVE: u8 = 1 << 2;
 
 /// Declares the exchange and, unless they are exclusive, the queues with their bindings.
 ///
-/// Returns how many messages each queue holds: with publishers it is emptied first.
+/// Returns how many messages each queue holds: with publishers that must be none, or they are purged when asked for.
 pub fn declare(connection: &mut Connection, plan: &Plan, options: &Options) -> Result<Vec<u64>, PerfError> {
     if options.exchange_kind != ExchangeKind::Default {
         let kind = ShortString::try_from(options.exchange_kind.as_str().to_owned()).unwrap_or_default();
@@ -49,6 +49,11 @@ pub fn declare_queue(
     };
     let mut held = queue_declare(connection, name, bits, &arguments)?;
     if held > 0 && options.publishers > 0 {
+        if !options.purge {
+            return Err(PerfError::Usage(format!(
+                "queue {name} holds {held} messages that are not of this run; --purge throws them away"
+            )));
+        }
         let args = |args: &mut Vec<u8>| {
             args.extend_from_slice(&[0, 0]);
             args.put_short(name);
