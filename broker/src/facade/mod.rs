@@ -6,6 +6,8 @@ mod live;
 mod messages;
 mod node;
 mod parameters;
+#[cfg(test)]
+mod tests;
 mod topology;
 mod vhosts;
 
