@@ -333,7 +333,7 @@ fn everything() -> Definitions {
             (place.clone(), queue("qq").into()),
         ],
         exchanges: vec![(place.clone(), exchange("x").into())],
-        bindings: vec![(place.clone(), binding("x", "q").into()), (place.clone(), binding("amq.fanout", "qq").into())],
+        bindings: vec![(place.clone(), binding("x", "q").into()), (place, binding("amq.fanout", "qq").into())],
     }
 }
 
