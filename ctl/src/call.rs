@@ -16,7 +16,7 @@ use crate::client::{Client, REQUEST_WAIT_MAX, Reply, Request, Trouble};
 use crate::command::{Command, Needs, Tool};
 use crate::exit::{Failure, Kind};
 use crate::output::Format;
-use crate::parse::Parsed;
+use crate::parse::{Parsed, Setting};
 use crate::target::{Route, Target, short_host};
 
 /// Longest secret or document read from standard input, in bytes.
@@ -55,6 +55,14 @@ impl Call {
     ) -> Self {
         let (client, name, banner) = (OnceCell::new(), OnceCell::new(), RefCell::new(None));
         Self { tool, script, command, words, switches, format, target, client, name, banner }
+    }
+
+    /// A call of another command for the same node.
+    pub fn other(&self, command: &'static Command, vhost: Option<&str>) -> Self {
+        let settings = vhost.map(|vhost| ("vhost", Setting::Text(vhost.to_owned()))).into_iter().collect();
+        let switches = Parsed { settings, ..Parsed::default() };
+        let who = (self.tool, self.script.clone());
+        Self::new(who, command, Vec::new(), switches, command.format, self.target.clone())
     }
 
     /// A word; empty when there are fewer.
@@ -370,7 +378,7 @@ Most common reasons for this are:
 DIAGNOSTICS
 ===========
 
-tried {tried}"
+tried: {tried}"
     );
     Failure::plain(Kind::Unavailable, text)
 }

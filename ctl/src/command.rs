@@ -62,6 +62,8 @@ pub enum Section {
     Nodes,
     /// The cluster.
     Cluster,
+    /// Replicas.
+    Replication,
     /// Users.
     Users,
     /// Permissions.
@@ -88,6 +90,8 @@ pub enum Section {
     Definitions,
     /// Enabling plugins.
     Plugins,
+    /// What the management plugin adds.
+    Management,
     /// Everything else.
     Other,
     /// What should not be used any more.
@@ -102,6 +106,7 @@ impl Section {
             Self::Help => "Help",
             Self::Nodes => "Nodes",
             Self::Cluster => "Cluster",
+            Self::Replication => "Replication",
             Self::Users => "Users",
             Self::AccessControl => "Access Control",
             Self::Monitoring => "Monitoring, observability and health checks",
@@ -115,6 +120,7 @@ impl Section {
             Self::Configuration => "Configuration and Environment",
             Self::Definitions => "Definitions",
             Self::Plugins => "Plugin Management",
+            Self::Management => "Management plugin",
             Self::Other => "Other",
             Self::Deprecated => "Deprecated",
         }

@@ -7,16 +7,21 @@ pub mod access_control;
 pub mod cluster;
 pub mod connections;
 pub mod definitions;
+pub mod encryption;
 pub mod feature_flags;
 pub mod health;
 pub mod help;
 pub mod limits;
 pub mod listings;
 pub mod nodes;
+pub mod operations;
 pub mod parameters;
 pub mod plugins;
 pub mod policies;
 pub mod queues;
+pub mod replicas;
+pub mod runtime;
+pub mod status;
 pub mod users;
 pub mod virtual_hosts;
 
@@ -27,17 +32,22 @@ pub const FAMILIES: &[&[&Command]] = &[
     help::ALL,
     nodes::ALL,
     cluster::ALL,
+    replicas::ALL,
     users::ALL,
     access_control::ALL,
     health::ALL,
     listings::ALL,
+    status::ALL,
     parameters::ALL,
     policies::ALL,
     virtual_hosts::ALL,
     limits::ALL,
     queues::ALL,
     connections::ALL,
+    operations::ALL,
     feature_flags::ALL,
+    encryption::ALL,
+    runtime::ALL,
     definitions::ALL,
     plugins::ALL,
 ];

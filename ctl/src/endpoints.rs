@@ -4,19 +4,25 @@
 
 use openapi::Endpoint;
 
+pub use openapi::authentication::{ATTEMPTS as AUTH_ATTEMPTS, ATTEMPTS_BY_SOURCE as AUTH_ATTEMPTS_BY_SOURCE};
+pub use openapi::bindings::OF_VHOST as BINDINGS_IN;
 pub use openapi::channels::CHANNELS;
 pub use openapi::cluster::CLUSTER_NAME;
 pub use openapi::connections::{
     CONNECTION, CONNECTIONS, OF_USER as CONNECTIONS_OF_USER, OF_VHOST as VHOST_CONNECTIONS,
 };
 pub use openapi::consumers::OF_VHOST as CONSUMERS_IN;
+pub use openapi::definitions::DEFINITIONS;
+pub use openapi::exchanges::{EXCHANGE, OF_VHOST as EXCHANGES_IN};
 pub use openapi::features::{
     DEPRECATED as DEPRECATED_FEATURES, DEPRECATED_USED as DEPRECATED_FEATURES_USED, ENABLE as FEATURE_FLAG_ENABLE,
     FEATURE_FLAGS,
 };
 pub use openapi::health::{CERTIFICATE_EXPIRATION as HEALTH_CERTIFICATES, VIRTUAL_HOSTS as HEALTH_VHOSTS};
 pub use openapi::limits::{OF_VHOST as VHOST_LIMITS_OF, USER_LIMIT, USER_LIMITS, VHOST_LIMITS};
-pub use openapi::nodes::NODES;
+pub use openapi::maintenance::{EFFECTIVE_CONFIG, RESET as RESET_STATISTICS};
+pub use openapi::messages::GET as QUEUE_MESSAGES;
+pub use openapi::nodes::{MEMORY as NODE_MEMORY, NODES};
 pub use openapi::overview::OVERVIEW;
 pub use openapi::parameters::{GLOBAL_PARAMETER, GLOBAL_PARAMETERS, PARAMETER, PARAMETERS};
 pub use openapi::permissions::{
@@ -24,22 +30,13 @@ pub use openapi::permissions::{
     TOPIC_OF_EXCHANGE as TOPIC_PERMISSION_OF_EXCHANGE, TOPIC_OF_USER as USER_TOPIC_PERMISSIONS,
     TOPIC_OF_VHOST as VHOST_TOPIC_PERMISSIONS, TOPIC_PERMISSION,
 };
+pub use openapi::policies::{
+    OF_VHOST as POLICIES_IN, OPERATOR_OF_VHOST as OPERATOR_POLICIES_IN, OPERATOR_POLICY, POLICY,
+};
+pub use openapi::queues::{CONTENTS as QUEUE_CONTENTS, OF_VHOST as QUEUES_IN, QUEUE, QUEUES};
 pub use openapi::users::{USER, USERS};
 pub use openapi::vhosts::{DELETION_PROTECTION as VHOST_PROTECTION, VHOST, VHOSTS};
 pub use openapi::whoami::WHOAMI;
 
-const fn at(path: &'static str) -> Endpoint {
-    Endpoint::new(path, &[])
-}
-
-pub const QUEUES: Endpoint = at("/queues");
-pub const QUEUES_IN: Endpoint = at("/queues/{vhost}");
-pub const QUEUE: Endpoint = at("/queues/{vhost}/{queue}");
-pub const QUEUE_CONTENTS: Endpoint = at("/queues/{vhost}/{queue}/contents");
-pub const EXCHANGES_IN: Endpoint = at("/exchanges/{vhost}");
-pub const BINDINGS_IN: Endpoint = at("/bindings/{vhost}");
-pub const POLICIES_IN: Endpoint = at("/policies/{vhost}");
-pub const POLICY: Endpoint = at("/policies/{vhost}/{policy}");
-pub const OPERATOR_POLICIES_IN: Endpoint = at("/operator-policies/{vhost}");
-pub const OPERATOR_POLICY: Endpoint = at("/operator-policies/{vhost}/{policy}");
-pub const DEFINITIONS: Endpoint = at("/definitions");
+/// Settings of a running node.
+pub const SETTINGS: Endpoint = Endpoint::new("/warren/node/settings", &[]);

@@ -1,4 +1,4 @@
-//! Definitions in the Erlang external term format, as far as a JSON document needs it.
+//! Terms in the Erlang external term format: exported definitions, encrypted values.
 //!
 //! A term is a tag byte and its content, big-endian:
 //!
@@ -8,7 +8,7 @@
 //!     | 80 u32 zlib(term)
 //! ```
 
-use serde_json::{Map, Number, Value};
+use crate::term::Term;
 
 const VERSION: u8 = 131;
 
@@ -32,10 +32,10 @@ pub enum Error {
     BadArgument,
 }
 
-/// A document as a term.
-pub fn encode(value: &Value) -> Vec<u8> {
+/// A term as bytes.
+pub fn encode(term: &Term) -> Vec<u8> {
     let mut out = vec![VERSION];
-    put(&mut out, value);
+    put(&mut out, term);
     out
 }
 
@@ -48,18 +48,25 @@ fn put_atom(out: &mut Vec<u8>, name: &str) {
     out.extend(name.as_bytes());
 }
 
-fn put(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Null => put_atom(out, "null"),
-        Value::Bool(true) => put_atom(out, "true"),
-        Value::Bool(false) => put_atom(out, "false"),
-        Value::Number(number) => put_number(out, number),
-        Value::String(text) => {
-            out.push(109);
-            put_length(out, text.len());
-            out.extend(text.as_bytes());
+fn put_binary(out: &mut Vec<u8>, text: &str) {
+    out.push(109);
+    put_length(out, text.len());
+    out.extend(text.as_bytes());
+}
+
+fn put(out: &mut Vec<u8>, term: &Term) {
+    match term {
+        Term::Missing => put_atom(out, "null"),
+        Term::Bool(value) => put_atom(out, if *value { "true" } else { "false" }),
+        Term::Atom(name) => put_atom(out, name),
+        Term::Int(number) => put_integer(out, *number),
+        Term::Float(number) => {
+            out.push(70);
+            out.extend(number.to_be_bytes());
         }
-        Value::Array(items) => {
+        Term::Text(text) | Term::Pid(text) => put_binary(out, text),
+        Term::Chars(text) => put_chars(out, text),
+        Term::List(items) => {
             if !items.is_empty() {
                 out.push(108);
                 put_length(out, items.len());
@@ -67,39 +74,50 @@ fn put(out: &mut Vec<u8>, value: &Value) {
             }
             out.push(106);
         }
-        Value::Object(entries) => {
+        Term::Tuple(items) => {
+            out.extend([104, u8::try_from(items.len()).unwrap_or(u8::MAX)]);
+            items.iter().for_each(|item| put(out, item));
+        }
+        Term::Map(entries) => {
             out.push(116);
             put_length(out, entries.len());
             for (key, value) in entries {
-                put(out, &Value::String(key.clone()));
+                put(out, key);
                 put(out, value);
             }
         }
     }
 }
 
-fn put_number(out: &mut Vec<u8>, number: &Number) {
-    match number.as_i64() {
-        Some(whole) => match (u8::try_from(whole), i32::try_from(whole)) {
-            (Ok(byte), _) => out.extend([97, byte]),
-            (_, Ok(small)) => {
-                out.push(98);
-                out.extend(small.to_be_bytes());
-            }
-            _ => {
-                out.extend([110, 8, u8::from(whole < 0)]);
-                out.extend(whole.unsigned_abs().to_le_bytes());
-            }
-        },
-        None => {
-            out.push(70);
-            out.extend(number.as_f64().unwrap_or_default().to_be_bytes());
+/// Characters that all fit a byte have a form of their own.
+fn put_chars(out: &mut Vec<u8>, text: &str) {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    match bytes.map(|bytes| (u16::try_from(bytes.len()), bytes)) {
+        Some((Ok(length), bytes)) if length > 0 => {
+            out.push(107);
+            out.extend(length.to_be_bytes());
+            out.extend(bytes);
+        }
+        _ => put(out, &Term::List(text.chars().map(|c| Term::Int(i64::from(u32::from(c)))).collect())),
+    }
+}
+
+fn put_integer(out: &mut Vec<u8>, number: i64) {
+    match (u8::try_from(number), i32::try_from(number)) {
+        (Ok(byte), _) => out.extend([97, byte]),
+        (_, Ok(small)) => {
+            out.push(98);
+            out.extend(small.to_be_bytes());
+        }
+        _ => {
+            out.extend([110, 8, u8::from(number < 0)]);
+            out.extend(number.unsigned_abs().to_le_bytes());
         }
     }
 }
 
-/// The document a term is.
-pub fn decode(bytes: &[u8]) -> Result<Value, Error> {
+/// The term that bytes are.
+pub fn decode(bytes: &[u8]) -> Result<Term, Error> {
     let rest = bytes.strip_prefix(&[VERSION]).ok_or(Error::BadArgument)?;
     if let Some(packed) = rest.strip_prefix(&[80]) {
         let packed = packed.get(4..).ok_or(Error::Truncated(bytes.len()))?;
@@ -135,41 +153,41 @@ impl<'a> Reader<'a> {
         Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
     }
 
-    fn items(&mut self, count: usize, depth: usize) -> Result<Vec<Value>, Error> {
+    fn items(&mut self, count: usize, depth: usize) -> Result<Vec<Term>, Error> {
         (0..count).map(|_| self.term(depth + 1)).collect()
     }
 
-    fn term(&mut self, depth: usize) -> Result<Value, Error> {
+    fn term(&mut self, depth: usize) -> Result<Term, Error> {
         if depth > DEPTH_MAX {
             return Err(Error::BadArgument);
         }
         let [tag] = self.number()?;
         Ok(match tag {
-            70 => Number::from_f64(f64::from_be_bytes(self.number()?)).map_or(Value::Null, Value::Number),
-            97 => Value::from(self.number::<1>()?[0]),
-            98 => Value::from(i32::from_be_bytes(self.number()?)),
+            70 => Term::Float(f64::from_be_bytes(self.number()?)),
+            97 => Term::Int(i64::from(self.number::<1>()?[0])),
+            98 => Term::Int(i64::from(i32::from_be_bytes(self.number()?))),
             100 => {
                 let length = u16::from_be_bytes(self.number()?);
                 atom(self.text(usize::from(length))?)
             }
             104 => {
                 let [count] = self.number()?;
-                Value::Array(self.items(usize::from(count), depth)?)
+                Term::Tuple(self.items(usize::from(count), depth)?)
             }
-            106 => Value::Array(Vec::new()),
+            106 => Term::List(Vec::new()),
             107 => {
                 let length = u16::from_be_bytes(self.number()?);
-                Value::String(self.text(usize::from(length))?)
+                Term::Chars(self.take(usize::from(length))?.iter().copied().map(char::from).collect())
             }
             108 => {
                 let count = self.length()?;
                 let items = self.items(count, depth)?;
                 self.term(depth + 1)?;
-                Value::Array(items)
+                Term::List(items)
             }
             109 => {
                 let length = self.length()?;
-                Value::String(self.text(length)?)
+                Term::Text(self.text(length)?)
             }
             110 => {
                 let [length, sign] = self.number()?;
@@ -177,17 +195,15 @@ impl<'a> Reader<'a> {
                 let digits = self.take(usize::from(length))?;
                 bytes.get_mut(..digits.len()).ok_or(Error::BadArgument)?.copy_from_slice(digits);
                 let size = i64::try_from(u64::from_le_bytes(bytes)).map_err(|_| Error::BadArgument)?;
-                Value::from(if sign == 0 { size } else { -size })
+                Term::Int(if sign == 0 { size } else { -size })
             }
             116 => {
                 let count = self.length()?;
-                let mut entries = Map::new();
+                let mut entries = Vec::new();
                 for _ in 0..count {
-                    let key = self.term(depth + 1)?;
-                    let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-                    entries.insert(key, self.term(depth + 1)?);
+                    entries.push((self.term(depth + 1)?, self.term(depth + 1)?));
                 }
-                Value::Object(entries)
+                Term::Map(entries)
             }
             119 => {
                 let [length] = self.number()?;
@@ -198,12 +214,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn atom(name: String) -> Value {
+fn atom(name: String) -> Term {
     match name.as_str() {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        "null" | "nil" | "undefined" => Value::Null,
-        _ => Value::String(name),
+        "true" => Term::Bool(true),
+        "false" => Term::Bool(false),
+        _ => Term::Atom(name),
     }
 }
 
@@ -215,7 +230,10 @@ mod tests {
     #[test]
     fn a_document_reads_back_the_same() {
         let document = json!({"a": [1, -5, 70_000, 5_000_000_000_i64, -6_000_000_000_i64, 1.5, "水", true, null], "b": {}, "c": []});
-        assert_eq!(decode(&encode(&document)), Ok(document));
+        let term = Term::from_json(&document);
+        assert_eq!(decode(&encode(&term)).map(|term| term.to_json()), Ok(document));
+        let chars = Term::Tuple(vec![Term::Chars("a b".into()), Term::atom("x")]);
+        assert_eq!(decode(&encode(&chars)), Ok(chars));
     }
 
     #[test]

@@ -106,6 +106,8 @@ pub enum Answer {
     },
     /// One value, printed as a term; JSON wraps it.
     Value(Term),
+    /// A term that is its own document in JSON.
+    Document(Term),
     /// Rows.
     Rows(Rows),
 }
@@ -154,6 +156,10 @@ pub fn render(answer: &Answer, style: Style, node: &dyn Fn() -> String) -> Strin
                 wrapped.insert("result".to_owned(), Value::String("ok".to_owned()));
                 line(&Value::Object(wrapped).to_string())
             }
+            other => document(term, other),
+        },
+        Answer::Document(term) => match style.format {
+            Format::Json | Format::JsonStream => line(&json::value(term).to_string()),
             other => document(term, other),
         },
         Answer::Rows(rows) => self::rows(rows, style),

@@ -177,6 +177,14 @@ fn perform(call: &Call, script: &str, line: &[String]) -> Printed {
     }
 }
 
+/// The banner and the answer of another command for the same node, as text.
+pub fn section(call: &Call, command: &'static Command, vhost: Option<&str>) -> Result<String, Failure> {
+    let call = call.other(command, vhost);
+    let style = Style { format: call.format, headers: Headers::Usual, pad: false };
+    let banner = (command.banner)(&call).map(|banner| format!("{banner}\n")).unwrap_or_default();
+    Ok(banner + &render(&(command.run)(&call)?, style, &|| call.node()))
+}
+
 fn headers(call: &Call) -> Headers {
     if call.switches.has("table-headers") {
         return if call.switches.flag("table-headers") { Headers::On } else { Headers::Off };

@@ -20,6 +20,8 @@ pub enum Term {
     Float(f64),
     /// Text.
     Text(String),
+    /// Text as a list of characters, which is what quotes mean in Erlang.
+    Chars(String),
     /// A list.
     List(Vec<Term>),
     /// A tuple.
@@ -64,6 +66,28 @@ impl Term {
             Value::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
             Value::Object(entries) => Self::Map(
                 entries.iter().map(|(key, value)| (Self::text(key.clone()), Self::from_json(value))).collect(),
+            ),
+        }
+    }
+
+    /// As plain JSON.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Missing => Value::Null,
+            Self::Atom(text) if matches!(text.as_str(), "null" | "nil" | "undefined") => Value::Null,
+            Self::Atom(text) | Self::Text(text) | Self::Chars(text) | Self::Pid(text) => Value::String(text.clone()),
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Int(number) => Value::from(*number),
+            Self::Float(number) => Value::from(*number),
+            Self::List(items) | Self::Tuple(items) => Value::Array(items.iter().map(Self::to_json).collect()),
+            Self::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| {
+                        let key = key.to_json();
+                        (key.as_str().map_or_else(|| key.to_string(), str::to_owned), value.to_json())
+                    })
+                    .collect(),
             ),
         }
     }

@@ -51,7 +51,7 @@ pub const SET_PERMISSIONS: Command = Command {
     guides: &["access-control", "vhosts"],
     needs: Needs::AppRunning,
     words: Words::exactly(4),
-    endpoints: &[&PERMISSION],
+    endpoints: &[&PERMISSION, &VHOST, &USER],
     banner: |call| Some(format!("Setting permissions for user \"{}\" in vhost \"{}\" ...", call.word(0), call.vhost())),
     run: set_permissions,
     ..Command::BLANK
@@ -105,7 +105,7 @@ pub const SET_PERMISSIONS_GLOBALLY: Command = Command {
     guides: &["access-control", "vhosts"],
     needs: Needs::AppRunning,
     words: Words::exactly(4),
-    endpoints: &[&VHOSTS, &PERMISSION],
+    endpoints: &[&VHOSTS, &PERMISSION, &USER],
     banner: |call| Some(format!("Setting permissions for user \"{}\" in all virtual hosts ...", call.word(0))),
     run: set_permissions_globally,
     ..Command::BLANK
@@ -278,7 +278,7 @@ pub const SET_TOPIC_PERMISSIONS: Command = Command {
     guides: &["access-control"],
     needs: Needs::AppRunning,
     words: Words::exactly(4),
-    endpoints: &[&TOPIC_PERMISSION],
+    endpoints: &[&TOPIC_PERMISSION, &VHOST, &USER],
     banner: |call| {
         Some(format!(
             "Setting topic permissions on \"{}\" for user \"{}\" in vhost \"{}\" ...",

@@ -10,6 +10,7 @@ use crate::endpoints::DEFINITIONS;
 use crate::exit::{Failure, Kind};
 use crate::output::Answer;
 use crate::parse::Switch;
+use crate::term::Term;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&EXPORT_DEFINITIONS, &IMPORT_DEFINITIONS];
@@ -79,7 +80,11 @@ fn export_definitions(call: &Call) -> Result<Answer, Failure> {
     if let Some(entries) = definitions.as_object_mut() {
         entries.retain(|key, _| !NOT_EXPORTED.contains(&key.as_str()));
     }
-    let bytes = if is_erlang(call) { crate::etf::encode(&definitions) } else { definitions.to_string().into_bytes() };
+    let bytes = if is_erlang(call) {
+        crate::etf::encode(&Term::from_json(&definitions))
+    } else {
+        definitions.to_string().into_bytes()
+    };
     if call.word(0) == "-" {
         return Ok(Answer::Message(String::from_utf8_lossy(&bytes).into_owned()));
     }
@@ -161,7 +166,9 @@ fn read(call: &Call, bytes: &[u8]) -> Result<Value, Failure> {
         Failure::refused(Kind::Data, format!("Failed to deserialise input (format: {format}) (error: {why})"))
     };
     if is_erlang(call) {
-        return crate::etf::decode(bytes).map_err(|error| failed("Erlang term format", &error.to_string()));
+        return crate::etf::decode(bytes)
+            .map(|term| term.to_json())
+            .map_err(|error| failed("Erlang term format", &error.to_string()));
     }
     serde_json::from_slice(bytes).map_err(|error| failed("JSON", &unexpected(&error, bytes)))
 }

@@ -515,7 +515,7 @@ pub const CHECK_IF_ANY_DEPRECATED_FEATURES_ARE_USED: Command = Command {
     summary: "Generate a report listing all deprecated features in use",
     usage: "check_if_any_deprecated_features_are_used [--timeout <timeout>]",
     needs: Needs::AppRunning,
-    endpoints: &[&DEPRECATED_FEATURES_USED],
+    endpoints: &[&DEPRECATED_FEATURES_USED, &QUEUES],
     banner: |_| Some("Checking if any deprecated features are used ...".to_owned()),
     run: check_if_any_deprecated_features_are_used,
     ..Command::BLANK

@@ -48,7 +48,7 @@ pub const SET_USER_LIMITS: Command = Command {
     guides: &["access-control"],
     needs: Needs::AppRunning,
     words: Words::exactly(2),
-    endpoints: &[&USER_LIMIT],
+    endpoints: &[&USER_LIMIT, &USER],
     banner: |call| Some(format!("Setting user limits to \"{}\" for user \"{}\" ...", call.word(1), call.word(0))),
     run: set_user_limits,
     ..Command::BLANK
@@ -89,7 +89,7 @@ pub const CLEAR_USER_LIMITS: Command = Command {
     guides: &["access-control"],
     needs: Needs::AppRunning,
     words: Words::exactly(2),
-    endpoints: &[&USER_LIMIT],
+    endpoints: &[&USER_LIMIT, &USER],
     banner: banner_of_clear,
     run: clear_user_limits,
     ..Command::BLANK

@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::client::Reply;
 use crate::command::{Command, Needs, Section, Tool, Words};
 use crate::document;
-use crate::endpoints::{OPERATOR_POLICIES_IN, OPERATOR_POLICY, POLICIES_IN, POLICY};
+use crate::endpoints::{EXCHANGE, OPERATOR_POLICIES_IN, OPERATOR_POLICY, POLICIES_IN, POLICY, QUEUE};
 use crate::exit::{Failure, Kind};
 use crate::output::{Answer, Format, Rows};
 use crate::parse::Switch;
@@ -21,6 +21,7 @@ pub const ALL: &[&Command] = &[
     &LIST_POLICIES,
     &SET_OPERATOR_POLICY,
     &SET_POLICY,
+    &LIST_POLICIES_THAT_MATCH,
 ];
 
 /// `set_policy`.
@@ -200,6 +201,99 @@ pub fn row(policy: &Value) -> Vec<Term> {
         .map(|name| match *name {
             "definition" => Term::text(document::show(&policy[*name])),
             _ => Term::from_json(&policy[*name]),
+        })
+        .collect()
+}
+
+/// `list_policies_that_match`.
+pub const LIST_POLICIES_THAT_MATCH: Command = Command {
+    name: "list_policies_that_match",
+    tools: &[Tool::Diagnostics],
+    section: Section::Policies,
+    summary: "Lists all policies matching a queue/exchange (only the highest priority policy is active)",
+    usage: "list_policies_that_match [--object-type <type>] <name>",
+    explains: &[("<name>", "name"), ("--object-type <queue | exchange>", "kind of the object; a queue by default")],
+    guides: &["queues"],
+    switches: &[Switch::text("object-type")],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    words: Words::exactly(1),
+    endpoints: &[&POLICIES_IN, &QUEUE, &EXCHANGE],
+    banner: banner_of_match,
+    run: list_policies_that_match,
+    ..Command::BLANK
+};
+
+fn object_type(call: &Call) -> &str {
+    call.switches.text("object-type").unwrap_or("queue")
+}
+
+fn banner_of_match(call: &Call) -> Option<String> {
+    let (kind, name, vhost) = (object_type(call), call.word(0), call.vhost());
+    Some(format!("Listing policies that match {kind} '{name}' in vhost '{vhost}' ..."))
+}
+
+fn list_policies_that_match(call: &Call) -> Result<Answer, Failure> {
+    let queue_type = match object_type(call) {
+        "queue" => {
+            let queue = call.get(&QUEUE, &[call.vhost(), call.word(0)], "columns=type")?;
+            if !queue.is_ok() {
+                return missing_object(call);
+            }
+            queue.body["type"].as_str().unwrap_or("classic").to_owned()
+        }
+        "exchange" => String::new(),
+        other => {
+            call.require()?;
+            let text = format!("there are no policies for a {other}; --object-type is queue or exchange");
+            return Err(Failure::refused(Kind::Software, text));
+        }
+    };
+    let reply = call.get(&POLICIES_IN, &[call.vhost()], "")?;
+    let applies = |policy: &Value| match policy["apply-to"].as_str().unwrap_or("all") {
+        "all" => true,
+        "exchanges" => queue_type.is_empty(),
+        "queues" => !queue_type.is_empty(),
+        "classic_queues" => queue_type == "classic",
+        "quorum_queues" => queue_type == "quorum",
+        "streams" => queue_type == "stream",
+        _ => false,
+    };
+    let matches =
+        |policy: &Value| crate::pattern::matches(policy["pattern"].as_str().unwrap_or_default(), call.word(0));
+    let all = reply.body.as_array().cloned().unwrap_or_default();
+    let mut found: Vec<Value> = all.into_iter().filter(|policy| applies(policy) && matches(policy)).collect();
+    found.sort_by_key(|policy| std::cmp::Reverse(policy["priority"].as_i64().unwrap_or(0)));
+    match call.format {
+        Format::Json => Ok(Answer::Report { text: String::new(), json: json!({"result": "ok", "policies": found}) }),
+        Format::PrettyTable if found.is_empty() => Ok(Answer::Message("[]".to_owned())),
+        _ => {
+            let columns = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+            Ok(Answer::Rows(Rows { columns, rows: found.iter().map(matching_row).collect(), ..Rows::default() }))
+        }
+    }
+}
+
+fn missing_object(call: &Call) -> Result<Answer, Failure> {
+    if call.format != Format::Json {
+        return Err(crate::commands::queues::not_found());
+    }
+    let json = json!({"message": "object (queue, exchange) not found", "result": "error", "policies": []});
+    Ok(Answer::Report { text: String::new(), json })
+}
+
+/// Here a definition is a list of pairs.
+fn matching_row(policy: &Value) -> Vec<Term> {
+    COLUMNS
+        .iter()
+        .map(|name| match policy[*name].as_object() {
+            Some(entries) => Term::List(
+                entries
+                    .iter()
+                    .map(|(key, value)| Term::pair(Term::text(key.clone()), Term::from_json(value)))
+                    .collect(),
+            ),
+            None => Term::from_json(&policy[*name]),
         })
         .collect()
 }

@@ -275,7 +275,7 @@ pub const UPDATE_VHOST_METADATA: Command = Command {
     ],
     needs: Needs::AppRunning,
     words: Words::exactly(1),
-    endpoints: &[&VHOST],
+    endpoints: &[&VHOST, &VHOST_PROTECTION],
     check: check_update,
     banner: |call| Some(format!("Updating metadata of vhost \"{}\" ...", call.word(0))),
     run: update_vhost_metadata,

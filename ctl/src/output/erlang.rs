@@ -94,6 +94,7 @@ pub fn flat(term: &Term) -> String {
         Term::Int(number) => number.to_string(),
         Term::Float(number) => float(*number),
         Term::Text(text) => binary(text),
+        Term::Chars(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
         Term::List(items) => format!("[{}]", join(items)),
         Term::Tuple(items) => format!("{{{}}}", join(items)),
         Term::Map(entries) => {

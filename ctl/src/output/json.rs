@@ -9,7 +9,7 @@ use crate::term::Term;
 pub fn value(term: &Term) -> Value {
     match term {
         Term::Missing => Value::String(String::new()),
-        Term::Atom(text) | Term::Text(text) => Value::String(text.clone()),
+        Term::Atom(text) | Term::Text(text) | Term::Chars(text) => Value::String(text.clone()),
         Term::Bool(value) => Value::Bool(*value),
         Term::Int(number) => Value::from(*number),
         Term::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),

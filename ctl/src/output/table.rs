@@ -35,7 +35,7 @@ pub fn cell(term: &Term) -> String {
     }
     match term {
         Term::Missing => String::new(),
-        Term::Atom(text) | Term::Text(text) | Term::Pid(text) => text.clone(),
+        Term::Atom(text) | Term::Text(text) | Term::Chars(text) | Term::Pid(text) => text.clone(),
         Term::Bool(value) => value.to_string(),
         Term::Int(number) => number.to_string(),
         Term::Float(number) => erlang::float(*number),

@@ -1,0 +1,794 @@
+//! Members of replicated queues and streams. A Warren node stands alone: every queue has
+//! one member, which leads it, so most of these find nothing to do and say so.
+
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::command::{Command, Needs, Section, Tool, Words};
+use crate::commands::queues::not_found;
+use crate::commands::runtime::{alone, quoted_atom};
+use crate::endpoints::{QUEUE, QUEUE_MESSAGES, QUEUES};
+use crate::exit::{Failure, Kind};
+use crate::output::{Answer, Format, Rows};
+use crate::parse::Switch;
+use crate::term::Term;
+
+/// Commands of this file.
+pub const ALL: &[&Command] = &[
+    &ADD_MEMBER,
+    &ADD_REPLICA,
+    &AWAIT_ONLINE_QUORUM_PLUS_ONE,
+    &COORDINATOR_STATUS,
+    &DELETE_MEMBER,
+    &DELETE_REPLICA,
+    &FORCE_CHECKPOINT,
+    &GROW_QUEUES,
+    &GROW_STREAMS,
+    &GROW_TO_COUNT,
+    &PEEK,
+    &POST_UPGRADE,
+    &QUORUM_STATUS,
+    &REBALANCE,
+    &RECLAIM_QUORUM_MEMORY,
+    &RESTART_STREAM,
+    &SHRINK_QUEUES,
+    &SHRINK_STREAMS,
+    &STREAM_STATUS,
+    &TRANSFER_LEADERSHIP_QUEUES,
+    &TRANSFER_LEADERSHIP_STREAMS,
+];
+
+/// Furthest position `peek` looks at.
+const PEEK_POSITION_MAX: u64 = 10_000;
+
+/// The queue of the first word, if it is there.
+fn queue(call: &Call) -> Result<Option<Value>, Failure> {
+    let reply = call.get(&QUEUE, &[call.vhost(), call.word(0)], "columns=type,messages_ready")?;
+    Ok(reply.is_ok().then_some(reply.body))
+}
+
+fn kind(queue: &Value) -> &str {
+    queue["type"].as_str().unwrap_or("classic")
+}
+
+fn queue_not_found(call: &Call) -> Failure {
+    Failure::plain(Kind::Data, format!("queue '{}' was not found in virtual host '{}'", call.word(0), call.vhost()))
+}
+
+fn target_not_found(call: &Call) -> Failure {
+    Failure::refused(Kind::Unavailable, format!("Target queue was not found in virtual host '{}'", call.vhost()))
+}
+
+fn unsupported(kind: &str) -> Failure {
+    Failure::refused(Kind::Unavailable, format!("{{:unsupported, :rabbit_{kind}_queue}}"))
+}
+
+fn check_member_node(call: &Call, node: &str) -> Result<(), Failure> {
+    if call.node() == node {
+        return Ok(());
+    }
+    call.require()?;
+    Err(Failure::environment(format!("node {node} is not a member of the cluster")))
+}
+
+fn check_membership(call: &Call) -> Result<(), Failure> {
+    match call.switches.text("membership") {
+        None | Some("promotable" | "voter" | "non_voter") => Ok(()),
+        Some(other) => Err(Failure::usage(format!("\"voter status '{other}' is not recognised.\""))),
+    }
+}
+
+fn check_strategy(call: &Call) -> Result<(), Failure> {
+    check_membership(call)?;
+    match call.word(1) {
+        "all" | "even" => Ok(()),
+        other => Err(Failure::usage(format!("\"strategy '{other}' is not recognised.\""))),
+    }
+}
+
+fn nothing_changed() -> Answer {
+    Answer::Rows(Rows::default())
+}
+
+/// `quorum_status`.
+pub const QUORUM_STATUS: Command = Command {
+    name: "quorum_status",
+    tools: &[Tool::Diagnostics, Tool::Queues],
+    section: Section::Monitoring,
+    summary: "Displays the quorum status of a queue",
+    usage: "quorum_status [--vhost <vhost>] <queue>",
+    explains: &[("<queue>", "name of the queue")],
+    guides: &["quorum-queues"],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    words: Words::exactly(1),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Status of queue {} on node {} ...", call.word(0), call.node())),
+    run: quorum_status,
+    ..Command::BLANK
+};
+
+fn quorum_status(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
+    match kind(&queue) {
+        "quorum" => Ok(alone(call)),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// `add_member`.
+pub const ADD_MEMBER: Command = Command {
+    name: "add_member",
+    tools: &[Tool::Queues],
+    section: Section::Replication,
+    summary: "Adds a queue member/replica on the given node.",
+    usage: "add_member [--vhost <vhost>] <queue> <node> [--membership <promotable|voter>] [--timeout <timeout>]",
+    explains: &[
+        ("<queue>", "name of the queue"),
+        ("<node>", "name of a node"),
+        ("--membership <promotable|voter>", "whether the member may vote at once"),
+    ],
+    guides: &["quorum-queues"],
+    switches: &[Switch::text("membership")],
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    check: check_membership,
+    needs: Needs::AppRunning,
+    banner: |call| Some(format!("Adding a member for queue {} on node {}...", call.word(0), call.word(1))),
+    run: add_member,
+    ..Command::BLANK
+};
+
+fn add_member(call: &Call) -> Result<Answer, Failure> {
+    check_member_node(call, call.word(1))?;
+    let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
+    match kind(&queue) {
+        "quorum" => Ok(Answer::Done),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// `delete_member`.
+pub const DELETE_MEMBER: Command = Command {
+    name: "delete_member",
+    tools: &[Tool::Queues],
+    section: Section::Replication,
+    summary: "Removes a queue member (replica) on the given node.",
+    usage: "delete_member [--vhost <vhost>] <queue> <node>",
+    explains: &[("<queue>", "name of the queue"), ("<node>", "name of a node")],
+    guides: &["quorum-queues"],
+    needs: Needs::AppRunning,
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Removing a replica of queue {} on node {}...", call.word(0), call.word(1))),
+    run: delete_member,
+    ..Command::BLANK
+};
+
+fn delete_member(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
+    match kind(&queue) {
+        "quorum" if call.word(1) == call.node() => Err(Failure::refused(
+            Kind::Unavailable,
+            "the last member of a queue cannot be removed; delete the queue instead",
+        )),
+        "quorum" => Ok(Answer::Done),
+        other => Err(unsupported(other)),
+    }
+}
+
+/// `grow`.
+pub const GROW_QUEUES: Command = Command {
+    name: "grow",
+    tools: &[Tool::Queues],
+    section: Section::Cluster,
+    summary: "Grows all matching queues by adding a member (replica) on the specified node",
+    usage: "grow <node> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>] [--membership <promotable|voter>]",
+    explains: &[
+        ("<node>", "node name to place replicas on"),
+        ("<all | even>", "add a member for all matching queues or just those whose membership count is an even number"),
+        ("--queue-pattern <pattern>", "regular expression to match queue names"),
+        ("--vhost-pattern <pattern>", "regular expression to match virtual host names"),
+        ("--membership <promotable|voter>", "add a promotable non-voter (default) or full voter"),
+        ("--errors-only", "only list queues which reported an error"),
+    ],
+    guides: &["quorum-queues"],
+    switches: &[
+        Switch::text("vhost-pattern"),
+        Switch::text("queue-pattern"),
+        Switch::text("membership"),
+        Switch::flag("errors-only"),
+    ],
+    format: Format::Table,
+    words: Words::exactly(2),
+    check: check_strategy,
+    needs: Needs::AppRunning,
+    run: |call| grow(call),
+    banner: |call| Some(format!("Growing {} queues on {}...", call.word(1), call.word(0))),
+    ..Command::BLANK
+};
+
+/// `grow`.
+pub const GROW_STREAMS: Command = Command {
+    name: "grow",
+    tools: &[Tool::Streams],
+    section: Section::Cluster,
+    summary: "Grows stream clusters by adding a replica on the specified node for all matching streams",
+    usage: "grow <node> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>] [--errors-only]",
+    explains: &[
+        ("<node>", "node name to place replicas on"),
+        ("<all | even>", "add a replica for all matching streams or just those whose replica count is an even number"),
+        ("--queue-pattern <pattern>", "regular expression to match stream names"),
+        ("--vhost-pattern <pattern>", "regular expression to match virtual host names"),
+        ("--errors-only", "only list streams which reported an error"),
+    ],
+    guides: &["streams"],
+    switches: &[
+        Switch::text("vhost-pattern"),
+        Switch::text("queue-pattern"),
+        Switch::text("membership"),
+        Switch::flag("errors-only"),
+    ],
+    format: Format::Table,
+    words: Words::exactly(2),
+    check: check_strategy,
+    needs: Needs::AppRunning,
+    run: |call| grow(call),
+    banner: |call| Some(format!("Growing {} streams on {}...", call.word(1), call.word(0))),
+    ..Command::BLANK
+};
+
+fn grow(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    check_member_node(call, call.word(0))?;
+    Ok(nothing_changed())
+}
+
+/// `grow_to_count`.
+pub const GROW_TO_COUNT: Command = Command {
+    name: "grow_to_count",
+    tools: &[Tool::Queues],
+    section: Section::Cluster,
+    summary: "Grows quorum queue clusters by adding member replicas on the specified number of nodes for all matching queues",
+    usage: "grow_to_count <node_count> <all | even> [--vhost-pattern <pattern>] [--queue-pattern <pattern>] [--membership <promotable|voter>]",
+    explains: &[
+        ("<node_count>", "number of members wanted"),
+        ("<all | even>", "all queues, or only those with an even number of members"),
+        ("--queue-pattern <pattern>", "regular expression queue names must match"),
+        ("--vhost-pattern <pattern>", "regular expression virtual host names must match"),
+        ("--membership <promotable|voter>", "whether the member may vote at once"),
+        ("--errors-only", "only queues that failed"),
+    ],
+    guides: &["quorum-queues"],
+    switches: &[
+        Switch::text("vhost-pattern"),
+        Switch::text("queue-pattern"),
+        Switch::text("membership"),
+        Switch::flag("errors-only"),
+    ],
+    format: Format::Table,
+    words: Words::exactly(2),
+    check: check_count,
+    banner: |call| Some(format!("Growing {} quorum queues on {} nodes...", call.word(1), call.word(0))),
+    run: grow_to_count,
+    ..Command::BLANK
+};
+
+fn check_count(call: &Call) -> Result<(), Failure> {
+    check_strategy(call)?;
+    match call.word(0).parse::<u32>() {
+        Ok(count) if count > 0 => Ok(()),
+        _ => Err(Failure::usage(format!("\"node count '{}' must be greater than 0.\"", call.word(0)))),
+    }
+}
+
+fn grow_to_count(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    Ok(nothing_changed())
+}
+
+/// `shrink`.
+pub const SHRINK_QUEUES: Command = Command {
+    name: "shrink",
+    tools: &[Tool::Queues],
+    section: Section::Cluster,
+    summary: "Shrinks queue clusters by removing any members (replicas) on the given node.",
+    usage: "shrink <node> [--errors-only]",
+    explains: &[("<node>", "name of a node"), ("--errors-only", "only queues that failed")],
+    guides: &["quorum-queues"],
+    switches: &[Switch::flag("errors-only")],
+    format: Format::Table,
+    words: Words::exactly(1),
+    needs: Needs::AppRunning,
+    banner: |call| Some(format!("Shrinking queues on {}...", call.word(0))),
+    run: shrink_queues,
+    ..Command::BLANK
+};
+
+fn shrink_queues(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    if call.word(0) != call.node() {
+        let text = format!("{{:node_not_running, :{}}}", quoted_atom(call.word(0)));
+        return Err(Failure::refused(Kind::Unavailable, text));
+    }
+    Err(Failure::refused(Kind::Unavailable, "the last member of a queue cannot be removed; delete the queue instead"))
+}
+
+/// `shrink`.
+pub const SHRINK_STREAMS: Command = Command {
+    name: "shrink",
+    tools: &[Tool::Streams],
+    section: Section::Cluster,
+    summary: "Shrinks stream clusters by removing any replicas on the given node.",
+    usage: "shrink <node> [--errors-only]",
+    explains: &[("<node>", "name of a node"), ("--errors-only", "only queues that failed")],
+    guides: &["streams"],
+    switches: &[Switch::flag("errors-only")],
+    format: Format::Table,
+    words: Words::exactly(1),
+    needs: Needs::AppRunning,
+    banner: |call| Some(format!("Shrinking streams on {}...", call.word(0))),
+    run: shrink_streams,
+    ..Command::BLANK
+};
+
+fn shrink_streams(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    Ok(nothing_changed())
+}
+
+/// `transfer_leadership`.
+pub const TRANSFER_LEADERSHIP_QUEUES: Command = Command {
+    name: "transfer_leadership",
+    tools: &[Tool::Queues],
+    section: Section::Replication,
+    summary: "Transfers the leadership of a quorum queue to the given node.",
+    usage: "transfer_leadership [--vhost <vhost>] <queue> <node> [--timeout <timeout>]",
+    explains: &[("<queue>", "name of the queue"), ("<node>", "name of a node")],
+    guides: &["quorum-queues"],
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    run: transfer_queue,
+    needs: Needs::AppRunning,
+    banner: |call| {
+        Some(format!("Transferring leadership of quorum queue {} to node {}...", call.word(0), call.word(1)))
+    },
+    ..Command::BLANK
+};
+
+fn transfer_queue(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
+    let text = match kind(&queue) {
+        "quorum" if call.word(1) == call.node() => "The target node is already the leader of this queue",
+        "quorum" => "unknown_member",
+        _ => "Cannot transfer leadership of a non-quorum queue",
+    };
+    Err(Failure::refused(Kind::Unavailable, text))
+}
+
+/// `transfer_leadership`.
+pub const TRANSFER_LEADERSHIP_STREAMS: Command = Command {
+    name: "transfer_leadership",
+    tools: &[Tool::Streams],
+    section: Section::Replication,
+    summary: "Transfers the leadership of a stream to the given node.",
+    usage: "transfer_leadership [--vhost <vhost>] <stream> <node> [--timeout <timeout>]",
+    explains: &[("<stream>", "name of the stream"), ("<node>", "name of a node")],
+    guides: &["streams"],
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    run: transfer_stream,
+    needs: Needs::AppRunning,
+    banner: |call| Some(format!("Transferring leadership of stream {} to node {}...", call.word(0), call.word(1))),
+    ..Command::BLANK
+};
+
+fn transfer_stream(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
+    match kind(&queue) {
+        "stream" if call.word(1) == call.node() => Ok(Answer::Message(call.node())),
+        "stream" => Err(Failure::refused(Kind::Unavailable, "unknown_member")),
+        other => Err(Failure::refused(Kind::Unavailable, format!("Cannot transfer leadership of a {other} queue"))),
+    }
+}
+
+/// `rebalance`.
+pub const REBALANCE: Command = Command {
+    name: "rebalance",
+    tools: &[Tool::Queues],
+    section: Section::Cluster,
+    summary: "Re-balances leaders of replicated queues across up-and-running cluster nodes",
+    usage: "rebalance < all | quorum | stream > [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
+    explains: &[
+        ("<type>", "all, quorum or stream"),
+        ("--queue-pattern <pattern>", "regular expression queue names must match"),
+        ("--vhost-pattern <pattern>", "regular expression virtual host names must match"),
+    ],
+    guides: &["quorum-queues"],
+    switches: &[Switch::text("vhost-pattern"), Switch::text("queue-pattern")],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    words: Words::exactly(1),
+    endpoints: &[&QUEUES],
+    banner: banner_of_rebalance,
+    run: rebalance,
+    ..Command::BLANK
+};
+
+const REBALANCED: [&str; 3] = ["all", "quorum", "stream"];
+
+fn banner_of_rebalance(call: &Call) -> Option<String> {
+    REBALANCED.contains(&call.word(0)).then(|| format!("Re-balancing leaders of {} queues...", call.word(0)))
+}
+
+fn rebalance(call: &Call) -> Result<Answer, Failure> {
+    let wanted = call.word(0);
+    if !REBALANCED.contains(&wanted) {
+        call.require()?;
+        let text = format!("type {wanted} is not supported. Try one of {}.", REBALANCED.join(", "));
+        return Err(Failure::refused(Kind::Unavailable, text));
+    }
+    let count = |kind: &str| -> Result<usize, Failure> {
+        Ok(if wanted == "all" || wanted == kind { matching(call, kind)?.len() } else { 0 })
+    };
+    let (quorum, streams) = (count("quorum")?, count("stream")?);
+    if quorum + streams == 0 {
+        return Ok(empty(call));
+    }
+    let cell = |count: usize| Term::Int(i64::try_from(count).unwrap_or(i64::MAX));
+    let columns = ["Node name", "Number of quorum queues", "Number of streams"].map(str::to_owned).to_vec();
+    Ok(Answer::Rows(Rows {
+        columns,
+        rows: vec![vec![Term::atom(call.node()), cell(quorum), cell(streams)]],
+        ..Rows::default()
+    }))
+}
+
+/// An empty list, which the drawn table shows as such.
+fn empty(call: &Call) -> Answer {
+    match call.format {
+        Format::PrettyTable => Answer::Message("[]".to_owned()),
+        _ => Answer::Rows(Rows::default()),
+    }
+}
+
+/// Virtual host and name of the queues of a kind that the patterns of the switches match.
+fn matching(call: &Call, kind_wanted: &str) -> Result<Vec<(String, String)>, Failure> {
+    let reply = call.get(&QUEUES, &[], "columns=vhost,name,type")?;
+    let matches = |switch: &str, text: &str| crate::pattern::matches(call.switches.text(switch).unwrap_or(".*"), text);
+    let text = |queue: &Value, key: &str| queue[key].as_str().unwrap_or_default().to_owned();
+    let all = reply.body.as_array().cloned().unwrap_or_default();
+    Ok(all
+        .iter()
+        .filter(|queue| kind(queue) == kind_wanted)
+        .map(|queue| (text(queue, "vhost"), text(queue, "name")))
+        .filter(|(vhost, name)| matches("vhost-pattern", vhost) && matches("queue-pattern", name))
+        .collect())
+}
+
+/// `force_checkpoint`.
+pub const FORCE_CHECKPOINT: Command = Command {
+    name: "force_checkpoint",
+    tools: &[Tool::Queues],
+    section: Section::Replication,
+    summary: "Forces checkpoints for all matching quorum queues",
+    usage: "force_checkpoint [--vhost-pattern <pattern>] [--queue-pattern <pattern>]",
+    explains: &[
+        ("--queue-pattern <pattern>", "regular expression queue names must match"),
+        ("--vhost-pattern <pattern>", "regular expression virtual host names must match"),
+        ("--errors-only", "only queues that failed"),
+    ],
+    guides: &["quorum-queues"],
+    switches: &[Switch::text("vhost-pattern"), Switch::text("queue-pattern"), Switch::flag("errors-only")],
+    needs: Needs::AppRunning,
+    format: Format::Table,
+    endpoints: &[&QUEUES],
+    banner: |_| Some("Forcing checkpoint for all matching quorum queues...".to_owned()),
+    run: force_checkpoint,
+    ..Command::BLANK
+};
+
+fn force_checkpoint(call: &Call) -> Result<Answer, Failure> {
+    // A queue's log is always up to date with its state, so a checkpoint has nothing to add.
+    let mut found = matching(call, "quorum")?;
+    if call.switches.flag("errors-only") {
+        found.clear();
+    }
+    let done = || Term::Tuple(vec![Term::atom("ok")]);
+    let rows = found.into_iter().map(|(vhost, name)| vec![Term::Text(vhost), Term::Text(name), done()]).collect();
+    Ok(Answer::Rows(Rows { columns: ["vhost", "name", "result"].map(str::to_owned).to_vec(), rows, ..Rows::default() }))
+}
+
+/// `peek`.
+pub const PEEK: Command = Command {
+    name: "peek",
+    tools: &[Tool::Queues],
+    section: Section::Monitoring,
+    summary: "Peeks at the given position of a quorum queue",
+    usage: "peek [--vhost <vhost>] <queue> <position> [--timeout <timeout>]",
+    guides: &["quorum-queues"],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE, &QUEUE_MESSAGES],
+    check: check_position,
+    banner: |call| {
+        Some(format!(
+            "Peeking at quorum queue {} at position {} on node {} ...",
+            call.word(0),
+            call.word(1),
+            call.node()
+        ))
+    },
+    run: peek,
+    ..Command::BLANK
+};
+
+fn check_position(call: &Call) -> Result<(), Failure> {
+    match call.word(1).parse::<u64>() {
+        Ok(position) if position > 0 => Ok(()),
+        _ => Err(Failure::usage("\"position value must be a positive integer\"")),
+    }
+}
+
+/// Bytes of a payload that are shown.
+const PEEK_BYTES: usize = 64;
+
+fn peek(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| target_not_found(call))?;
+    if kind(&queue) != "quorum" {
+        return Err(Failure::refused(Kind::Unavailable, format!("Cannot peek into a {} queue", kind(&queue))));
+    }
+    let position = call.word(1).parse::<u64>().unwrap_or(1);
+    let beyond = || Failure::refused(Kind::Unavailable, "Target queue does not have a message at that position");
+    if position > queue["messages_ready"].as_u64().unwrap_or(0).min(PEEK_POSITION_MAX) {
+        return Err(beyond());
+    }
+    // Everything up to that position is taken and put back where it was.
+    let body = json!({"count": position, "ackmode": "ack_requeue_true", "encoding": "auto"});
+    let reply = call.post(&QUEUE_MESSAGES, &[call.vhost(), call.word(0)], Some(&body))?;
+    let message = reply.body.as_array().and_then(|messages| messages.last()).cloned().ok_or_else(beyond)?;
+    let payload: String = message["payload"].as_str().unwrap_or_default().chars().take(PEEK_BYTES).collect();
+    let properties = message["properties"].as_object().cloned().unwrap_or_default();
+    let mut rows: Vec<(String, Term)> = properties
+        .iter()
+        .filter(|(key, _)| *key != "headers")
+        .map(|(key, value)| (key.clone(), Term::from_json(value)))
+        .collect();
+    rows.push(("routing_keys".to_owned(), Term::from_json(&message["routing_key"])));
+    rows.push(("exchange".to_owned(), Term::from_json(&message["exchange"])));
+    rows.push((format!("payload (max {PEEK_BYTES} bytes)"), Term::Text(payload)));
+    if let Some(headers) = properties.get("headers") {
+        rows.push(("headers".to_owned(), Term::amqp_table(headers)));
+    }
+    Ok(Answer::Rows(Rows {
+        columns: vec!["keys".to_owned(), "values".to_owned()],
+        rows: rows.into_iter().map(|(key, value)| vec![Term::Text(key), value]).collect(),
+        ..Rows::default()
+    }))
+}
+
+/// `reclaim_quorum_memory`.
+pub const RECLAIM_QUORUM_MEMORY: Command = Command {
+    name: "reclaim_quorum_memory",
+    tools: &[Tool::Diagnostics, Tool::Queues],
+    section: Section::Operations,
+    summary: "Requests a full sweep GC on all of a quorum queue's Erlang processes",
+    usage: "reclaim_quorum_memory  [--vhost <vhost>] <quorum queue>",
+    explains: &[("<queue>", "name of the queue")],
+    guides: &["quorum-queues", "memory-use"],
+    needs: Needs::AppRunning,
+    words: Words::exactly(1),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Will garbage collect quorum queue {} ...", call.word(0))),
+    run: reclaim_quorum_memory,
+    ..Command::BLANK
+};
+
+fn reclaim_quorum_memory(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(|| target_not_found(call))?;
+    match kind(&queue) {
+        "quorum" => Ok(Answer::Done),
+        other => {
+            Err(Failure::refused(Kind::Unavailable, format!("This operation is not applicable to {other} queues")))
+        }
+    }
+}
+
+/// `stream_status`.
+pub const STREAM_STATUS: Command = Command {
+    name: "stream_status",
+    tools: &[Tool::Diagnostics, Tool::Queues, Tool::Streams],
+    section: Section::Monitoring,
+    summary: "Displays the status of a stream",
+    usage: "stream_status [--vhost <vhost>] [--tracking] <stream>",
+    explains: &[("<stream>", "name of the stream")],
+    guides: &["streams"],
+    switches: &[Switch::flag("tracking")],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    words: Words::exactly(1),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Status of stream {} on node {} ...", call.word(0), call.node())),
+    run: stream_status,
+    ..Command::BLANK
+};
+
+fn stream_status(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(not_found)?;
+    if kind(&queue) != "stream" {
+        return Err(Failure::refused(
+            Kind::Unavailable,
+            format!("Cannot get stream status of a {} queue", kind(&queue)),
+        ));
+    }
+    if call.switches.flag("tracking") {
+        return Ok(empty(call));
+    }
+    const COLUMNS: [&str; 9] = [
+        "role",
+        "node",
+        "epoch",
+        "offset",
+        "committed_offset",
+        "committed_chunk_id",
+        "first_offset",
+        "readers",
+        "segments",
+    ];
+    let mut row = vec![Term::atom("writer"), Term::atom(call.node())];
+    row.resize(COLUMNS.len(), Term::Missing);
+    row[7] = Term::Int(0);
+    Ok(Answer::Rows(Rows { columns: COLUMNS.map(str::to_owned).to_vec(), rows: vec![row], ..Rows::default() }))
+}
+
+/// `coordinator_status`.
+pub const COORDINATOR_STATUS: Command = Command {
+    name: "coordinator_status",
+    tools: &[Tool::Diagnostics, Tool::Streams],
+    section: Section::Monitoring,
+    summary: "Displays raft status of the stream coordinator",
+    usage: "coordinator_status",
+    guides: &["streams"],
+    needs: Needs::AppRunning,
+    format: Format::PrettyTable,
+    banner: |_| Some("Status of stream coordinator ...".to_owned()),
+    run: coordinator_status,
+    ..Command::BLANK
+};
+
+fn coordinator_status(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    Ok(alone(call))
+}
+
+/// `restart_stream`.
+pub const RESTART_STREAM: Command = Command {
+    name: "restart_stream",
+    tools: &[Tool::Streams],
+    section: Section::Replication,
+    summary: "Restarts a stream.",
+    usage: "restart_stream [--vhost <vhost>] <stream> [--preferred-leader-node <node>]",
+    explains: &[("<stream>", "name of the stream"), ("--preferred-leader-node", "node that should lead")],
+    guides: &["streams"],
+    switches: &[Switch::text("preferred-leader-node")],
+    needs: Needs::AppRunning,
+    words: Words::exactly(1),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Restarting stream {}...", call.word(0))),
+    run: restart_stream,
+    ..Command::BLANK
+};
+
+fn restart_stream(call: &Call) -> Result<Answer, Failure> {
+    let queue = queue(call)?.ok_or_else(not_found)?;
+    match kind(&queue) {
+        "stream" => Ok(Answer::Value(Term::atom(call.node()))),
+        other => {
+            let text = format!("{{:not_supported_for_type, :rabbit_{other}_queue}}");
+            Err(Failure::refused(Kind::Unavailable, text))
+        }
+    }
+}
+
+/// `add_replica`.
+pub const ADD_REPLICA: Command = Command {
+    name: "add_replica",
+    tools: &[Tool::Streams],
+    section: Section::Replication,
+    summary: "Adds a stream replica on the given node",
+    usage: "add_replica [--vhost <vhost>] <stream> <node> [--timeout <timeout>]",
+    explains: &[("<queue>", "stream name"), ("<node>", "node to add a new replica on")],
+    guides: &["streams"],
+    needs: Needs::AppRunning,
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Adding a replica for stream {} on node {}...", call.word(0), call.word(1))),
+    run: add_replica,
+    ..Command::BLANK
+};
+
+fn add_replica(call: &Call) -> Result<Answer, Failure> {
+    queue(call)?.ok_or_else(not_found)?;
+    if call.word(1) == call.node() {
+        Ok(Answer::Done)
+    } else {
+        Err(Failure::refused(Kind::Unavailable, "node_not_running"))
+    }
+}
+
+/// `delete_replica`.
+pub const DELETE_REPLICA: Command = Command {
+    name: "delete_replica",
+    tools: &[Tool::Streams],
+    section: Section::Replication,
+    summary: "Removes a stream queue replica on the given node.",
+    usage: "delete_replica [--vhost <vhost>] <queue> <node>",
+    explains: &[("<queue>", "name of the queue"), ("<node>", "name of a node")],
+    guides: &["streams"],
+    needs: Needs::AppRunning,
+    words: Words::exactly(2),
+    endpoints: &[&QUEUE],
+    banner: |call| Some(format!("Removing a replica of queue {} on node {}...", call.word(0), call.word(1))),
+    run: delete_replica,
+    ..Command::BLANK
+};
+
+fn delete_replica(call: &Call) -> Result<Answer, Failure> {
+    queue(call)?.ok_or_else(not_found)?;
+    Err(Failure::refused(Kind::Unavailable, "Cannot delete the last member of a stream"))
+}
+
+/// `await_online_quorum_plus_one`.
+pub const AWAIT_ONLINE_QUORUM_PLUS_ONE: Command = Command {
+    name: "await_online_quorum_plus_one",
+    tools: &[Tool::Upgrade],
+    section: Section::Upgrade,
+    summary: "Waits for all quorum queues and streams to have an above minimum online quorum. This makes sure that no queues/streams would lose their quorum if the target node is shut down",
+    usage: "await_online_quorum_plus_one",
+    guides: &["quorum-queues", "upgrade"],
+    needs: Needs::AppRunning,
+    banner: banner_of_await,
+    run: await_online_quorum_plus_one,
+    ..Command::BLANK
+};
+
+/// Seconds `await_online_quorum_plus_one` would wait.
+const AWAIT_SECONDS: i64 = 120;
+
+fn banner_of_await(call: &Call) -> Option<String> {
+    let seconds = call.switches.integer("timeout").unwrap_or(AWAIT_SECONDS);
+    Some(format!(
+        "Will wait for a quorum + 1 of nodes to be online for all quorum queues and streams for {seconds} seconds..."
+    ))
+}
+
+fn await_online_quorum_plus_one(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    let text = "Target node seems to be the only one in a single node cluster, the command does not apply";
+    Ok(Answer::Message(text.to_owned()))
+}
+
+/// `post_upgrade`.
+pub const POST_UPGRADE: Command = Command {
+    name: "post_upgrade",
+    tools: &[Tool::Upgrade],
+    section: Section::Upgrade,
+    summary: "Runs post-upgrade tasks",
+    usage: "post_upgrade",
+    guides: &["upgrade"],
+    needs: Needs::AppRunning,
+    endpoints: &[&QUEUES],
+    banner: |_| Some("Executing post upgrade tasks...".to_owned()),
+    run: post_upgrade,
+    ..Command::BLANK
+};
+
+fn post_upgrade(call: &Call) -> Result<Answer, Failure> {
+    let (quorum, streams) = (matching(call, "quorum")?.len(), matching(call, "stream")?.len());
+    let node = quoted_atom(&call.node());
+    Ok(Answer::Message(format!(
+        "Rebalancing queue masters...\n[{{\"Node name\", :{node}}}, {{\"Number of quorum queues\", {quorum}}}, {{\"Number of \
+         streams\", {streams}}}]"
+    )))
+}
