@@ -84,8 +84,8 @@ impl Ends {
     }
 
     fn list(&self, call: &Call) -> Answer {
-        let vhost = call.vhost()?;
-        call.list(bindings(call.broker()?, &vhost.name, |binding| self.are_of(binding)), Listing::Plain)
+        // A vhost that is not there has none, as in the reference.
+        call.list(bindings(call.broker()?, &call.vhost_name(), |binding| self.are_of(binding)), Listing::Plain)
     }
 
     async fn bind(self, call: &Call) -> Answer {
@@ -103,7 +103,7 @@ impl Ends {
             routing_key: routing_key.to_owned(),
             arguments: match fields.get("arguments") {
                 None => Default::default(),
-                Some(arguments) => table::arguments_from_json(arguments)?,
+                Some(arguments) => table::from_json(arguments)?,
             },
         };
         let location = location(&binding);
@@ -213,7 +213,7 @@ mod tests {
             source: ExchangeName::new("x").unwrap(),
             destination: Destination::Queue(QueueName::new("a/b").unwrap()),
             routing_key: routing_key.to_owned(),
-            arguments: table::arguments_from_json(arguments).unwrap(),
+            arguments: table::from_json(arguments).unwrap(),
         }
     }
 

@@ -103,7 +103,7 @@ async fn put_exchange(call: Call) -> Answer {
         internal: fields.boolean("internal")?.unwrap_or(false),
         arguments: match fields.get("arguments") {
             None => Default::default(),
-            Some(arguments) => table::arguments_from_json(arguments)?,
+            Some(arguments) => table::from_json(arguments)?,
         },
     };
     let put = call.broker()?.declare_exchange(&call.caller(), &call.vhost_name(), declare).await;

@@ -180,3 +180,84 @@ async fn get(call: Call) -> Answer {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(body: Value) -> Fields {
+        let Value::Object(fields) = body else { panic!("an object") };
+        Fields(fields)
+    }
+
+    fn reason(error: ApiError) -> Value {
+        error.body.unwrap()["reason"].clone()
+    }
+
+    #[test]
+    fn what_to_fetch_is_read_as_the_reference_reads_it() {
+        let read = |count: Value, ackmode: Value, encoding: &str| {
+            let body = json!({"count": count, "ackmode": ackmode, "encoding": encoding, "truncate": "5"});
+            Fetch::parse(&fields(body)).map(|fetch| (fetch.count, fetch.ack, fetch.base64)).map_err(reason)
+        };
+        let ack = || json!("ack_requeue_false");
+        assert_eq!(read(json!("2"), ack(), "auto"), Ok((2, AckMode::Ack, false)));
+        assert_eq!(read(json!(-1), json!("reject_requeue_true"), "base64"), Ok((0, AckMode::RejectRequeue, true)));
+        assert_eq!(
+            read(json!(1u64 << 40), json!("ack_requeue_true"), "auto"),
+            Ok((FETCHED_MAX, AckMode::Requeue, false))
+        );
+        assert_eq!(read(json!("x"), ack(), "auto"), Err(json!(["not_integer", "x"])));
+        let encoding = "Unsupported encoding. Please use auto or base64.";
+        assert_eq!(read(json!(1), ack(), "utf8"), Err(json!(encoding)));
+        for (mode, printed) in [(json!("nope"), "nope"), (json!(5), "\u{5}")] {
+            let expected = format!(
+                "Invalid ackmode value: {printed}. Valid values are: ack_requeue_true, ack_requeue_false, reject_requeue_true, reject_requeue_false"
+            );
+            assert_eq!(read(json!(1), mode, "auto"), Err(json!(expected)));
+        }
+    }
+
+    #[test]
+    fn bodies_are_text_where_what_is_left_of_them_is() {
+        let message = |body: &[u8]| FetchedMessage {
+            message: Message::build("x", "k", &Properties::default().encode(), body, false),
+            redelivered: false,
+            messages_left: 3,
+        };
+        let wire = |body: &[u8], base64: bool, truncate: Option<usize>| {
+            let fetch = Fetch { count: 1, ack: AckMode::Ack, base64, truncate };
+            let wire = fetch.to_wire(&message(body));
+            (wire.payload, wire.payload_encoding, wire.payload_bytes)
+        };
+        let water = "水水".as_bytes();
+        for (body, base64, truncate, payload, encoding) in [
+            (water, false, None, "水水", "string"),
+            (water, false, Some(3), "水", "string"),
+            (water, false, Some(2), "5rA=", "base64"),
+            (water, false, Some(99), "水水", "string"),
+            (b"a", true, None, "YQ==", "base64"),
+            (b"\xff", false, None, "/w==", "base64"),
+            (b"", false, None, "", "string"),
+        ] {
+            let expected = (payload.to_owned(), encoding.to_owned(), body.len() as u64);
+            assert_eq!(wire(body, base64, truncate), expected);
+        }
+    }
+
+    #[test]
+    fn a_payload_says_how_it_is_encoded() {
+        let read = |payload: Value, encoding: &str| {
+            payload_of(&json!({"payload": payload, "payload_encoding": encoding})).map_err(reason)
+        };
+        assert_eq!(read(json!("水"), "string"), Ok("水".as_bytes().to_vec()));
+        assert_eq!(read(json!("/w=="), "base64"), Ok(vec![0xff]));
+        assert_eq!(read(json!("!"), "base64"), Err(json!(["not_base64", "!"])));
+        assert_eq!(read(json!("x"), "hex"), Err(json!(["unsupported_encoding", "hex"])));
+        assert_eq!(read(json!(5), "string"), Err(json!("payload_not_string")));
+    }
+
+    fn payload_of(body: &Value) -> Result<Vec<u8>, ApiError> {
+        payload(&fields(body.clone()))
+    }
+}

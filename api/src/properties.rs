@@ -5,7 +5,7 @@ use broker::domain::properties::Properties;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::table::{TableError, headers_from_json, to_json};
+use crate::table::{self, TableError, to_json};
 
 /// A text in the properties, or a name in the headers, that is longer than a short
 /// string, in the words of the reference.
@@ -27,7 +27,7 @@ pub(crate) fn properties_from_json(fields: &Map<String, Value>) -> Result<Proper
     };
     let headers = match fields.get("headers") {
         None => None,
-        Some(headers) => Some(headers_from_json(headers).map_err(|error| match error {
+        Some(headers) => Some(table::from_json(headers).map_err(|error| match error {
             TableError::LongName(_) => ApiError::bad_request(OVERFLOW),
             other => other.into(),
         })?),

@@ -311,7 +311,7 @@ async fn put_queue(call: Call) -> Answer {
         auto_delete: fields.boolean("auto_delete")?.unwrap_or(false),
         arguments: match fields.get("arguments") {
             None => Default::default(),
-            Some(arguments) => table::arguments_from_json(arguments)?,
+            Some(arguments) => table::from_json(arguments)?,
         },
     };
     match fields.text("node")? {
@@ -331,9 +331,10 @@ async fn delete_queue(call: Call) -> Answer {
     Ok(Reply::no_content())
 }
 
-/// As the reference answers, a queue that does not exist has its implicit binding too.
+/// As the reference answers, a queue that does not exist has its implicit binding too,
+/// and in a vhost that does not exist there is none.
 async fn list_bindings(call: Call) -> Answer {
-    let vhost = call.vhost()?;
+    let Ok(vhost) = call.vhost() else { return call.list(Vec::<Value>::new(), Listing::Plain) };
     let queue = queue_name(call.parameter("queue"))?;
     let implicit = bindings::to_wire(&Binding::implicit(&queue), &vhost.name);
     let destination = Destination::Queue(queue);
@@ -354,4 +355,73 @@ async fn act(call: Call) -> Answer {
     let fields = call.fields()?;
     fields.require(&["action"])?;
     Err(ApiError::bad_request(json!(["unknown", fields.get("action")])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use broker::QueueTotals;
+    use broker::domain::name::{QueueName, UserName};
+    use broker::domain::queue::{QueueId, QueueSpec};
+    use broker::domain::value::{FieldTable, FieldValue};
+    use broker::metrics::QueueCounters;
+
+    use super::*;
+
+    fn queue(kind: QueueKind, arguments: FieldTable, totals: QueueTotals) -> QueueInfo {
+        let spec = QueueSpec {
+            id: QueueId(7),
+            name: QueueName::new("q").unwrap(),
+            kind,
+            durable: true,
+            auto_delete: false,
+            exclusive_owner: None,
+            arguments,
+            declared_by: UserName::new("u").unwrap(),
+        };
+        QueueInfo {
+            spec: Arc::new(spec),
+            vhost: VhostName::new("/").unwrap(),
+            totals,
+            counters: QueueCounters::default(),
+            exclusive_consumer_tag: None,
+            single_active_consumer_tag: None,
+            idle_since_ms: None,
+            head_message_timestamp: None,
+        }
+    }
+
+    #[test]
+    fn the_smaller_of_argument_and_policy_limits_deliveries() {
+        for (argument, policy, expected) in
+            [(None, None, 20), (Some(3), None, 3), (None, Some(5), 5), (Some(3), Some(5), 3), (Some(9), Some(5), 5)]
+        {
+            let mut arguments = FieldTable::new();
+            if let Some(limit) = argument {
+                arguments.insert("x-delivery-limit", FieldValue::I64(limit));
+            }
+            let policy: Map<_, _> =
+                policy.map(|limit| ("delivery-limit".to_owned(), json!(limit))).into_iter().collect();
+            let queue = queue(QueueKind::Quorum, arguments, QueueTotals::default());
+            assert_eq!(replication(&queue, "n", &policy).delivery_limit, Some(expected));
+        }
+    }
+
+    #[test]
+    fn counts_add_up() {
+        let totals = QueueTotals {
+            ready: 2,
+            unacknowledged: 3,
+            ready_bytes: 20,
+            unacknowledged_bytes: 30,
+            consumers: 1,
+            ..QueueTotals::default()
+        };
+        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), totals));
+        assert_eq!((counted.messages, counted.message_bytes, counted.memory), (5, 50, 50 + 5 * MESSAGE_OVERHEAD_BYTES));
+        assert!(counted.consumer_capacity < 0.5, "messages wait for a consumer that is busy");
+        let idle = QueueTotals { ready: 0, ..totals };
+        assert!(counts(&queue(QueueKind::Classic, FieldTable::new(), idle)).consumer_capacity > 0.5);
+    }
 }

@@ -77,7 +77,8 @@ async fn grow(call: Call) -> Answer {
 
 async fn shrink(call: Call) -> Answer {
     known_node(&call)?;
-    Err(ApiError::unavailable("last_node"))
+    // Accepted and without effect, as in the reference: the last replica stays.
+    Ok(Reply::bare(StatusCode::ACCEPTED))
 }
 
 fn known_node(call: &Call) -> Result<(), ApiError> {

@@ -17,7 +17,7 @@ pub(crate) enum TableError {
     /// Not an object (nor an empty array, which some clients write for one).
     #[error("{0} is not a table")]
     NoTable(Value),
-    /// `null` where the reference takes none.
+    /// `null`.
     #[error("null_not_allowed")]
     Null,
     /// A name is longer than a short string.
@@ -37,33 +37,19 @@ impl From<TableError> for ApiError {
     }
 }
 
-/// What `null` means in a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Null {
-    /// The value without a value: arguments.
-    Void,
-    /// A mistake: headers.
-    Refused,
+/// Arguments or headers. `null` is refused: the reference takes it nowhere.
+pub(crate) fn from_json(value: &Value) -> Result<FieldTable, TableError> {
+    table_from_json(value, 0)
 }
 
-/// Arguments of a queue, an exchange or a binding. `null` is void, but not inside a list.
-pub(crate) fn arguments_from_json(value: &Value) -> Result<FieldTable, TableError> {
-    table_from_json(value, Null::Void, 0)
-}
-
-/// Headers of a message. `null` is refused.
-pub(crate) fn headers_from_json(value: &Value) -> Result<FieldTable, TableError> {
-    table_from_json(value, Null::Refused, 0)
-}
-
-fn table_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldTable, TableError> {
+fn table_from_json(value: &Value, depth: usize) -> Result<FieldTable, TableError> {
     match value {
         Value::Object(fields) => {
             let entry = |(name, value): (&String, &Value)| {
                 if name.len() > NAME_BYTES_MAX {
                     return Err(TableError::LongName(name.len()));
                 }
-                Ok((name.clone(), value_from_json(value, null, depth)?))
+                Ok((name.clone(), value_from_json(value, depth)?))
             };
             fields.iter().map(entry).collect()
         }
@@ -72,10 +58,9 @@ fn table_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldTable
     }
 }
 
-fn value_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldValue, TableError> {
+fn value_from_json(value: &Value, depth: usize) -> Result<FieldValue, TableError> {
     let deeper = || if depth < NESTING_MAX { Ok(depth + 1) } else { Err(TableError::Nesting) };
     Ok(match value {
-        Value::Null if null == Null::Void => FieldValue::Void,
         Value::Null => return Err(TableError::Null),
         Value::Bool(value) => FieldValue::Boolean(*value),
         Value::Number(number) => match number.as_i64() {
@@ -86,11 +71,9 @@ fn value_from_json(value: &Value, null: Null, depth: usize) -> Result<FieldValue
         Value::String(text) => FieldValue::text(text),
         Value::Array(items) => {
             let depth = deeper()?;
-            FieldValue::Array(
-                items.iter().map(|item| value_from_json(item, Null::Refused, depth)).collect::<Result<_, _>>()?,
-            )
+            FieldValue::Array(items.iter().map(|item| value_from_json(item, depth)).collect::<Result<_, _>>()?)
         }
-        Value::Object(_) => FieldValue::Table(table_from_json(value, null, deeper()?)?),
+        Value::Object(_) => FieldValue::Table(table_from_json(value, deeper()?)?),
     })
 }
 
@@ -138,19 +121,19 @@ mod tests {
     fn json_is_the_same_after_a_table() {
         for table in [
             json!({}),
-            json!({"n": 5, "neg": -1, "f": 1.5, "s": "水", "b": true, "z": null}),
-            json!({"l": [1, "two", {"k": [false]}], "t": {"in": {"deep": [], "z": null}}}),
+            json!({"n": 5, "neg": -1, "f": 1.5, "s": "水", "b": true}),
+            json!({"l": [1, "two", {"k": [false]}], "t": {"in": {"deep": []}}}),
             json!({"max": i64::MAX}),
         ] {
-            let parsed = arguments_from_json(&table).unwrap();
+            let parsed = from_json(&table).unwrap();
             assert_eq!(to_json(&parsed), table);
         }
-        assert_eq!(arguments_from_json(&json!([])), Ok(FieldTable::new()));
+        assert_eq!(from_json(&json!([])), Ok(FieldTable::new()));
     }
 
     #[test]
     fn numbers_are_integers_when_written_so() {
-        let table = arguments_from_json(&json!({"a": 1, "b": 1.0, "c": 1e30})).unwrap();
+        let table = from_json(&json!({"a": 1, "b": 1.0, "c": 1e30})).unwrap();
         let values: Vec<_> = table.iter().map(|(_, value)| value.clone()).collect();
         assert_eq!(values, [FieldValue::I64(1), FieldValue::F64(1.0), FieldValue::F64(1e30)]);
     }
@@ -164,15 +147,14 @@ mod tests {
             (json!(null), TableError::NoTable(json!(null))),
             (json!([1]), TableError::NoTable(json!([1]))),
             (json!({"l": [null]}), TableError::Null),
+            (json!({"z": null}), TableError::Null),
             (json!({ long: 1 }), TableError::LongName(256)),
             (json!({"a": u64::MAX}), TableError::LargeNumber(u64::MAX.into())),
             (nested(NESTING_MAX + 2), TableError::Nesting),
         ] {
-            assert_eq!(arguments_from_json(&value), Err(expected.clone()));
-            assert_eq!(headers_from_json(&value), Err(expected));
+            assert_eq!(from_json(&value), Err(expected));
         }
-        assert!(arguments_from_json(&nested(NESTING_MAX + 1)).is_ok());
-        assert_eq!(headers_from_json(&json!({"z": null})), Err(TableError::Null));
+        assert!(from_json(&nested(NESTING_MAX + 1)).is_ok());
     }
 
     #[test]

@@ -121,9 +121,7 @@ impl<'a> Item<'a> {
     pub(super) fn arguments(&self) -> Result<FieldTable, Error> {
         match self.fields.get("arguments") {
             None => Ok(FieldTable::new()),
-            Some(arguments) => {
-                table::arguments_from_json(arguments).map_err(|error| self.refuse(invalid(error.to_string())))
-            }
+            Some(arguments) => table::from_json(arguments).map_err(|error| self.refuse(invalid(error.to_string()))),
         }
     }
 

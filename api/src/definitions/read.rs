@@ -15,7 +15,6 @@ use broker::domain::permission::{Permissions, TopicPermissions};
 use broker::domain::policy::{Policy, PolicyFields, PolicyKind};
 use broker::domain::queue::{QueueId, QueueKind, QueueSpec};
 use broker::domain::user::{HashAlgorithm, StoredPassword, User, UserLimits};
-use broker::domain::value::FieldValue;
 use broker::domain::vhost::{Vhost, VhostLimits};
 use broker::{Caller, Definitions, Error};
 use serde_json::{Map, Value};
@@ -184,15 +183,10 @@ fn policy(item: &Item<'_>, fields: &Map<String, Value>, kind: PolicyKind) -> Res
     fields.check(kind, vhost, name).map_err(refuse)
 }
 
-/// The type of a queue comes from its arguments; the field beside them is told again
-/// there, and without either the vhost's default counts, which the import knows.
+/// The type of a queue stands in its arguments; without, the vhost's default counts,
+/// which the import knows. The field `type` is for readers only.
 fn queue(item: &Item<'_>) -> Result<QueueSpec, Error> {
-    let mut arguments = item.arguments()?;
-    if arguments.get(QUEUE_TYPE).is_none()
-        && let Some(kind) = item.text("type")?
-    {
-        arguments.insert(QUEUE_TYPE, FieldValue::text(kind));
-    }
+    let arguments = item.arguments()?;
     let kind = arguments.get(QUEUE_TYPE).and_then(|kind| kind.as_text()).and_then(QueueKind::from_wire);
     Ok(QueueSpec {
         id: QueueId(0),
@@ -251,7 +245,7 @@ mod tests {
             "users": [{"name": "u", "tags": "a,b"}],
             "vhosts": [{"name": "v", "description": "d", "default_queue_type": "bogus",
                         "metadata": {"tags": ["t"], "protected_from_deletion": true}, "limits": {"max-queues": 1}}],
-            "queues": [{"name": "q", "vhost": "v", "type": "quorum"}],
+            "queues": [{"name": "q", "vhost": "v", "arguments": {"x-queue-type": "quorum"}}],
             "exchanges": [{"name": "x", "vhost": "v", "type": "topic"}],
             "bindings": [{"source": "x", "vhost": "v", "destination": "q"}],
             "global_parameters": [{"name": "g"}],
