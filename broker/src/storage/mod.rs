@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod conformance;
 pub mod local;
+pub mod memory;
+mod watch;
 
 use std::future::Future;
 use std::ops::RangeInclusive;

@@ -18,7 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableErro
 use tokio::sync::{mpsc, oneshot};
 
 use super::lock::DirectoryLock;
-use super::watch::Watchers;
+use crate::storage::watch::Watchers;
 use crate::storage::{BoxFuture, Change, Entry, Expect, MetadataStore, Revision, StorageError, Write};
 
 /// Name of the database file inside the data directory.

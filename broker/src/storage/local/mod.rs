@@ -13,7 +13,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `lock` | the directory |
-//! | `metadata`, `watch` | the database thread; who hears of changes |
+//! | `metadata` | the database thread |
 //! | `journal`, `request` | the mailbox and the journal's thread; what callers ask |
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
@@ -39,7 +39,6 @@ mod request;
 mod segment;
 #[cfg(test)]
 mod simulated;
-mod watch;
 mod writer;
 
 use std::path::Path;
