@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use broker::storage::local::LocalStorage;
@@ -35,13 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn append(
-    directory: &PathBuf,
-    records: u64,
-    payload: usize,
-    batch: u64,
-    keep: bool,
-) -> Result<(), Box<dyn Error>> {
+async fn append(directory: &Path, records: u64, payload: usize, batch: u64, keep: bool) -> Result<(), Box<dyn Error>> {
     let storage = LocalStorage::open(directory)?;
     let body = Bytes::from(vec![b'x'; payload]);
     let begin = (Instant::now(), thread_seconds("journal")?);
@@ -68,7 +62,7 @@ async fn append(
     Ok(())
 }
 
-async fn reopen(directory: &PathBuf) -> Result<(), Box<dyn Error>> {
+async fn reopen(directory: &Path) -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let storage = LocalStorage::open(directory)?;
     let recovered = begin.elapsed();

@@ -60,8 +60,8 @@ impl Reclaim {
     }
 
     /// Bytes of live records died.
-    pub fn note_freed(&mut self, bytes: usize) {
-        self.freed += bytes as u64;
+    pub fn note_freed(&mut self, bytes: u64) {
+        self.freed += bytes;
         self.pending |= self.freed >= self.reconsider;
     }
 
@@ -114,7 +114,7 @@ impl Core {
         let active = self.writer.as_ref().map(super::writer::Writer::id);
         match choose(&self.segments, active, self.segment_bytes) {
             Choice::Nothing => self.reclaim.pending = false,
-            Choice::Delete(ids) => self.delete_segments(&ids),
+            Choice::Delete(ids) => self.delete_segments(&ids)?,
             Choice::Rewrite(id) => match self.begin_rewrite(id) {
                 Ok(rewrite) => self.reclaim.rewrite = Some(rewrite),
                 Err(error) => self.stop_reclaiming(id, &error),
@@ -123,15 +123,21 @@ impl Core {
         Ok(())
     }
 
-    fn delete_segments(&mut self, ids: &[SegmentId]) {
+    fn delete_segments(&mut self, ids: &[SegmentId]) -> Result<()> {
+        if self.writer.is_none() {
+            // The greatest number stays on the disk, so that none is ever used twice.
+            self.rotate()?;
+        }
         for id in ids {
             if let Err(error) = self.disk.remove(*id) {
-                return self.stop_reclaiming(*id, &error);
+                self.stop_reclaiming(*id, &error);
+                return Ok(());
             }
             self.segments.remove(id);
         }
         if let Err(error) = self.disk.sync_directory() {
-            return self.stop_reclaiming(ids.first().copied().unwrap_or_default(), &error);
+            self.stop_reclaiming(ids.first().copied().unwrap_or_default(), &error);
+            return Ok(());
         }
         for segment in self.segments.values_mut() {
             for id in ids {
@@ -139,6 +145,7 @@ impl Core {
             }
         }
         tracing::debug!(?ids, "journal: segments deleted");
+        Ok(())
     }
 
     fn begin_rewrite(&self, id: SegmentId) -> Result<Rewrite> {
@@ -231,7 +238,7 @@ impl Core {
             segment.add_live(bytes);
         }
         if let Some(segment) = self.segments.get_mut(&from) {
-            segment.drop_live(bytes);
+            segment.drop_live(1, bytes as u64);
         }
         Ok(())
     }
@@ -260,8 +267,7 @@ impl Core {
             tracing::error!(segment = id, kept, "journal: damage found on rewriting, {lost} records are lost");
             self.logs.values_mut().for_each(|index| index.remove_segment(id));
         }
-        self.delete_segments(&[id]);
-        Ok(())
+        self.delete_segments(&[id])
     }
 }
 
@@ -313,7 +319,7 @@ fn choose(segments: &BTreeMap<SegmentId, Segment>, active: Option<SegmentId>, se
     if !deletable.is_empty() {
         return Choice::Delete(deletable);
     }
-    let share = |segment: &Segment| segment.weight() as f64 / segment.bytes as f64;
+    let share = |segment: &Segment| segment.weight() as f64 / segment.used().max(1) as f64;
     let count = closed().count();
     let nearly_dead =
         closed().take(count.saturating_sub(YOUNG_SEGMENTS)).find(|(_, segment)| share(segment) <= NEARLY_DEAD_SHARE);
@@ -321,7 +327,7 @@ fn choose(segments: &BTreeMap<SegmentId, Segment>, active: Option<SegmentId>, se
         return Choice::Rewrite(*id);
     }
     let (bytes, weight) =
-        closed().fold((0, 0), |(bytes, weight), (_, segment)| (bytes + segment.bytes, weight + segment.weight()));
+        closed().fold((0, 0), |(bytes, weight), (_, segment)| (bytes + segment.used(), weight + segment.weight()));
     let garbage = bytes - weight.min(bytes);
     if garbage >= GARBAGE_SEGMENTS_MIN * segment_bytes
         && garbage as f64 > bytes as f64 * GARBAGE_SHARE_MAX

@@ -38,7 +38,7 @@ use super::record::{
 };
 use super::recover::{Finding, recover};
 use super::request::{Answer, Reply, Request};
-use super::segment::Segment;
+use super::segment::{Dead, Segment};
 use super::writer::Writer;
 use crate::storage::{LogId, LogRecord, StorageError};
 
@@ -324,29 +324,24 @@ impl Core {
     /// Drops what the part removes from the index and writes what the disk has to know.
     fn write_removals(&mut self) -> Result<()> {
         let removals = std::mem::take(&mut self.removals);
-        let mut touched = Vec::new();
         let mut ranges = std::mem::take(&mut self.ranges);
+        let mut dead = Dead::default();
         ranges.clear();
         for (at, (log, first, last)) in removals.iter().enumerate() {
+            let Some(index) = self.logs.get_mut(log) else { continue };
             let mut hit = false;
-            let mut generation = 0;
-            if let Some(index) = self.logs.get_mut(log) {
-                generation = index.generation();
-                let (segments, reclaim) = (&mut self.segments, &mut self.reclaim);
-                index.remove(*first, *last, |slot| {
-                    hit = true;
-                    reclaim.note_freed(slot.bytes());
-                    drop_slot(segments, &slot, &mut touched);
-                });
-            }
+            index.remove(*first, *last, |slot| {
+                hit = true;
+                dead.note(slot.segment(), slot.bytes());
+            });
             if hit {
                 encode_range(&mut ranges, *first, *last);
             }
             let ends = removals.get(at + 1).is_none_or(|next| next.0 != *log);
             if !ranges.is_empty() && (ends || ranges.len() >= RANGES_PER_RECORD_MAX * RANGE_BYTES) {
-                self.push_remove(Kind::Remove, *log, generation, &ranges, &touched)?;
+                let generation = index.generation();
+                self.push_remove_of(Kind::Remove, *log, generation, &ranges, &mut dead)?;
                 ranges.clear();
-                touched.clear();
             }
         }
         self.ranges = ranges;
@@ -356,15 +351,21 @@ impl Core {
 
     fn forget(&mut self, log: u64) -> Result<()> {
         let Some(index) = self.logs.remove(&log) else { return Ok(()) };
-        let mut touched = Vec::new();
+        let mut dead = Dead::default();
         for slot in index.live() {
-            self.reclaim.note_freed(slot.bytes());
-            drop_slot(&mut self.segments, slot, &mut touched);
+            dead.note(slot.segment(), slot.bytes());
         }
-        if touched.is_empty() {
+        if dead.is_empty() {
             return Ok(());
         }
-        self.push_remove(Kind::Delete, log, index.generation(), &[], &touched)
+        self.push_remove_of(Kind::Delete, log, index.generation(), &[], &mut dead)
+    }
+
+    /// Accounts for the dead and writes the record that says so.
+    fn push_remove_of(&mut self, kind: Kind, log: u64, generation: u32, payload: &[u8], dead: &mut Dead) -> Result<()> {
+        let (bytes, targets) = dead.settle(&mut self.segments);
+        self.reclaim.note_freed(bytes);
+        self.push_remove(kind, log, generation, payload, &targets)
     }
 
     /// Writes a remove or delete record that speaks of records in `targets`.
@@ -400,7 +401,7 @@ impl Core {
         Ok((id, place))
     }
 
-    fn rotate(&mut self) -> Result<&mut Writer> {
+    pub(super) fn rotate(&mut self) -> Result<&mut Writer> {
         let mut buffer = Vec::new();
         if let Some(writer) = self.writer.take() {
             self.closed = (writer.id(), writer.bytes());
@@ -423,17 +424,6 @@ impl Core {
 fn covers(removals: &[Removal], position: u64) -> bool {
     let at = removals.partition_point(|removal| removal.1 <= position);
     at.checked_sub(1).is_some_and(|at| position <= removals[at].2)
-}
-
-/// Accounts for a removed record and notes its segment in `touched`.
-fn drop_slot(segments: &mut BTreeMap<SegmentId, Segment>, slot: &Slot, touched: &mut Vec<SegmentId>) {
-    if let Some(segment) = segments.get_mut(&slot.segment()) {
-        segment.drop_live(slot.bytes());
-    }
-    // Neighbours mostly share their segment: a look at the last one keeps the list short.
-    if touched.last() != Some(&slot.segment()) {
-        touched.push(slot.segment());
-    }
 }
 
 /// Whether records may follow what a log holds: positions grow, payloads fit.

@@ -378,6 +378,24 @@ fn a_flipped_bit_costs_one_record_and_is_reported() {
 }
 
 #[test]
+fn a_bad_sector_costs_its_page_and_is_reported() {
+    let whole = one_segment();
+    for at in [HEAD_BYTES as u64 + 10, whole.len() as u64 - 1] {
+        let disk = SimulatedDisk::with_files(vec![(1, whole.clone())]);
+        disk.make_unreadable(1, at);
+        let (core, findings) = open(&disk);
+        assert!(matches!(findings[..], [Finding::Damage { segment: 1, .. }]), "{findings:?}");
+        assert_eq!(positions(&core, 1), [] as [u64; 0], "all ten lie in one page");
+        assert_eq!(disk.kept(), [1]);
+    }
+    let disk = SimulatedDisk::with_files(vec![(1, whole)]);
+    disk.make_unreadable(1, 0);
+    let (mut core, findings) = open(&disk);
+    assert!(matches!(findings[..], [Finding::Damage { segment: 1, at: 0, .. }]), "{findings:?}");
+    assert_eq!(read(&mut core, 1), records(1..=10), "the second copy of the head serves");
+}
+
+#[test]
 fn a_segment_cut_short_is_damage() {
     let disk = SimulatedDisk::default();
     let (mut core, _) = open(&disk);

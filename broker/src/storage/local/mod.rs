@@ -18,7 +18,7 @@
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
 //! | `writer`, `disk` | the active segment; system calls |
-//! | `recover` | reading everything once at start, judging broken bytes |
+//! | `recover`, `scan`, `killed` | reading everything once at start, judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
 //! | `load` | reading the records of opened logs |
 //! | `index`, `segment` | what lives; how much of a segment still matters |
@@ -30,12 +30,14 @@ mod crash_tests;
 mod disk;
 mod index;
 mod journal;
+mod killed;
 mod load;
 mod lock;
 mod metadata;
 mod record;
 mod recover;
 mod request;
+mod scan;
 mod segment;
 #[cfg(test)]
 mod simulated;

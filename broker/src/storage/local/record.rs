@@ -4,9 +4,9 @@
 //! All numbers are little endian; records start at multiples of 8.
 //!
 //! ```text
-//! segment:  | head 4096 bytes | record | record | … | zeros or end of file
+//! segment:  | head 8192 bytes | record | record | … | zeros or end of file
 //!
-//! head, written at 0 and again at 2048 (either copy serves):
+//! head, written at 0 and again at 4096 (two pages, either copy serves):
 //!   0  magic "WARRENJL"      8   format u32        12  segment id u32
 //!   16 nonce u64             24  previous id u32   28  crc32c of bytes 0..28 and 32..40
 //!   32 previous bytes u64    (previous: the segment closed before, and its length then)
@@ -29,7 +29,7 @@ use super::disk::SegmentId;
 pub const JOURNAL_FORMAT: u32 = 1;
 
 /// Bytes before the first record of a segment.
-pub const HEAD_BYTES: usize = 4096;
+pub const HEAD_BYTES: usize = 8192;
 
 /// Bytes of a record before its payload.
 pub const RECORD_HEADER_BYTES: usize = 56;
@@ -47,7 +47,7 @@ pub const RANGE_BYTES: usize = 16;
 pub const RANGES_PER_RECORD_MAX: usize = 4096;
 
 const HEAD_MAGIC: [u8; 8] = *b"WARRENJL";
-const HEAD_COPY_AT: usize = 2048;
+const HEAD_COPY_AT: usize = 4096;
 const HEAD_USED_BYTES: usize = 40;
 const HEAD_CHECK_AT: usize = 28;
 const MARKER: [u8; 4] = [0xD7, 0x57, 0x4A, 0xC3];

@@ -17,15 +17,16 @@ use std::io::Result;
 
 use super::disk::{Disk, DiskFile, SegmentId};
 use super::index::{LogIndex, Slot};
+use super::killed::Killed;
 use super::record::{
-    Checker, HEAD_BYTES, Head, HeadState, Header, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, decode_ranges,
-    next_candidate, record_bytes,
+    Checker, HEAD_BYTES, Head, HeadState, Header, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, decode_ranges, record_bytes,
 };
+use super::scan::{Scan, is_zero, scan};
 use super::segment::{Segment, Suspicion};
 use crate::storage::StorageError;
 
-/// Zeros to compare reserved space with.
-const ZEROS: [u8; 4096] = [0; 4096];
+/// Bytes given up together when the disk cannot read them.
+const PAGE_BYTES: usize = 4096;
 
 /// Something wrong that was found, and dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,122 +134,23 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
 fn read_head(disk: &dyn Disk, id: SegmentId) -> Result<HeadState> {
     let file = disk.open(id)?;
     let mut bytes = vec![0; HEAD_BYTES.min(file.bytes()? as usize)];
-    file.read(&mut bytes, 0)?;
+    read_around(file.as_ref(), &mut bytes);
     Ok(Head::decode(&bytes))
 }
 
-/// A whole record of a segment.
-struct Found {
-    header: Header,
-    place: usize,
-    payload: usize,
-}
-
-/// What stands in a segment.
-struct Scan {
-    records: Vec<Found>,
-    /// Bytes that are no record, with records behind them: from, to, group behind.
-    holes: Vec<(usize, usize, u16)>,
-    /// End of the last whole record.
-    end: usize,
-    /// Whether anything but zeros follows.
-    rubbish: bool,
-}
-
-fn scan(checker: Checker, bytes: &[u8]) -> Scan {
-    let mut scan = Scan { records: Vec::new(), holes: Vec::new(), end: HEAD_BYTES.min(bytes.len()), rubbish: false };
-    let mut place = scan.end;
-    while place < bytes.len() {
-        if let Some((header, payload)) = checker.decode(place as u64, &bytes[place..]) {
-            if place > scan.end {
-                scan.holes.push((scan.end, place, header.group));
-            }
-            scan.records.push(Found { header, place, payload: payload.len() });
-            // Padding of the very last record may be cut off.
-            place = (place + record_bytes(payload.len())).min(bytes.len());
-            scan.end = place;
-        } else {
-            if place == scan.end && is_zero(&bytes[place..]) {
-                return scan;
-            }
-            match next_candidate(bytes, place + RECORD_ALIGN) {
-                Some(next) => place = next,
-                None => break,
-            }
+/// Fills `bytes` from a file; pages that cannot be read stay zero. Returns the first such
+/// place and the system's reason.
+fn read_around(file: &dyn DiskFile, bytes: &mut [u8]) -> Option<(u64, std::io::Error)> {
+    file.read(bytes, 0).err()?;
+    let mut first = None;
+    for (page, bytes) in bytes.chunks_mut(PAGE_BYTES).enumerate() {
+        let place = (page * PAGE_BYTES) as u64;
+        if let Err(error) = file.read(bytes, place) {
+            bytes.fill(0);
+            first.get_or_insert((place, error));
         }
     }
-    scan.rubbish = !is_zero(&bytes[scan.end..]);
-    scan
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(ZEROS.len()).all(|chunk| *chunk == ZEROS[..chunk.len()])
-}
-
-/// What remove records say of one log: ranges, the newest generation that they speak of,
-/// and the segment that says so.
-#[derive(Default)]
-struct Killed(BTreeMap<u64, Kill>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Kill {
-    last: u64,
-    generation: u32,
-    segment: SegmentId,
-}
-
-impl Killed {
-    fn killer(&self, position: u64, generation: u32) -> Option<SegmentId> {
-        let (_, kill) = self.0.range(..=position).next_back()?;
-        (position <= kill.last && generation <= kill.generation).then_some(kill.segment)
-    }
-
-    /// Adds a range. Where ranges overlap, the one that speaks of newer generations counts;
-    /// of equals, the first.
-    fn insert(&mut self, first: u64, last: u64, generation: u32, segment: SegmentId) {
-        let kill = Kill { last, generation, segment };
-        let mut next = Some(first);
-        while let Some(start) = next.filter(|start| *start <= last) {
-            let overlapping = match self.0.range(..=start).next_back() {
-                Some((begin, old)) if old.last >= start => Some((*begin, *old)),
-                _ => self.0.range(start..=last).next().map(|(begin, old)| (*begin, *old)),
-            };
-            let Some((begin, old)) = overlapping else {
-                self.join(start, kill);
-                return;
-            };
-            if begin > start {
-                self.join(start, Kill { last: begin - 1, ..kill });
-            }
-            let (from, to) = (begin.max(start), old.last.min(last));
-            if old.generation < generation {
-                self.0.remove(&begin);
-                if begin < from {
-                    self.0.insert(begin, Kill { last: from - 1, ..old });
-                }
-                if to < old.last {
-                    self.0.insert(to + 1, old);
-                }
-                self.join(from, Kill { last: to, ..kill });
-            }
-            next = to.checked_add(1);
-        }
-    }
-
-    /// Adds a free range, merged with neighbours that say the same.
-    fn join(&mut self, mut first: u64, mut kill: Kill) {
-        let same = |a: &Kill| (a.generation, a.segment) == (kill.generation, kill.segment);
-        let after = kill.last.checked_add(1).and_then(|next| Some((next, *self.0.get(&next)?)));
-        let before = self.0.range(..first).next_back().map(|(start, old)| (*start, *old));
-        if let Some((start, old)) = after.filter(|(_, old)| same(old)) {
-            self.0.remove(&start);
-            kill.last = old.last;
-        }
-        if let Some((start, _)) = before.filter(|(_, old)| same(old) && old.last.checked_add(1) == Some(first)) {
-            first = start;
-        }
-        self.0.insert(first, kill);
-    }
+    first
 }
 
 struct Recovery<'d> {
@@ -276,8 +178,12 @@ impl Recovery<'_> {
         let file = self.disk.open(id)?;
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.resize(file.bytes()? as usize, 0);
-        file.read(&mut bytes, 0)?;
-        if is_zero(&bytes) || (head == HeadState::Damaged && is_zero(&bytes[HEAD_BYTES.min(bytes.len())..])) {
+        let unreadable = read_around(file.as_ref(), &mut bytes);
+        if let Some((at, error)) = &unreadable {
+            tracing::error!(segment = id, at, "journal: cannot be read: {error}; reading on behind it");
+        }
+        let empty = is_zero(&bytes) || (head == HeadState::Damaged && is_zero(&bytes[HEAD_BYTES.min(bytes.len())..]));
+        if unreadable.is_none() && empty {
             // The process died while it began this segment: nothing was ever in it.
             drop(file);
             self.disk.remove(id)?;
@@ -289,7 +195,7 @@ impl Recovery<'_> {
         };
         let scan = scan(Checker::new(nonce, id), &bytes);
         self.account(id, &scan, &bytes);
-        let damaged = self.judge(id, head, file, &scan, bytes.len())?;
+        let damaged = self.judge(id, head, file, &scan, bytes.len(), unreadable.map(|(at, _)| at))?;
         if damaged && let Some(segment) = self.segments.get_mut(&id) {
             segment.suspicion = Suspicion::Damaged;
         }
@@ -354,6 +260,7 @@ impl Recovery<'_> {
         file: Box<dyn DiskFile>,
         scan: &Scan,
         length: usize,
+        unreadable: Option<u64>,
     ) -> Result<bool> {
         let newest = id == self.newest;
         let mut broken: Vec<(u64, u64, bool)> = scan
@@ -361,6 +268,9 @@ impl Recovery<'_> {
             .iter()
             .map(|(from, to, group)| (*from as u64, (to - from) as u64, newest && Some(*group) == self.group))
             .collect();
+        // Between records it is a hole already; elsewhere unreadable bytes look like nothing.
+        let unseen = unreadable.filter(|at| *at < HEAD_BYTES as u64 || *at >= scan.end as u64);
+        broken.extend(unseen.map(|at| (at, PAGE_BYTES as u64, false)));
         if head == HeadState::Damaged {
             broken.push((0, HEAD_BYTES as u64, false));
         }
@@ -447,45 +357,6 @@ impl Recovery<'_> {
             group: self.group.unwrap_or_default(),
             generation,
             findings: self.findings,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn kills_agree_with_a_plain_table(inserts in proptest::collection::vec((0u64..40, 0u64..12, 0u32..4, 1u32..4), 0..40)) {
-            let mut killed = Killed::default();
-            let mut table = [None::<(u32, SegmentId)>; 60];
-            for (first, span, generation, segment) in inserts {
-                killed.insert(first, first + span, generation, segment);
-                for cell in &mut table[first as usize..=(first + span) as usize] {
-                    if cell.is_none_or(|(old, _)| old < generation) {
-                        *cell = Some((generation, segment));
-                    }
-                }
-            }
-            for (position, cell) in table.iter().enumerate() {
-                for generation in 0..5 {
-                    let expected = cell.filter(|(kills, _)| generation <= *kills).map(|(_, segment)| segment);
-                    prop_assert_eq!(killed.killer(position as u64, generation), expected);
-                }
-            }
-        }
-
-        #[test]
-        fn kills_reach_the_greatest_position(first in 0u64..3) {
-            let mut killed = Killed::default();
-            killed.insert(u64::MAX - first, u64::MAX, 1, 1);
-            killed.insert(0, u64::MAX, 2, 2);
-            killed.insert(5, u64::MAX, 1, 3);
-            prop_assert_eq!(killed.killer(u64::MAX, 2), Some(2));
-            prop_assert_eq!(killed.0.len(), 1);
         }
     }
 }

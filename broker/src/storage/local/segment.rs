@@ -3,9 +3,10 @@
 //! Owns counters and the set of older segments that this one's remove records speak of.
 //! Knows no file; `compact` decides what follows from the figures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::disk::SegmentId;
+use super::record::HEAD_BYTES;
 
 /// A segment is closed when the next record would make it longer than this. A single
 /// longer record gets a segment of its own.
@@ -49,15 +50,58 @@ impl Segment {
         self.live_bytes += bytes as u64;
     }
 
-    /// A live record was removed or moved elsewhere.
-    pub fn drop_live(&mut self, bytes: usize) {
-        self.live_records -= 1;
-        self.live_bytes -= bytes as u64;
+    /// Live records were removed or moved elsewhere.
+    pub fn drop_live(&mut self, records: u64, bytes: u64) {
+        self.live_records -= records;
+        self.live_bytes -= bytes;
+    }
+
+    /// Bytes of records.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.bytes - (HEAD_BYTES as u64).min(self.bytes)
     }
 
     /// Bytes that would have to be rewritten to delete it.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.live_bytes + if self.targets.is_empty() { 0 } else { self.remove_bytes }
+    }
+}
+
+/// Records that died, by segment.
+#[derive(Debug, Default)]
+pub struct Dead(Vec<(SegmentId, u64, u64)>);
+
+impl Dead {
+    /// Notes one. Neighbours mostly share their segment, so the list stays short.
+    pub fn note(&mut self, segment: SegmentId, bytes: usize) {
+        match self.0.last_mut() {
+            Some((last, records, total)) if *last == segment => {
+                *records += 1;
+                *total += bytes as u64;
+            }
+            _ => self.0.push((segment, 1, bytes as u64)),
+        }
+    }
+
+    /// Whether none died.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes them out of the figures; returns their bytes and their segments.
+    pub fn settle(&mut self, segments: &mut BTreeMap<SegmentId, Segment>) -> (u64, Vec<SegmentId>) {
+        let mut touched = Vec::with_capacity(self.0.len());
+        let mut total = 0;
+        for (id, records, bytes) in self.0.drain(..) {
+            if let Some(segment) = segments.get_mut(&id) {
+                segment.drop_live(records, bytes);
+            }
+            touched.push(id);
+            total += bytes;
+        }
+        (total, touched)
     }
 }

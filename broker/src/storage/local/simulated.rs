@@ -58,6 +58,8 @@ struct State {
     removed: BTreeMap<SegmentId, Contents>,
     namings: Vec<Naming>,
     set_aside: Vec<SegmentId>,
+    /// A byte that cannot be read.
+    unreadable: Option<(SegmentId, u64)>,
     /// Calls that change something until one fails; then all fail.
     calls_left: Option<u64>,
     syncs: u64,
@@ -88,6 +90,11 @@ impl SimulatedDisk {
     /// The next `calls` changing calls succeed, all later ones fail.
     pub fn fail_after(&self, calls: u64) {
         self.state().calls_left = Some(calls);
+    }
+
+    /// No read that covers this byte succeeds.
+    pub fn make_unreadable(&self, id: SegmentId, at: u64) {
+        self.state().unreadable = Some((id, at));
     }
 
     /// Syncs of files so far.
@@ -235,6 +242,9 @@ impl DiskFile for SimulatedFile {
         let state = self.disk.state();
         let bytes = state.files.get(&self.id).or_else(|| state.removed.get(&self.id));
         let range = offset as usize..offset as usize + buffer.len();
+        if state.unreadable.is_some_and(|(id, at)| id == self.id && range.contains(&(at as usize))) {
+            return Err(Error::other("simulated bad sector"));
+        }
         match bytes.and_then(|contents| contents.now.get(range)) {
             Some(bytes) => {
                 buffer.copy_from_slice(bytes);
