@@ -5,7 +5,6 @@
 //! `storage` the seam to durable state, `runtime` the owners of live state,
 //! `server` the sockets, `facade` the one door for the HTTP API.
 
-#[allow(dead_code, reason = "the listener comes with a later change")]
 pub mod amqp091;
 pub mod domain;
 mod error;

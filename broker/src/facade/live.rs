@@ -4,6 +4,7 @@ use super::Broker;
 use crate::domain::name::{QueueName, UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
+use crate::runtime::queue::QueueCommand;
 
 /// A connection as listings show it.
 #[derive(Debug, Clone)]
@@ -134,24 +135,26 @@ impl Broker {
     /// All connections, oldest first.
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        todo!()
+        self.registry().connections()
     }
 
     /// All channels, by connection and number.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelInfo> {
-        todo!()
+        self.registry().channels()
     }
 
     /// All consumers of a vhost, by queue.
     pub async fn consumers(&self, vhost: &VhostName) -> Vec<ConsumerInfo> {
-        let _ = vhost;
-        todo!()
+        let Some(topology) = self.topology(vhost) else { return Vec::new() };
+        let queues = topology.queues();
+        let with_consumers = queues.iter().filter(|queue| queue.totals().consumers > 0);
+        let asked = with_consumers.map(|queue| queue.ask(|reply| QueueCommand::Consumers { reply }));
+        futures_util::future::join_all(asked).await.into_iter().flatten().flatten().collect()
     }
 
     /// Closes a connection with 320 and the reason; false when there is none.
     pub async fn close_connection(&self, connection: ConnectionId, reason: &str) -> bool {
-        let _ = (connection, reason);
-        todo!()
+        self.registry().close(connection, reason)
     }
 }

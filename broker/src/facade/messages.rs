@@ -1,9 +1,17 @@
 //! Publishing, fetching and purging without a channel.
 
 use super::{Broker, Caller};
+use crate::amqp091::confirm::ConfirmTracker;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
-use crate::error::Error;
+use crate::domain::queue::state::Disposition;
+use crate::domain::queue::{QueueKind, SessionId};
+use crate::domain::routing::RouteBuffer;
+use crate::error::{Error, Operation, Resource};
+use crate::runtime::publish::{self, with_acquired_count};
+use crate::runtime::queue::{
+    ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
+};
 
 /// What came of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +54,44 @@ impl Broker {
     /// # Errors
     /// `NoSuchVhost`, `NoSuch` exchange, `AccessRefused`, `TopicAccessRefused`, `InternalExchange`, `InvalidMessage`.
     pub async fn publish(&self, caller: &Caller, vhost: &VhostName, message: Message) -> Result<Published, Error> {
-        let _ = (caller, vhost, message);
-        todo!()
+        let topology = self.topology(vhost).ok_or_else(|| Error::NoSuchVhost(vhost.clone()))?;
+        let max = self.settings().max_message_size;
+        if message.body_len() > max {
+            return Err(publish::too_large(message.body_len().into(), max));
+        }
+        let mut buffer = RouteBuffer::default();
+        let checked = publish::check_and_route(&topology, &self.directory(), caller, vhost, message, &mut buffer)?;
+        checked.traffic.count(1, buffer.queues.len() as u64);
+        if buffer.queues.is_empty() {
+            return Ok(Published::Unroutable);
+        }
+        let (sender, mut events) = ConnectionSender::new();
+        let mut tracker = ConfirmTracker::default();
+        let sequence = tracker.publish(buffer.queues.len() as u32);
+        for queue in &buffer.queues {
+            let incoming = Incoming { message: checked.message.clone(), sequence, channel: 1, epoch: 0 };
+            let batch = PublishBatch { from: Some(sender.clone()), messages: vec![incoming] };
+            if queue.send(QueueCommand::Publish(batch)).await.is_err() {
+                tracker.settle(sequence, sequence, true);
+            }
+        }
+        drop(sender);
+        let mut refused = false;
+        loop {
+            tracker.take_answers(|answer| refused |= !answer.accepted);
+            if tracker.unanswered() == 0 {
+                return Ok(if refused { Published::Rejected } else { Published::Routed });
+            }
+            match events.recv().await {
+                Some(ConnectionEvent::Confirm(ranges)) => {
+                    for range in ranges {
+                        tracker.settle(range.first, range.last, range.accepted);
+                    }
+                }
+                Some(_) => {}
+                None => return Err(Error::Unavailable("the queue stopped before it took the message".to_owned())),
+            }
+        }
     }
 
     /// Fetches up to `count` messages, all before any is settled.
@@ -62,8 +106,37 @@ impl Broker {
         count: u32,
         ack: AckMode,
     ) -> Result<Vec<FetchedMessage>, Error> {
-        let _ = (caller, vhost, queue, count, ack);
-        todo!()
+        let handle = self.readable_queue(caller, vhost, queue, "get")?;
+        let session = SessionId { connection: self.registry().next_id(), channel: 1, epoch: 0 };
+        let mut fetched = Vec::new();
+        let mut slots = Vec::new();
+        for _ in 0..count {
+            let answer = handle.ask(|reply| QueueCommand::Get { session, no_ack: false, reply }).await;
+            match answer {
+                Some(Ok(Some(one))) => {
+                    slots.push(one.delivered.slot);
+                    fetched.push(FetchedMessage {
+                        message: shown(&handle, one.delivered.message, one.delivered.delivery_count),
+                        redelivered: one.delivered.redelivered,
+                        messages_left: one.messages_left,
+                    });
+                }
+                Some(Ok(None)) => break,
+                Some(Err(error)) => {
+                    let _ = handle.send(QueueCommand::SessionClosed { session }).await;
+                    return Err(error);
+                }
+                None => return Err(Error::NoSuch(Resource::Queue(vhost.clone(), queue.clone()))),
+            }
+        }
+        let disposition = match ack {
+            AckMode::Ack => Disposition::Ack,
+            AckMode::Requeue => Disposition::Requeue,
+            AckMode::Reject => Disposition::Discard,
+            AckMode::RejectRequeue => Disposition::RejectRequeue,
+        };
+        let _ = handle.send(QueueCommand::Settle(Settled { disposition, slots })).await;
+        Ok(fetched)
     }
 
     /// Drops all ready messages and says how many.
@@ -71,7 +144,39 @@ impl Broker {
     /// # Errors
     /// `NoSuch` queue, `AccessRefused`, `Locked`, `NotImplemented` (streams).
     pub async fn purge_queue(&self, caller: &Caller, vhost: &VhostName, queue: &QueueName) -> Result<u64, Error> {
-        let _ = (caller, vhost, queue);
-        todo!()
+        let handle = self.readable_queue(caller, vhost, queue, "purge")?;
+        Ok(handle.ask(|reply| QueueCommand::Purge { reply }).await.unwrap_or_default())
+    }
+
+    /// A queue the caller may read from; `method` names what a stream refuses.
+    pub(crate) fn readable_queue(
+        &self,
+        caller: &Caller,
+        vhost: &VhostName,
+        name: &QueueName,
+        method: &str,
+    ) -> Result<QueueHandle, Error> {
+        let topology = self.topology(vhost).ok_or_else(|| Error::NoSuchVhost(vhost.clone()))?;
+        let resource = Resource::Queue(vhost.clone(), name.clone());
+        if !caller.internal {
+            self.directory().decide(&caller.user, Operation::Read, &resource).to_result(&resource)?;
+        }
+        let found = topology.queue(name.as_str()).filter(|queue| !queue.is_gone());
+        let queue = found.ok_or_else(|| Error::NoSuch(resource.clone()))?;
+        if queue.spec().exclusive_owner.is_some_and(|owner| Some(owner) != caller.connection) {
+            return Err(Error::Locked(resource));
+        }
+        if queue.spec().kind == QueueKind::Stream && method != "consume" {
+            return Err(Error::NotImplemented(format!("basic.{method} not supported by stream queues {resource}")));
+        }
+        Ok(queue.clone())
+    }
+}
+
+/// A message as its queue's type shows it.
+fn shown(queue: &QueueHandle, message: Message, delivery_count: u32) -> Message {
+    match queue.spec().kind {
+        QueueKind::Quorum => with_acquired_count(&message, delivery_count),
+        QueueKind::Classic | QueueKind::Stream => message,
     }
 }

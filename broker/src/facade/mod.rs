@@ -2,24 +2,33 @@
 
 mod definitions;
 mod identity;
+mod lifecycle;
 mod live;
 mod messages;
 mod node;
 mod parameters;
+mod system;
 #[cfg(test)]
 mod tests;
 mod topology;
 mod vhosts;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use crate::domain::name::UserName;
+use crate::domain::name::{UserName, VhostName};
+use crate::domain::parameter::Document;
 use crate::domain::queue::ConnectionId;
 use crate::error::Error;
-use crate::runtime::credentials::Credentials;
-use crate::runtime::directory::{Directory, DirectoryHandle, Plan};
+use crate::metrics::Churn;
+use crate::runtime::access::DirectoryAccess;
+use crate::runtime::credentials::{Credentials, HashingPool};
+use crate::runtime::directory::{CLUSTER_NAME, Directory, DirectoryHandle, FirstBoot, Plan};
 use crate::runtime::follower::Follower;
-use crate::runtime::vhost::VhostRegistry;
+use crate::runtime::queue::ConnectionEvent;
+use crate::runtime::registry::Registry;
+use crate::runtime::vhost::{LiveTopology, VhostHandle, VhostRegistry};
+use crate::storage::{MetadataStore, QueueLog};
 
 pub use definitions::{Definitions, ImportReport};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
@@ -93,9 +102,90 @@ pub(crate) struct Inner {
     pub(crate) vhosts: Arc<VhostRegistry>,
     /// Carries changes of the directory to vhosts and connections.
     pub(crate) follower: Follower,
+    /// Live connections and channels.
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Broker {
+    /// Starts the owners on what is stored.
+    ///
+    /// # Errors
+    /// `Unavailable` when stored state cannot be read.
+    pub(crate) async fn start(
+        settings: Arc<Settings>,
+        metadata: Arc<dyn MetadataStore>,
+        log: Arc<dyn QueueLog>,
+    ) -> Result<Self, Error> {
+        let first_boot = FirstBoot::from_settings(&settings).map_err(|error| Error::InvalidValue(error.to_string()))?;
+        let pool = HashingPool::new();
+        let directory = DirectoryHandle::start(metadata.clone(), first_boot, pool.clone()).await?;
+        let seen = directory.snapshot();
+        let access = Arc::new(DirectoryAccess(directory.clone()));
+        let names: Vec<_> = seen.vhosts.keys().cloned().collect();
+        let vhosts = Arc::new(VhostRegistry::recover(names, metadata, log, access).await?);
+        let registry = Arc::new(Registry::default());
+        let connections = registry.clone();
+        let react = Box::new(move |difference: &_| connections.follow(difference));
+        let follower = Follower::start(directory.clone(), seen, vhosts.clone(), react);
+        let credentials = Credentials::new(pool, true)?;
+        let inner = Inner { directory, credentials, settings, vhosts, follower, registry };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Asks every connection to close with 320.
+    pub(crate) fn close_all_connections(&self, reason: &str) {
+        self.registry().tell(|_| true, || ConnectionEvent::Close(reason.to_owned()));
+    }
+
+    /// What came and went since the application started.
+    pub(crate) fn churn(&self) -> Churn {
+        let queues = self.inner.vhosts.churn();
+        Churn {
+            queue_declared: queues.declared.load(Relaxed),
+            queue_created: queues.created.load(Relaxed),
+            queue_deleted: queues.deleted.load(Relaxed),
+            ..self.registry().churn()
+        }
+    }
+
+    /// Ends the owners of vhosts and queues. What is durable stays.
+    pub(crate) async fn stop(&self) {
+        self.inner.vhosts.stop().await;
+    }
+
+    /// What the node was started with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Live connections and channels.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// A live vhost.
+    pub(crate) fn vhost(&self, vhost: &VhostName) -> Option<VhostHandle> {
+        self.inner.vhosts.get(vhost)
+    }
+
+    /// The current picture of a vhost.
+    pub(crate) fn topology(&self, vhost: &VhostName) -> Option<Arc<LiveTopology>> {
+        self.vhost(vhost).map(|vhost| vhost.topology())
+    }
+
+    /// The name shown for the cluster.
+    #[must_use]
+    pub fn cluster_name(&self) -> String {
+        let directory = self.inner.directory.snapshot();
+        let named = directory.global_parameters.get(CLUSTER_NAME).and_then(Document::as_str).map(str::to_owned);
+        named.unwrap_or_else(|| self.settings().node_name.clone())
+    }
+
+    /// A connection is over: what belonged to it alone goes.
+    pub(crate) async fn connection_ended(&self, vhost: &VhostName, connection: ConnectionId) {
+        self.inner.vhosts.delete_exclusive(vhost, connection).await;
+    }
+
     /// Changes the directory, and resolves when the change is durable, published and
     /// carried out: vhosts are there or gone, queues have the policies that apply now.
     pub(crate) async fn change<T, P>(&self, plan: P) -> Result<T, Error>

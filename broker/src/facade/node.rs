@@ -2,9 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Broker;
+use super::lifecycle::{self, Request, Transition};
+use super::system;
 use crate::domain::user::HashAlgorithm;
 use crate::error::Error;
 use crate::storage::BoxFuture;
@@ -119,7 +126,20 @@ pub trait AppService: Send + Sync + 'static {
 
 /// The node: outlives the application that `stop_app` stops and `start_app` starts.
 #[derive(Clone)]
-pub struct Node {}
+pub struct Node {
+    shared: Arc<Shared>,
+    lifecycle: mpsc::Sender<Request>,
+}
+
+/// What the node and its life cycle share. One leaf lock around the listeners, held to
+/// copy or replace them.
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) state: AtomicU8,
+    pub(crate) broker: ArcSwapOption<Broker>,
+    pub(crate) listeners: Mutex<Vec<Listener>>,
+    started_at: Instant,
+}
 
 impl Node {
     /// Boots a node: takes the data directory's lock, opens storage, starts the
@@ -128,26 +148,42 @@ impl Node {
     /// # Errors
     /// `Unavailable` naming the path and the process that holds it, or what could not be opened.
     pub async fn start(settings: Settings, services: Vec<Box<dyn AppService>>) -> Result<Self, Error> {
-        let _ = (settings, services);
-        todo!()
+        let shared = Arc::new(Shared {
+            settings: Arc::new(settings),
+            state: AtomicU8::new(AppState::Booting.to_u8()),
+            broker: ArcSwapOption::empty(),
+            listeners: Mutex::default(),
+            started_at: Instant::now(),
+        });
+        let lifecycle = lifecycle::start(shared.clone(), services).await?;
+        let node = Self { shared, lifecycle };
+        node.start_app().await?;
+        Ok(node)
     }
 
     /// What the node was started with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        todo!()
+        &self.shared.settings
     }
 
     /// Whether the application runs.
     #[must_use]
     pub fn app_state(&self) -> AppState {
-        todo!()
+        AppState::from_u8(self.shared.state.load(Relaxed))
     }
 
     /// The running broker; `None` while the application is stopped.
     #[must_use]
     pub fn broker(&self) -> Option<Broker> {
-        todo!()
+        self.shared.broker.load().as_deref().cloned()
+    }
+
+    async fn ask(&self, what: Transition) -> Result<(), Error> {
+        let gone = || Error::Unavailable("the node is shutting down".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.lifecycle.send(Request { what, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Closes listeners and connections, drains owners and syncs storage. Idempotent.
@@ -155,7 +191,7 @@ impl Node {
     /// # Errors
     /// What could not be synced.
     pub async fn stop_app(&self) -> Result<(), Error> {
-        todo!()
+        self.ask(Transition::StopApp).await
     }
 
     /// Starts the application again. Idempotent.
@@ -163,7 +199,7 @@ impl Node {
     /// # Errors
     /// What could not be opened.
     pub async fn start_app(&self) -> Result<(), Error> {
-        todo!()
+        self.ask(Transition::StartApp).await
     }
 
     /// Returns a stopped node to its virgin state.
@@ -171,7 +207,7 @@ impl Node {
     /// # Errors
     /// [`Error::NotAllowed`] while the application runs.
     pub async fn reset(&self) -> Result<(), Error> {
-        todo!()
+        self.ask(Transition::Reset).await
     }
 
     /// `stop_app`, then gives up the data directory.
@@ -179,18 +215,56 @@ impl Node {
     /// # Errors
     /// What could not be synced.
     pub async fn shutdown(&self) -> Result<(), Error> {
-        todo!()
+        self.ask(Transition::Shutdown).await
     }
 
     /// The node at a glance.
     #[must_use]
     pub fn status(&self) -> NodeStatus {
-        todo!()
+        let settings = self.settings();
+        let memory_used = system::resident_bytes();
+        let memory_limit = (system::memory_bytes() as f64 * settings.vm_memory_high_watermark) as u64;
+        let disk_free = system::disk_free_bytes(&settings.data_dir);
+        let (fd_used, fd_total) = system::file_descriptors();
+        NodeStatus {
+            name: settings.node_name.clone(),
+            os_pid: std::process::id(),
+            uptime_ms: self.shared.started_at.elapsed().as_millis() as u64,
+            memory_used,
+            memory_limit,
+            memory_alarm: memory_used > memory_limit,
+            disk_free,
+            disk_free_limit: settings.disk_free_limit,
+            disk_alarm: disk_free < settings.disk_free_limit,
+            fd_used,
+            fd_total,
+            data_dir: settings.data_dir.clone(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            churn: self.broker().map(|broker| broker.churn()).unwrap_or_default(),
+        }
     }
 
     /// Open listeners of all services.
     #[must_use]
     pub fn listeners(&self) -> Vec<Listener> {
-        todo!()
+        self.shared.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl AppState {
+    pub(crate) fn to_u8(self) -> u8 {
+        match self {
+            Self::Booting => 0,
+            Self::Running => 1,
+            Self::Stopped => 2,
+        }
+    }
+
+    fn from_u8(state: u8) -> Self {
+        match state {
+            1 => Self::Running,
+            2 => Self::Stopped,
+            _ => Self::Booting,
+        }
     }
 }

@@ -9,61 +9,17 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::arguments::EffectiveArguments;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
 use crate::domain::parameter::Parameter;
 use crate::domain::permission::{Permissions, TopicPermissions};
 use crate::domain::policy::{ApplyTo, Policy};
-use crate::domain::queue::state::QueueLimits;
 use crate::domain::queue::{QueueId, QueueKind, QueueSpec};
 use crate::domain::user::{HashAlgorithm, StoredPassword, User, UserLimits};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::domain::vhost::{Vhost, VhostLimits};
-use crate::error::{Operation, Resource};
-use crate::runtime::credentials::HashingPool;
-use crate::runtime::directory::FirstBoot;
-use crate::runtime::vhost::Access;
 use crate::storage::local::LocalStorage;
-
-/// What a vhost asks, answered without policies.
-struct Picture(DirectoryHandle);
-
-impl Access for Picture {
-    fn check(&self, caller: &Caller, operation: Operation, resource: &Resource) -> Result<(), Error> {
-        self.0.snapshot().decide(&caller.user, operation, resource).to_result(resource)
-    }
-
-    fn check_topic(
-        &self,
-        _caller: &Caller,
-        _operation: Operation,
-        _vhost: &VhostName,
-        _exchange: &ExchangeName,
-        _routing_key: &str,
-    ) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn default_queue_kind(&self, vhost: &VhostName) -> QueueKind {
-        self.0.snapshot().vhosts.get(vhost).map_or_else(QueueKind::default, |vhost| vhost.default_queue_type)
-    }
-
-    fn check_queue_limit(&self, vhost: &VhostName, queue: &str, present: usize) -> Result<(), Error> {
-        let directory = self.0.snapshot();
-        directory.vhosts.get(vhost).map_or(Ok(()), |found| found.limits.check_queues(vhost, queue, present))
-    }
-
-    fn policy_alternate(&self, _vhost: &VhostName, _exchange: &str) -> Option<ExchangeName> {
-        None
-    }
-
-    fn queue_settings(&self, _vhost: &VhostName, queue: &QueueSpec) -> (QueueLimits, Option<u64>) {
-        let arguments = EffectiveArguments::new(queue.kind, &queue.arguments);
-        (arguments.limits(), arguments.expires_ms)
-    }
-}
 
 /// A broker in a folder of its own.
 struct World {
@@ -76,18 +32,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let storage = LocalStorage::open(folder.path()).unwrap();
         let settings = settings(folder.path());
-        let pool = HashingPool::new();
-        let first_boot = FirstBoot::from_settings(&settings).unwrap();
-        let directory = DirectoryHandle::start(storage.metadata.clone(), first_boot, pool.clone()).await.unwrap();
-        let seen = directory.snapshot();
-        let names: Vec<_> = seen.vhosts.keys().cloned().collect();
-        let access = Arc::new(Picture(directory.clone()));
-        let vhosts = VhostRegistry::recover(names, storage.metadata.clone(), storage.log.clone(), access);
-        let vhosts = Arc::new(vhosts.await.unwrap());
-        let follower = Follower::start(directory.clone(), seen, vhosts.clone(), Box::new(|_| {}));
-        let credentials = Credentials::new(pool, true).unwrap();
-        let inner = Inner { directory, credentials, settings: Arc::new(settings), vhosts, follower };
-        Self { broker: Broker { inner: Arc::new(inner) }, _folder: folder }
+        let broker = Broker::start(Arc::new(settings), storage.metadata.clone(), storage.log.clone()).await.unwrap();
+        Self { broker, _folder: folder }
     }
 }
 

@@ -74,10 +74,7 @@ impl Broker {
             totals.messages_ready += queue.totals.ready;
             totals.messages_unacknowledged += queue.totals.unacknowledged;
         }
-        for connection in self.connections().iter().filter(|connection| connection.vhost == *vhost) {
-            totals.recv_oct += connection.recv_oct;
-            totals.send_oct += connection.send_oct;
-        }
+        (totals.recv_oct, totals.send_oct) = self.registry().octets(vhost);
         totals
     }
 }

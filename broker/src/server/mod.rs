@@ -1,1 +1,21 @@
 //! Sockets and tasks of the AMQP listener.
+//!
+//! `listener` accepts, `handshake` brings a socket to an open session, `driver` waits for
+//! the socket, the clock and events, and `session` (with `methods`, `basic`, `publish`,
+//! `transaction`, `events`) does what a client asks.
+
+mod basic;
+mod channel;
+mod driver;
+mod events;
+mod handshake;
+mod listener;
+mod methods;
+mod outgoing;
+mod output;
+mod publish;
+mod route_cache;
+mod session;
+mod transaction;
+
+pub(crate) use listener::AmqpListener;

@@ -33,7 +33,7 @@ mod tests;
 pub(crate) mod users;
 pub(crate) mod vhosts;
 
-pub(crate) use bootstrap::{FirstBoot, INTERNAL_CLUSTER_ID};
+pub(crate) use bootstrap::{CLUSTER_NAME, FirstBoot, INTERNAL_CLUSTER_ID};
 pub(crate) use change::{Change, Plan};
 pub(crate) use difference::Difference;
 pub(crate) use owner::DirectoryHandle;

@@ -8,7 +8,6 @@ use super::outbound::{ChannelLimiter, ConnectionSender, OutboundCredit};
 use crate::domain::message::Message;
 use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{ConnectionId, ConsumerKey, SessionId};
-use crate::domain::value::FieldTable;
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
 
@@ -93,8 +92,6 @@ pub(crate) struct ConsumeRequest {
     pub(crate) prefetch: u16,
     /// `x-priority`.
     pub(crate) priority: i64,
-    /// Arguments of `basic.consume`.
-    pub(crate) arguments: FieldTable,
     /// Where deliveries go.
     pub(crate) to: ConnectionSender,
     /// Room for deliveries on the connection.

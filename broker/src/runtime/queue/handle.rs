@@ -120,21 +120,19 @@ impl QueueHandle {
         self.0.stats.gone.load(Relaxed)
     }
 
-    /// Sends a command; waits for room. False when the queue is gone.
-    pub(crate) async fn send(&self, command: QueueCommand) -> bool {
-        self.0.mailbox.send(command).await.is_ok()
-    }
-
-    /// Sends a command if there is room at once; gives it back otherwise.
-    pub(crate) fn try_send(&self, command: QueueCommand) -> Result<(), mpsc::error::TrySendError<QueueCommand>> {
-        self.0.mailbox.try_send(command)
+    /// Sends a command; waits for room.
+    ///
+    /// # Errors
+    /// The command, when the queue is gone.
+    pub(crate) async fn send(&self, command: QueueCommand) -> Result<(), QueueCommand> {
+        self.0.mailbox.send(command).await.map_err(|error| error.0)
     }
 
     /// Sends a command built around a reply channel and waits for the answer; `None` when
     /// the queue is gone or goes meanwhile.
     pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> QueueCommand) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        self.send(command(reply)).await.then_some(())?;
+        self.send(command(reply)).await.ok()?;
         answer.await.ok()
     }
 

@@ -11,9 +11,7 @@ mod outlet;
 mod stored;
 mod task;
 
-pub(crate) use command::{
-    ConfirmRange, ConsumeRequest, Delivery, Fetched, Incoming, PublishBatch, QueueCommand, Settled,
-};
-pub(crate) use handle::{QueueHandle, QueueStats};
+pub(crate) use command::{ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled};
+pub(crate) use handle::QueueHandle;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 pub(crate) use task::{QueueContext, QueueNotice, spawn_queue};

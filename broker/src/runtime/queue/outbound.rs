@@ -4,12 +4,13 @@
 //! what bounds it is credit held beforehand: deliveries by [`OutboundCredit`] and
 //! prefetch, confirms by the publishes the connection itself sent.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use tokio::sync::mpsc;
 
 use super::command::{ConfirmRange, Delivery};
-use crate::domain::queue::{ConnectionId, ConsumerKey};
+use crate::domain::queue::ConsumerKey;
 
 /// Delivered bytes (bodies and a flat share for framing) a consumer may have under way
 /// to a socket that does not drain.
@@ -29,29 +30,21 @@ pub(crate) enum ConnectionEvent {
     ConsumerCancelled(ConsumerKey),
     /// Close with 320 and this reason.
     Close(String),
-    /// Publishers are to stop (`Some(reason)`) or may go on.
-    Blocked(Option<String>),
-    /// Something the connection caches may have changed (permissions, vhost, user).
-    DirectoryChanged,
+    /// The user's permissions in the vhost changed: consumers that lost read end.
+    PermissionsChanged,
 }
 
 /// Sends events to one connection.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionSender {
-    id: ConnectionId,
     events: mpsc::UnboundedSender<ConnectionEvent>,
 }
 
 impl ConnectionSender {
     /// A channel to a connection.
-    pub(crate) fn new(id: ConnectionId) -> (Self, mpsc::UnboundedReceiver<ConnectionEvent>) {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<ConnectionEvent>) {
         let (events, receiver) = mpsc::unbounded_channel();
-        (Self { id, events }, receiver)
-    }
-
-    /// Whose.
-    pub(crate) fn id(&self) -> ConnectionId {
-        self.id
+        (Self { events }, receiver)
     }
 
     /// Sends an event; false when the connection is gone.
@@ -105,14 +98,16 @@ pub(crate) struct ChannelLimiter {
 }
 
 impl ChannelLimiter {
+    /// A limiter of a channel that has messages out already.
+    pub(crate) fn starting_with(outstanding: usize) -> Arc<Self> {
+        let limiter = Self::default();
+        limiter.used.store(u32::try_from(outstanding).unwrap_or(u32::MAX), SeqCst);
+        Arc::new(limiter)
+    }
+
     /// Sets the limit; 0 means none.
     pub(crate) fn set_limit(&self, limit: u16) {
         self.limit.store(limit.into(), SeqCst);
-    }
-
-    /// The limit; 0 means none.
-    pub(crate) fn limit(&self) -> u16 {
-        self.limit.load(SeqCst) as u16
     }
 
     /// Takes one place if there is one.

@@ -33,11 +33,6 @@ impl std::fmt::Debug for VhostHandle {
 }
 
 impl VhostHandle {
-    /// Its name.
-    pub(crate) fn name(&self) -> &VhostName {
-        &self.0.vhost
-    }
-
     /// The current picture.
     pub(crate) fn topology(&self) -> Arc<LiveTopology> {
         self.0.topology.load_full()
@@ -46,11 +41,6 @@ impl VhostHandle {
     /// Where the current picture is published, for those who look often.
     pub(crate) fn published(&self) -> &ArcSwap<LiveTopology> {
         &self.0.topology
-    }
-
-    /// The version of the current picture: while it stays, routes may be kept.
-    pub(crate) fn version(&self) -> u64 {
-        self.0.topology.load().version()
     }
 
     /// Declares an exchange, or checks that the existing one is equivalent.

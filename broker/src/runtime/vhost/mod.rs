@@ -20,9 +20,11 @@ mod registry;
 mod tests;
 
 pub(crate) use access::Access;
-pub(crate) use command::{DeclaredQueue, Imported};
 pub(crate) use handle::VhostHandle;
-pub(crate) use registry::{QueueChurn, VhostRegistry};
+pub(crate) use registry::VhostRegistry;
+
+#[cfg(test)]
+pub(crate) use command::{DeclaredQueue, Imported};
 
 use std::sync::Arc;
 

@@ -68,11 +68,6 @@ impl VhostRegistry {
         self.get(name).ok_or_else(|| Error::NoSuchVhost(name.clone()))
     }
 
-    /// All vhosts, in name order.
-    pub(crate) fn all(&self) -> Vec<VhostHandle> {
-        self.vhosts.load().values().cloned().collect()
-    }
-
     /// Queues that came and went.
     pub(crate) fn churn(&self) -> &QueueChurn {
         &self.context.churn

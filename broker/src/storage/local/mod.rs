@@ -101,6 +101,18 @@ impl LocalStorage {
         log.and(metadata)
     }
 
+    /// Closes both stores and opens them again under the same lock. A store that was
+    /// closed before is no obstacle.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn reopen(self) -> Result<Self, StorageError> {
+        if let Err(error) = self.close().await {
+            tracing::debug!("closing before opening again: {error}");
+        }
+        Self::open_locked(Arc::clone(&self.lock))
+    }
+
     /// Closes both stores, deletes everything in them, and opens them empty, all under the
     /// same lock.
     ///

@@ -1,0 +1,157 @@
+//! What every publish goes through, over whichever door it came: checks in the reference's
+//! order, then the route.
+
+use std::sync::Arc;
+
+use crate::domain::exchange::{ExchangeKind, ExchangeTraffic};
+use crate::domain::message::Message;
+use crate::domain::name::{ExchangeName, VhostName};
+use crate::domain::properties::{Properties, check_expiration};
+use crate::domain::routing::{RouteBuffer, RouteRequest, route};
+use crate::domain::topology::Topology;
+use crate::domain::value::{FieldTable, FieldValue};
+use crate::domain::wire::Reader;
+use crate::error::{Error, Operation, Resource};
+use crate::facade::Caller;
+use crate::runtime::directory::Directory;
+use crate::runtime::queue::QueueHandle;
+
+/// A publish that passed.
+pub(crate) struct Checked {
+    /// The message as consumers are to see it.
+    pub(crate) message: Message,
+    /// Whether the next message with these names goes the same way.
+    pub(crate) cacheable: bool,
+    /// Counters of the exchange.
+    pub(crate) traffic: Arc<ExchangeTraffic>,
+}
+
+/// A body over the configured limit.
+pub(crate) fn too_large(len: u64, max: u32) -> Error {
+    Error::InvalidMessage(format!("message size {len} is larger than configured max size {max}"))
+}
+
+/// Checks a publish and leaves its queues in `buffer`. Order of the reference: write
+/// permission, exchange, internal, expiration, topic permission, user id.
+///
+/// # Errors
+/// `AccessRefused`, `NoSuch`, `InternalExchange`, `InvalidMessage`, `TopicAccessRefused`.
+pub(crate) fn check_and_route(
+    topology: &Topology<QueueHandle>,
+    directory: &Directory,
+    caller: &Caller,
+    vhost: &VhostName,
+    message: Message,
+    buffer: &mut RouteBuffer<QueueHandle>,
+) -> Result<Checked, Error> {
+    let name = message.exchange();
+    let exchange_name = ExchangeName::new(name).map_err(|error| Error::InvalidArgument(error.to_string()))?;
+    let resource = Resource::Exchange(vhost.clone(), exchange_name.clone());
+    if !caller.internal {
+        directory.decide(&caller.user, Operation::Write, &resource).to_result(&resource)?;
+    }
+    let Some(entry) = topology.exchange(name) else { return Err(Error::NoSuch(resource)) };
+    let exchange = entry.exchange();
+    if exchange.internal {
+        return Err(Error::InternalExchange(resource));
+    }
+    let glance = message.glance();
+    if let Some(expiration) = glance.expiration
+        && let Err(reason) = check_expiration(expiration)
+    {
+        return Err(Error::InvalidMessage(format!("invalid expiration '{expiration}': {reason}")));
+    }
+    if exchange.kind == ExchangeKind::Topic && !caller.internal {
+        directory
+            .decide_topic(&caller.user, Operation::Write, vhost, &exchange_name, message.routing_key())
+            .to_topic_result(&resource)?;
+    }
+    if let Some(user_id) = glance.user_id
+        && user_id != caller.user.as_str()
+        && !caller.internal
+        && !directory.users.get(&caller.user).is_some_and(|user| user.is_impersonator())
+    {
+        return Err(Error::InvalidMessage(format!(
+            "user_id property set to '{user_id}' but authenticated user was '{}'",
+            caller.user
+        )));
+    }
+    let read_headers = || glance.headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default();
+    let further = match glance.headers {
+        Some(bytes) if names_further_keys(bytes) => further_keys(&read_headers())?,
+        _ => FurtherKeys::default(),
+    };
+    let mut keys = vec![message.routing_key()];
+    keys.extend(further.keys.iter().map(String::as_str));
+    let routed = route(topology, RouteRequest { exchange: name, routing_keys: &keys, headers: &read_headers }, buffer);
+    let message = if further.hidden { without_bcc(&message)? } else { message.clone() };
+    Ok(Checked { message, cacheable: routed.is_some_and(|routed| routed.cacheable), traffic: entry.traffic().clone() })
+}
+
+/// Routing keys beside the message's own.
+#[derive(Default)]
+struct FurtherKeys {
+    keys: Vec<String>,
+    /// Some came from `BCC`, which must not reach consumers.
+    hidden: bool,
+}
+
+/// Whether nothing but exchange and routing key decides about a message.
+pub(crate) fn is_plain(message: &Message) -> bool {
+    const EXPIRATION_OR_USER_ID: u16 = 1 << 8 | 1 << 4;
+    const HEADERS: u16 = 1 << 13;
+    let Some(&flags) = message.properties().first_chunk::<2>() else { return false };
+    let flags = u16::from_be_bytes(flags);
+    flags & EXPIRATION_OR_USER_ID == 0
+        && (flags & HEADERS == 0 || !message.glance().headers.is_some_and(names_further_keys))
+}
+
+/// Whether an encoded headers table can hold `CC` or `BCC`: a look that spares decoding it.
+fn names_further_keys(headers: &[u8]) -> bool {
+    headers.windows(3).any(|window| window == b"\x02CC") || headers.windows(4).any(|window| window == b"\x03BCC")
+}
+
+fn further_keys(headers: &FieldTable) -> Result<FurtherKeys, Error> {
+    let mut further = FurtherKeys::default();
+    for name in ["CC", "BCC"] {
+        let Some(value) = headers.get(name) else { continue };
+        let FieldValue::Array(items) = value else {
+            return Err(Error::InvalidMessage(format!(
+                "invalid type for header '{name}': expected array, got {}",
+                value.type_name()
+            )));
+        };
+        further.hidden |= name == "BCC";
+        further.keys.extend(items.iter().filter_map(FieldValue::as_text).map(str::to_owned));
+    }
+    Ok(further)
+}
+
+fn without_bcc(message: &Message) -> Result<Message, Error> {
+    with_headers(message, |headers| {
+        headers.remove("BCC");
+    })
+    .ok_or_else(|| Error::InvalidMessage("properties cannot be read".to_owned()))
+}
+
+/// A quorum queue tells how often a message was handed out before.
+pub(crate) fn with_acquired_count(message: &Message, count: u32) -> Message {
+    if count == 0 {
+        return message.clone();
+    }
+    with_headers(message, |headers| headers.insert("x-acquired-count", FieldValue::I64(count.into())))
+        .unwrap_or_else(|| message.clone())
+}
+
+/// The message with other headers; `None` when its properties cannot be read.
+fn with_headers(message: &Message, change: impl FnOnce(&mut FieldTable)) -> Option<Message> {
+    let mut properties = Properties::decode(message.properties()).ok()?;
+    change(properties.headers.get_or_insert_with(FieldTable::new));
+    Some(Message::build(
+        message.exchange(),
+        message.routing_key(),
+        &properties.encode(),
+        message.body(),
+        message.is_persistent(),
+    ))
+}

@@ -1,0 +1,317 @@
+//! Live connections and channels: who is there, for listing and closing.
+//!
+//! One leaf lock around the map of connections and one per connection around its map of
+//! channels; both are held for a lookup or an insert, nothing is taken under them. The
+//! numbers are atomics their connection writes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::directory::Difference;
+use super::queue::{ConnectionEvent, ConnectionSender};
+use crate::domain::name::{UserName, VhostName};
+use crate::domain::queue::ConnectionId;
+use crate::domain::value::FieldTable;
+use crate::facade::{ChannelInfo, ConnectionInfo};
+use crate::metrics::{ChannelCounters, Churn, QueueCounters};
+
+/// What is fixed once a connection is open.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionFacts {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) user: UserName,
+    pub(crate) vhost: VhostName,
+    pub(crate) auth_mechanism: String,
+    pub(crate) client_properties: FieldTable,
+    pub(crate) heartbeat_s: u16,
+    pub(crate) frame_max: u32,
+    pub(crate) channel_max: u16,
+    pub(crate) connected_at_ms: u64,
+}
+
+/// One live connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionEntry {
+    pub(crate) id: ConnectionId,
+    pub(crate) facts: ConnectionFacts,
+    pub(crate) sender: ConnectionSender,
+    pub(crate) recv_oct: AtomicU64,
+    pub(crate) recv_cnt: AtomicU64,
+    pub(crate) send_oct: AtomicU64,
+    pub(crate) send_cnt: AtomicU64,
+    pub(crate) send_pend: AtomicU64,
+    pub(crate) blocked: AtomicBool,
+    channels: Mutex<BTreeMap<u16, Arc<ChannelEntry>>>,
+}
+
+impl ConnectionEntry {
+    /// `client:port -> server:port`
+    pub(crate) fn name(&self) -> String {
+        connection_name(self.facts.peer, self.facts.local)
+    }
+
+    pub(crate) fn add_channel(&self, number: u16) -> Arc<ChannelEntry> {
+        let entry = Arc::new(ChannelEntry::default());
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(number, entry.clone());
+        entry
+    }
+
+    pub(crate) fn remove_channel(&self, number: u16) {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    fn channel_entries(&self) -> Vec<(u16, Arc<ChannelEntry>)> {
+        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.iter().map(|(&number, entry)| (number, entry.clone())).collect()
+    }
+
+    fn info(&self) -> ConnectionInfo {
+        let facts = &self.facts;
+        ConnectionInfo {
+            id: self.id,
+            name: self.name(),
+            peer_host: facts.peer.ip().to_canonical().to_string(),
+            peer_port: facts.peer.port(),
+            host: facts.local.ip().to_canonical().to_string(),
+            port: facts.local.port(),
+            state: if self.blocked.load(Relaxed) { "blocked" } else { "running" }.to_owned(),
+            user: facts.user.clone(),
+            vhost: facts.vhost.clone(),
+            auth_mechanism: facts.auth_mechanism.clone(),
+            client_properties: facts.client_properties.clone(),
+            heartbeat_s: facts.heartbeat_s,
+            frame_max: facts.frame_max,
+            channel_max: facts.channel_max,
+            channels: self.channels.lock().unwrap_or_else(PoisonError::into_inner).len() as u16,
+            connected_at_ms: facts.connected_at_ms,
+            recv_oct: self.recv_oct.load(Relaxed),
+            recv_cnt: self.recv_cnt.load(Relaxed),
+            send_oct: self.send_oct.load(Relaxed),
+            send_cnt: self.send_cnt.load(Relaxed),
+            send_pend: self.send_pend.load(Relaxed),
+        }
+    }
+}
+
+/// `client:port -> server:port`, as listings and client libraries know it.
+pub(crate) fn connection_name(peer: SocketAddr, local: SocketAddr) -> String {
+    format!("{} -> {}", canonical(peer), canonical(local))
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// One open channel's numbers.
+#[derive(Debug, Default)]
+pub(crate) struct ChannelEntry {
+    pub(crate) confirm: AtomicBool,
+    pub(crate) transactional: AtomicBool,
+    pub(crate) consumers: AtomicU32,
+    pub(crate) unacknowledged: AtomicU64,
+    pub(crate) unconfirmed: AtomicU64,
+    pub(crate) uncommitted: AtomicU64,
+    pub(crate) acks_uncommitted: AtomicU64,
+    pub(crate) prefetch: AtomicU16,
+    pub(crate) global_prefetch: AtomicU16,
+    pub(crate) active_at_ms: AtomicU64,
+    pub(crate) publish: AtomicU64,
+    pub(crate) confirmed: AtomicU64,
+    pub(crate) return_unroutable: AtomicU64,
+    pub(crate) drop_unroutable: AtomicU64,
+    pub(crate) deliver: AtomicU64,
+    pub(crate) deliver_no_ack: AtomicU64,
+    pub(crate) get: AtomicU64,
+    pub(crate) get_no_ack: AtomicU64,
+    pub(crate) get_empty: AtomicU64,
+    pub(crate) ack: AtomicU64,
+    pub(crate) redeliver: AtomicU64,
+}
+
+impl ChannelEntry {
+    fn counters(&self) -> ChannelCounters {
+        let publish = self.publish.load(Relaxed);
+        ChannelCounters {
+            publish,
+            confirm: self.confirmed.load(Relaxed),
+            return_unroutable: self.return_unroutable.load(Relaxed),
+            drop_unroutable: self.drop_unroutable.load(Relaxed),
+            queue: QueueCounters {
+                publish,
+                deliver: self.deliver.load(Relaxed),
+                deliver_no_ack: self.deliver_no_ack.load(Relaxed),
+                get: self.get.load(Relaxed),
+                get_no_ack: self.get_no_ack.load(Relaxed),
+                get_empty: self.get_empty.load(Relaxed),
+                ack: self.ack.load(Relaxed),
+                redeliver: self.redeliver.load(Relaxed),
+            },
+        }
+    }
+
+    fn info(&self, connection: &ConnectionEntry, number: u16) -> ChannelInfo {
+        let facts = &connection.facts;
+        let unacknowledged = self.unacknowledged.load(Relaxed);
+        let consumers = self.consumers.load(Relaxed);
+        let active_at_ms = self.active_at_ms.load(Relaxed);
+        ChannelInfo {
+            connection: connection.id,
+            connection_name: connection.name(),
+            peer_host: facts.peer.ip().to_canonical().to_string(),
+            peer_port: facts.peer.port(),
+            number,
+            user: facts.user.clone(),
+            vhost: facts.vhost.clone(),
+            transactional: self.transactional.load(Relaxed),
+            confirm: self.confirm.load(Relaxed),
+            consumers,
+            messages_unacknowledged: unacknowledged,
+            messages_unconfirmed: self.unconfirmed.load(Relaxed),
+            messages_uncommitted: self.uncommitted.load(Relaxed),
+            acks_uncommitted: self.acks_uncommitted.load(Relaxed),
+            prefetch_count: self.prefetch.load(Relaxed),
+            global_prefetch_count: self.global_prefetch.load(Relaxed),
+            state: "running".to_owned(),
+            idle_since_ms: (active_at_ms != 0).then_some(active_at_ms),
+            counters: self.counters(),
+        }
+    }
+}
+
+/// All live connections of a broker.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    connections: Mutex<BTreeMap<ConnectionId, Arc<ConnectionEntry>>>,
+    next_id: AtomicU64,
+    pub(crate) connection_created: AtomicU64,
+    pub(crate) connection_closed: AtomicU64,
+    pub(crate) channel_created: AtomicU64,
+    pub(crate) channel_closed: AtomicU64,
+}
+
+impl Registry {
+    /// An identity for a connection about to open.
+    pub(crate) fn next_id(&self) -> ConnectionId {
+        ConnectionId(self.next_id.fetch_add(1, Relaxed) + 1)
+    }
+
+    /// Enters a connection.
+    pub(crate) fn add(
+        &self,
+        id: ConnectionId,
+        facts: ConnectionFacts,
+        sender: ConnectionSender,
+    ) -> Arc<ConnectionEntry> {
+        let entry = Arc::new(ConnectionEntry {
+            id,
+            facts,
+            sender,
+            recv_oct: AtomicU64::new(0),
+            recv_cnt: AtomicU64::new(0),
+            send_oct: AtomicU64::new(0),
+            send_cnt: AtomicU64::new(0),
+            send_pend: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+            channels: Mutex::default(),
+        });
+        self.lock().insert(id, entry.clone());
+        self.connection_created.fetch_add(1, Relaxed);
+        entry
+    }
+
+    /// Takes a connection out.
+    pub(crate) fn remove(&self, id: ConnectionId) {
+        if self.lock().remove(&id).is_some() {
+            self.connection_closed.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnectionId, Arc<ConnectionEntry>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entries(&self) -> Vec<Arc<ConnectionEntry>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// All connections, oldest first.
+    pub(crate) fn connections(&self) -> Vec<ConnectionInfo> {
+        self.entries().iter().map(|entry| entry.info()).collect()
+    }
+
+    /// All channels, by connection and number.
+    pub(crate) fn channels(&self) -> Vec<ChannelInfo> {
+        let entries = self.entries();
+        entries
+            .iter()
+            .flat_map(|connection| {
+                connection
+                    .channel_entries()
+                    .into_iter()
+                    .map(|(number, entry)| entry.info(connection, number))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// Connections for which `wanted` holds.
+    pub(crate) fn count(&self, wanted: impl Fn(&ConnectionFacts) -> bool) -> usize {
+        self.lock().values().filter(|entry| wanted(&entry.facts)).count()
+    }
+
+    /// Open channels of a user.
+    pub(crate) fn channels_of(&self, user: &UserName) -> usize {
+        self.entries().iter().filter(|entry| entry.facts.user == *user).map(|entry| entry.channel_entries().len()).sum()
+    }
+
+    /// Sends an event to every connection for which `wanted` holds.
+    pub(crate) fn tell(&self, wanted: impl Fn(&ConnectionFacts) -> bool, event: impl Fn() -> ConnectionEvent) -> usize {
+        let entries = self.entries();
+        let wanted = entries.iter().filter(|entry| wanted(&entry.facts));
+        wanted.filter(|entry| entry.sender.send(event())).count()
+    }
+
+    /// Carries a change of the directory to the connections it concerns. Never waits.
+    pub(crate) fn follow(&self, difference: &Difference) {
+        for vhost in &difference.vhosts_deleted {
+            let reason = format!("vhost '{vhost}' is deleted");
+            self.tell(|facts| facts.vhost == *vhost, || ConnectionEvent::Close(reason.clone()));
+        }
+        for user in &difference.users_deleted {
+            let reason = format!("user '{user}' is deleted");
+            self.tell(|facts| facts.user == *user, || ConnectionEvent::Close(reason.clone()));
+        }
+        for (user, vhost) in &difference.permissions_changed {
+            self.tell(|facts| facts.user == *user && facts.vhost == *vhost, || ConnectionEvent::PermissionsChanged);
+        }
+    }
+
+    /// Asks one connection to close.
+    pub(crate) fn close(&self, id: ConnectionId, reason: &str) -> bool {
+        let entry = self.lock().get(&id).cloned();
+        entry.is_some_and(|entry| entry.sender.send(ConnectionEvent::Close(reason.to_owned())))
+    }
+
+    /// Bytes received and sent over the live connections of a vhost.
+    pub(crate) fn octets(&self, vhost: &VhostName) -> (u64, u64) {
+        let entries = self.entries();
+        let of_vhost = entries.iter().filter(|entry| entry.facts.vhost == *vhost);
+        of_vhost.fold((0, 0), |(received, sent), entry| {
+            (received + entry.recv_oct.load(Relaxed), sent + entry.send_oct.load(Relaxed))
+        })
+    }
+
+    /// Connections and channels that came and went.
+    pub(crate) fn churn(&self) -> Churn {
+        Churn {
+            connection_created: self.connection_created.load(Relaxed),
+            connection_closed: self.connection_closed.load(Relaxed),
+            channel_created: self.channel_created.load(Relaxed),
+            channel_closed: self.channel_closed.load(Relaxed),
+            ..Churn::default()
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! One task per connection: waits for the socket, for events and for the clock, and lets
+//! the session do the rest. One read, many frames; one write, many deliveries.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+use super::handshake::{self, Ends};
+use super::output::UNWRITTEN_BYTES_MAX;
+use super::session::{Session, Standing};
+use crate::amqp091::frame;
+use crate::facade::Broker;
+use crate::runtime::queue::ConnectionEvent;
+
+/// Input buffer of a quiet connection.
+const READ_BYTES_MIN: usize = 4 << 10;
+/// Input buffer of a busy one; also about what one pass handles.
+const READ_BYTES_MAX: usize = 128 << 10;
+/// Events taken in one pass.
+const EVENTS_PER_PASS_MAX: usize = 128;
+/// How long a closing connection waits for the other side.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// Serves one accepted socket until it is over. A socket that has not become a
+/// connection when the listener stops is dropped; a connection is told by the registry.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    broker: Broker,
+    mut socket: S,
+    ends: Ends,
+    mut stop: watch::Receiver<bool>,
+) {
+    let opened = tokio::select! {
+        opened = handshake::open(&broker, &mut socket, ends) => opened,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let Some((session, input)) = opened else { return };
+    tracing::info!(connection = %session.entry.name(), user = %session.user, vhost = %session.vhost, "connection opened");
+    let mut driver = Driver::new(socket, session, input);
+    let why = driver.run().await;
+    driver.session.end().await;
+    match why {
+        Ok(()) => tracing::info!(connection = %driver.session.entry.name(), "connection closed"),
+        Err(error) => tracing::warn!(connection = %driver.session.entry.name(), "connection lost: {error}"),
+    }
+    let _ = driver.socket.shutdown().await;
+}
+
+struct Driver<S> {
+    socket: S,
+    session: Session,
+    input: BytesMut,
+    read_bytes: usize,
+    events: Vec<ConnectionEvent>,
+    heartbeat: Option<Heartbeat>,
+    closing_since: Option<Instant>,
+    sleep: Pin<Box<Sleep>>,
+}
+
+/// When something was last heard and said.
+struct Heartbeat {
+    interval: Duration,
+    heard: Instant,
+    said: Instant,
+}
+
+/// What a wait brought.
+#[derive(Default)]
+struct Woken {
+    read: Option<usize>,
+    written: bool,
+    tick: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    fn new(socket: S, session: Session, input: BytesMut) -> Self {
+        let now = Instant::now();
+        let heartbeat_s = session.tuned.heartbeat_s;
+        let heartbeat = (heartbeat_s != 0).then(|| Heartbeat {
+            interval: Duration::from_secs(heartbeat_s.into()),
+            heard: now,
+            said: now,
+        });
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self {
+            socket,
+            session,
+            input,
+            read_bytes: READ_BYTES_MIN,
+            events: Vec::new(),
+            heartbeat,
+            closing_since: None,
+            sleep,
+        }
+    }
+
+    async fn run(&mut self) -> std::io::Result<()> {
+        self.schedule();
+        // The handshake may have read further than its last method.
+        self.take_input().await;
+        loop {
+            self.finish_pass().await;
+            if self.session.standing == Standing::Closed && self.session.output.pending() == 0 {
+                return Ok(());
+            }
+            let woken = self.wait().await?;
+            match woken.read {
+                Some(0) if self.session.standing == Standing::Open => {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+                Some(0) => return Ok(()),
+                Some(count) => {
+                    self.session.entry.recv_oct.fetch_add(count as u64, Relaxed);
+                    if let Some(heartbeat) = self.heartbeat.as_mut() {
+                        heartbeat.heard = Instant::now();
+                    }
+                    self.take_input().await;
+                }
+                None => {}
+            }
+            let mut events = std::mem::take(&mut self.events);
+            for event in events.drain(..) {
+                self.session.take_event(event).await;
+            }
+            self.events = events;
+            if woken.tick {
+                self.tick()?;
+            }
+        }
+    }
+
+    /// Hands the whole frames that have arrived to the session.
+    async fn take_input(&mut self) {
+        let frame_max = self.session.tuned.frame_max;
+        match frame::complete_len(&self.input, frame_max) {
+            Ok(0) => {}
+            Ok(len) => {
+                let chunk = self.input.split_to(len).freeze();
+                self.session.take_chunk(&chunk).await;
+            }
+            Err(violation) => {
+                self.input.clear();
+                self.session.fail(0, &violation, (0, 0)).await;
+            }
+        }
+    }
+
+    /// Batches go to their queues, confirms into the output, credit back to consumers.
+    async fn finish_pass(&mut self) {
+        self.session.flush().await;
+        self.session.resume_consumers().await;
+        let pending = self.session.output.pending() as u64;
+        self.session.entry.send_pend.store(pending, Relaxed);
+        if self.session.standing != Standing::Open && self.closing_since.is_none() {
+            self.closing_since = Some(Instant::now());
+            self.schedule();
+        }
+    }
+
+    /// Waits until there is something to do; reads and writes on the way.
+    async fn wait(&mut self) -> std::io::Result<Woken> {
+        let may_read = self.session.output.pending() < UNWRITTEN_BYTES_MAX && self.session.standing != Standing::Closed;
+        if may_read {
+            self.input.reserve(self.read_bytes);
+        }
+        let woken = poll_fn(|context| self.poll_wait(context, may_read)).await?;
+        if woken.written {
+            let written = self.session.output.written();
+            if self.session.entry.send_oct.swap(written, Relaxed) != written
+                && let Some(heartbeat) = self.heartbeat.as_mut()
+            {
+                heartbeat.said = Instant::now();
+            }
+        }
+        if let Some(count) = woken.read {
+            // Follow the flow: a full read asks for a larger one, a small one gives memory back.
+            if count >= self.read_bytes {
+                self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
+            } else if count < self.read_bytes / 16 {
+                self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN);
+            }
+        }
+        Ok(woken)
+    }
+
+    fn poll_wait(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<std::io::Result<Woken>> {
+        let mut woken = Woken::default();
+        let mut any = false;
+        if self.session.output.pending() > 0 {
+            match self.session.output.poll_write(&mut self.socket, context) {
+                Poll::Ready(Ok(())) => {
+                    woken.written = true;
+                    any = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                // Some of it may be out: that is progress worth accounting with the next wake-up.
+                Poll::Pending => woken.written = true,
+            }
+        }
+        if let Poll::Ready(count) = self.session.events.poll_recv_many(context, &mut self.events, EVENTS_PER_PASS_MAX)
+            && count > 0
+        {
+            any = true;
+        }
+        if may_read {
+            let limit = self.read_bytes;
+            match poll_read(&mut self.socket, context, &mut self.input, limit) {
+                Poll::Ready(Ok(count)) => {
+                    woken.read = Some(count);
+                    any = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {}
+            }
+        }
+        if self.sleep.as_mut().poll(context).is_ready() {
+            woken.tick = true;
+            any = true;
+        }
+        if any { Poll::Ready(Ok(woken)) } else { Poll::Pending }
+    }
+
+    /// Says a heartbeat when nothing else was said; gives up on a silent client.
+    fn tick(&mut self) -> std::io::Result<()> {
+        let now = Instant::now();
+        if self.closing_since.is_some_and(|since| now.duration_since(since) >= CLOSE_WAIT) {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        if let Some(heartbeat) = &self.heartbeat {
+            if now.duration_since(heartbeat.heard) > heartbeat.interval * 2 {
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "missed heartbeats from client"));
+            }
+            if now.duration_since(heartbeat.said) >= heartbeat.interval / 2 && self.session.output.pending() == 0 {
+                frame::write_heartbeat(&mut self.session.output.bytes);
+            }
+        }
+        self.schedule();
+        Ok(())
+    }
+
+    fn schedule(&mut self) {
+        /// A tick nobody needs, far enough to cost nothing.
+        const NO_TICK: Duration = Duration::from_secs(24 * 3600);
+        let after = match (&self.heartbeat, self.closing_since) {
+            (_, Some(_)) => CLOSE_WAIT,
+            (Some(heartbeat), None) => heartbeat.interval / 2,
+            (None, None) => NO_TICK,
+        };
+        self.sleep.as_mut().reset(Instant::now() + after);
+    }
+}
+
+/// Reads what is there, at most `limit` bytes, into room reserved beforehand.
+fn poll_read<R: AsyncRead + Unpin>(
+    socket: &mut R,
+    context: &mut Context<'_>,
+    input: &mut BytesMut,
+    limit: usize,
+) -> Poll<std::io::Result<usize>> {
+    let start = input.len();
+    let room = limit.min(input.capacity() - start);
+    input.resize(start + room, 0);
+    let mut buffer = ReadBuf::new(&mut input[start..]);
+    let polled = Pin::new(socket).poll_read(context, &mut buffer);
+    let count = buffer.filled().len();
+    input.truncate(start + count);
+    polled.map_ok(|()| count)
+}

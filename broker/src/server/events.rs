@@ -1,0 +1,108 @@
+//! What reaches a connection from outside: deliveries, confirms, cancellations, closing.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::channel::Outstanding;
+use super::session::Session;
+use crate::amqp091::encode;
+use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::queue::state::Delivered;
+use crate::domain::queue::{ConsumerKey, QueueKind};
+use crate::error::{Operation, Resource};
+use crate::runtime::publish::with_acquired_count;
+use crate::runtime::queue::{ConnectionEvent, Delivery, OutboundCredit, QueueCommand, QueueHandle};
+
+impl Session {
+    /// Takes one event.
+    pub(super) async fn take_event(&mut self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Deliver(delivery) => self.deliver(delivery),
+            ConnectionEvent::Confirm(ranges) => self.confirmed(&ranges),
+            ConnectionEvent::ConsumerCancelled(key) => self.consumer_cancelled(key),
+            ConnectionEvent::Close(reason) => {
+                let violation = Violation::connection(ReplyCode::ConnectionForced, reason);
+                self.fail(0, &violation, (0, 0)).await;
+            }
+            ConnectionEvent::PermissionsChanged => self.permissions_changed().await,
+        }
+    }
+
+    /// Takes the events that are there, so that what follows in the output comes after them.
+    pub(super) async fn drain_events(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.take_event(event).await;
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let Some(consumer) = self.consumers.get(&delivery.consumer) else { return };
+        let number = consumer.channel;
+        let Some(channel) = self.channels.get_mut(&number).filter(|channel| !channel.closing) else { return };
+        let quorum = consumer.queue.spec().kind == QueueKind::Quorum;
+        let (mut cost, mut redeliveries) = (0, 0);
+        let count = delivery.messages.len() as u64;
+        for Delivered { message, slot, redelivered, delivery_count } in delivery.messages {
+            let tag = channel.take_tag();
+            cost += OutboundCredit::cost(message.body_len());
+            redeliveries += u64::from(redelivered);
+            let message = if quorum { with_acquired_count(&message, delivery_count) } else { message };
+            encode::basic_deliver(
+                &mut self.output.bytes,
+                number,
+                &consumer.tag,
+                tag,
+                redelivered,
+                &message,
+                self.tuned.frame_max,
+            );
+            if !consumer.no_ack {
+                channel.outstanding.push_back(Outstanding { tag, slot, queue: consumer.queue.clone() });
+            }
+        }
+        let counter = if consumer.no_ack { &channel.entry.deliver_no_ack } else { &channel.entry.deliver };
+        counter.fetch_add(count, Relaxed);
+        channel.entry.redeliver.fetch_add(redeliveries, Relaxed);
+        channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
+        self.entry.send_cnt.fetch_add(count * 3, Relaxed);
+        self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
+    }
+
+    fn consumer_cancelled(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.remove(&key) else { return };
+        let Some(channel) = self.channels.get_mut(&consumer.channel) else { return };
+        channel.consumers.remove(&consumer.tag);
+        channel.entry.consumers.store(channel.consumers.len() as u32, Relaxed);
+        if self.capabilities.consumer_cancel_notify && !channel.closing {
+            encode::basic_cancel(&mut self.output.bytes, consumer.channel, &consumer.tag);
+        }
+    }
+
+    /// Ends the consumers that lost the right to read.
+    async fn permissions_changed(&mut self) {
+        self.refresh();
+        let lost: Vec<(ConsumerKey, QueueHandle)> = self
+            .consumers
+            .iter()
+            .filter(|(_, consumer)| {
+                let resource = Resource::Queue(self.vhost.clone(), consumer.queue.spec().name.clone());
+                !self.directory.decide(&self.user, Operation::Read, &resource).is_allowed()
+            })
+            .map(|(&key, consumer)| (key, consumer.queue.clone()))
+            .collect();
+        let connection = self.id;
+        for (consumer, queue) in lost {
+            queue.ask(|reply| QueueCommand::Cancel { connection, consumer, reply }).await;
+            self.consumer_cancelled(consumer);
+        }
+    }
+
+    /// Gives consumers their room back and wakes the queues that wait for it.
+    pub(super) async fn resume_consumers(&mut self) {
+        let mut resumable = Vec::new();
+        self.output.take_resumable(|queue, consumer| resumable.push((queue, consumer)));
+        let connection = self.id;
+        for (queue, consumer) in resumable {
+            let _ = queue.send(QueueCommand::Resume { connection, consumer: Some(consumer) }).await;
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! From an accepted socket to an open session: protocol header, credentials, tuning, vhost.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::session::{Opened, Session};
+use crate::amqp091::encode;
+use crate::amqp091::frame::{self, FRAME_MAX_INITIAL};
+use crate::amqp091::handshake::{
+    Capabilities, HEADER_BYTES, MECHANISMS, OUR_HEADER, Tuned, accepts_header, credentials, server_properties, tune,
+};
+use crate::amqp091::method::Method;
+use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::name::VhostName;
+use crate::domain::user::User;
+use crate::domain::value::FieldTable;
+use crate::error::Error;
+use crate::facade::{Broker, Peer};
+use crate::runtime::queue::ConnectionSender;
+use crate::runtime::registry::ConnectionFacts;
+
+/// How long a refused login waits when the client cannot be told in the protocol: slows
+/// guessing, and matches the reference.
+const REFUSED_LOGIN_PAUSE: Duration = Duration::from_secs(3);
+
+/// Longest wait for the client's `close-ok` after a refusal.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// Where a socket leads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+}
+
+struct Handshake<'a, S> {
+    socket: &'a mut S,
+    input: BytesMut,
+    frame_max: u32,
+}
+
+/// Why there is no session: told to the client already, or not worth telling.
+struct Over;
+
+impl From<std::io::Error> for Over {
+    fn from(_: std::io::Error) -> Self {
+        Self
+    }
+}
+
+/// Brings a socket to an open session. `None`: the connection is over. What was read
+/// beyond the handshake is in the returned buffer.
+pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    broker: &Broker,
+    socket: &mut S,
+    ends: Ends,
+) -> Option<(Session, BytesMut)> {
+    let timeout = broker.settings().handshake_timeout;
+    let mut handshake = Handshake { socket, input: BytesMut::with_capacity(4096), frame_max: FRAME_MAX_INITIAL };
+    match tokio::time::timeout(timeout, handshake.run(broker, ends)).await {
+        Ok(Ok(session)) => Some((session, handshake.input)),
+        Ok(Err(Over)) => None,
+        Err(_) => {
+            tracing::warn!(peer = %ends.peer, "handshake timeout: closing a connection");
+            None
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
+    async fn run(&mut self, broker: &Broker, ends: Ends) -> Result<Session, Over> {
+        self.protocol_header(ends).await?;
+        let settings = broker.settings();
+        let properties =
+            server_properties(&broker.cluster_name(), &settings.product, &settings.version, &settings.platform);
+        self.send(|out| encode::connection_start(out, &properties, MECHANISMS)).await?;
+
+        let (user, client_properties, mechanism) = self.log_in(broker, ends).await?;
+        let capabilities = Capabilities::of(&client_properties);
+
+        let offered = Tuned {
+            channel_max: settings.channel_max,
+            frame_max: settings.frame_max,
+            heartbeat_s: settings.heartbeat_s,
+        };
+        self.send(|out| encode::connection_tune(out, offered.channel_max, offered.frame_max, offered.heartbeat_s))
+            .await?;
+        let answered = self.method(|method| match *method {
+            Method::ConnectionTuneOk { channel_max, frame_max, heartbeat } => {
+                Some(Tuned { channel_max, frame_max, heartbeat_s: heartbeat })
+            }
+            _ => None,
+        });
+        let answered = answered.await?;
+        let tuned = match tune(offered, answered) {
+            Ok(tuned) => tuned,
+            Err(violation) => return Err(self.refuse(&violation, (10, 31)).await),
+        };
+        self.frame_max = tuned.frame_max;
+
+        let vhost = self
+            .method(|method| match *method {
+                Method::ConnectionOpen { vhost, .. } => Some(vhost.to_owned()),
+                _ => None,
+            })
+            .await?;
+        let vhost = match check_open(broker, &user, &vhost) {
+            Ok(vhost) => vhost,
+            Err(error) => return Err(self.refuse(&error.into(), (10, 40)).await),
+        };
+        let Some(vhost_handle) = broker.vhost(&vhost) else {
+            let violation = Violation::connection(ReplyCode::InternalError, format!("vhost '{vhost}' is down"));
+            return Err(self.refuse(&violation, (10, 40)).await);
+        };
+        let id = broker.registry().next_id();
+        let (sender, events) = ConnectionSender::new();
+        let facts = ConnectionFacts {
+            peer: ends.peer,
+            local: ends.local,
+            user: user.name.clone(),
+            vhost: vhost.clone(),
+            auth_mechanism: mechanism,
+            client_properties,
+            heartbeat_s: tuned.heartbeat_s,
+            frame_max: tuned.frame_max,
+            channel_max: tuned.channel_max,
+            connected_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |at| at.as_millis() as u64),
+        };
+        let entry = broker.registry().add(id, facts, sender.clone());
+        let mut session = Session::new(Opened {
+            broker: broker.clone(),
+            entry,
+            sender,
+            events,
+            user,
+            vhost,
+            tuned,
+            capabilities,
+            vhost_handle,
+        });
+        encode::connection_open_ok(&mut session.output.bytes);
+        Ok(session)
+    }
+
+    async fn protocol_header(&mut self, ends: Ends) -> Result<(), Over> {
+        let mut header = [0u8; HEADER_BYTES];
+        self.socket.read_exact(&mut header).await?;
+        if accepts_header(&header) {
+            return Ok(());
+        }
+        let spoken = match &header {
+            header if header.starts_with(b"GET ") || header.starts_with(b"POST ") => "HTTP",
+            [0x16, 3, ..] => "TLS",
+            header if header.starts_with(b"AMQP") => "another AMQP version",
+            _ => "something else",
+        };
+        tracing::warn!(peer = %ends.peer, "a client speaks {spoken} on the AMQP 0-9-1 port: closing the connection");
+        self.socket.write_all(&OUR_HEADER).await?;
+        self.socket.shutdown().await?;
+        Err(Over)
+    }
+
+    async fn log_in(&mut self, broker: &Broker, ends: Ends) -> Result<(Arc<User>, FieldTable, String), Over> {
+        let (client_properties, mechanism, response) = self
+            .method(|method| match method {
+                Method::ConnectionStartOk { client_properties, mechanism, response, .. } => {
+                    Some((client_properties.clone(), (*mechanism).to_owned(), response.to_vec()))
+                }
+                _ => None,
+            })
+            .await?;
+        let (name, password) = match credentials(&mechanism, &response) {
+            Ok(credentials) => credentials,
+            Err(violation) => return Err(self.refuse(&violation, (10, 11)).await),
+        };
+        let peer = Peer { address: Some(ends.peer.ip().to_canonical()), protocol: "amqp091" };
+        match broker.authenticate(&name, &password, peer).await {
+            Ok(user) => Ok((user, client_properties, mechanism)),
+            Err(error) => {
+                tracing::warn!(peer = %ends.peer, mechanism, "login refused: {error}");
+                if Capabilities::of(&client_properties).authentication_failure_close {
+                    let violation = Violation::connection(
+                        ReplyCode::AccessRefused,
+                        format!(
+                            "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
+                        ),
+                    );
+                    return Err(self.refuse(&violation, (0, 0)).await);
+                }
+                tokio::time::sleep(REFUSED_LOGIN_PAUSE).await;
+                Err(Over)
+            }
+        }
+    }
+
+    /// The next method, when it is the one the state waits for.
+    async fn method<T>(&mut self, wanted: impl Fn(&Method<'_>) -> Option<T>) -> Result<T, Over> {
+        loop {
+            let (outcome, used) = match frame::read(&self.input, self.frame_max) {
+                Ok(None) => {
+                    if self.socket.read_buf(&mut self.input).await? == 0 {
+                        return Err(Over);
+                    }
+                    continue;
+                }
+                Err(violation) => (Err((violation, (0, 0))), 0),
+                Ok(Some(frame)) => {
+                    let used = frame.payload.len() + frame::OVERHEAD_BYTES;
+                    if frame.kind == frame::HEARTBEAT {
+                        (Ok(None), used)
+                    } else {
+                        let ids = Method::ids_of(frame.payload);
+                        let outcome = match Method::decode(frame.payload) {
+                            Ok(method) => wanted(&method).map(Some).ok_or_else(|| {
+                                (
+                                    Violation::connection(
+                                        ReplyCode::ChannelError,
+                                        "unexpected method in connection state starting",
+                                    ),
+                                    ids,
+                                )
+                            }),
+                            Err(violation) => Err((violation, ids)),
+                        };
+                        (outcome, used)
+                    }
+                }
+            };
+            let _ = self.input.split_to(used);
+            match outcome {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
+                Err((violation, ids)) => return Err(self.refuse(&violation, ids).await),
+            }
+        }
+    }
+
+    async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Over> {
+        let mut out = Vec::new();
+        write(&mut out);
+        self.socket.write_all(&out).await?;
+        Ok(())
+    }
+
+    /// Says `connection.close`, and waits a bounded time for the client to agree.
+    async fn refuse(&mut self, violation: &Violation, ids: (u16, u16)) -> Over {
+        tracing::warn!(code = violation.code.number(), "refusing a connection: {}", violation.reply_text());
+        let _ = self.send(|out| encode::close(out, 0, violation.code.number(), &violation.reply_text(), ids)).await;
+        let agreed = async {
+            let mut rest = [0u8; 512];
+            while self.socket.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+        };
+        let _ = tokio::time::timeout(CLOSE_WAIT, agreed).await;
+        Over
+    }
+}
+
+/// Whether a user may enter a vhost now.
+fn check_open(broker: &Broker, user: &User, name: &str) -> Result<VhostName, Error> {
+    let directory = broker.directory();
+    let vhost = VhostName::new(name).map_err(|error| Error::NotAllowed(error.to_string()))?;
+    let Some(found) = directory.vhosts.get(&vhost) else { return Err(Error::NoSuchVhost(vhost)) };
+    let in_vhost = broker.registry().count(|facts| facts.vhost == vhost);
+    found.limits.check_connections(&vhost, &user.name, in_vhost)?;
+    let of_user = broker.registry().count(|facts| facts.user == user.name);
+    user.limits.check_connections(&user.name, of_user)?;
+    if !directory.may_enter(&user.name, &vhost) {
+        return Err(Error::VhostAccessRefused { vhost, user: user.name.clone() });
+    }
+    Ok(vhost)
+}
+
+impl Session {
+    /// Whether the user may open one more channel.
+    pub(super) fn check_channel_limit(&self) -> Result<(), Violation> {
+        let Some(user) = self.directory.users.get(&self.user) else { return Ok(()) };
+        Ok(user.limits.check_channels(&self.user, self.broker.registry().channels_of(&self.user))?)
+    }
+}

@@ -1,0 +1,101 @@
+//! Accepts AMQP connections: a task a listening address, a task a connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::driver;
+use super::handshake::Ends;
+use crate::error::Error;
+use crate::facade::Broker;
+
+/// Connections open at once; beyond it, new ones wait in the system's backlog.
+const CONNECTIONS_MAX: usize = 100_000;
+/// Pause after an accept that failed because the process ran out of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for connections to end when the listener stops.
+const DRAIN_WAIT: Duration = Duration::from_secs(5);
+
+/// The AMQP listener of a running broker.
+pub(crate) struct AmqpListener {
+    addresses: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    permits: Arc<Semaphore>,
+}
+
+impl AmqpListener {
+    /// Binds every address and starts accepting.
+    ///
+    /// # Errors
+    /// `Unavailable` naming the address that cannot be bound.
+    pub(crate) async fn start(broker: &Broker, wanted: &[SocketAddr]) -> Result<Self, Error> {
+        let (stop, _) = watch::channel(false);
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut addresses = Vec::new();
+        let mut listeners = Vec::new();
+        for &address in wanted {
+            let refused =
+                |error: std::io::Error| Error::Unavailable(format!("cannot listen for AMQP on {address}: {error}"));
+            let listener = TcpListener::bind(address).await.map_err(refused)?;
+            addresses.push(listener.local_addr().map_err(refused)?);
+            listeners.push(listener);
+        }
+        for listener in listeners {
+            tokio::spawn(accept(listener, broker.clone(), permits.clone(), stop.subscribe()));
+        }
+        Ok(Self { addresses, stop, permits })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops accepting. Connections are told by their registry, not here.
+    pub(crate) fn stop_accepting(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits a bounded time until every connection has ended; says how many had not.
+    pub(crate) async fn drained(&self) -> usize {
+        let all = self.permits.acquire_many(CONNECTIONS_MAX as u32);
+        match tokio::time::timeout(DRAIN_WAIT, all).await {
+            Ok(_) => 0,
+            Err(_) => CONNECTIONS_MAX - self.permits.available_permits(),
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                let (broker, stop) = (broker.clone(), stop.clone());
+                tokio::spawn(async move {
+                    serve(broker, socket, peer, stop).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("accepting a connection failed: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(broker: Broker, socket: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
+    let Ok(local) = socket.local_addr() else { return };
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%peer, "no TCP_NODELAY: {error}");
+    }
+    driver::serve(broker, socket, Ends { peer, local }, stop).await;
+}

@@ -1,0 +1,136 @@
+//! `basic.publish`: checks, route, and the batches for the queues.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::session::Session;
+use crate::amqp091::content::Publish;
+use crate::amqp091::encode;
+use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::message::Message;
+use crate::runtime::publish::{check_and_route, is_plain, too_large};
+use crate::runtime::queue::{ConfirmRange, Incoming};
+
+/// `basic.return` code for a mandatory message no queue took.
+const NO_ROUTE: u16 = 312;
+
+impl Session {
+    /// Takes a whole publish.
+    pub(super) fn publish(&mut self, number: u16, publish: Publish) -> Result<(), Violation> {
+        let Publish { mut message, mandatory, immediate } = publish;
+        if immediate {
+            return Err(Violation::connection(ReplyCode::NotImplemented, "immediate=true"));
+        }
+        if message.body_len() > self.max_message_size {
+            return Err(self.too_large(message.body_len().into()));
+        }
+        let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let plain = is_plain(&message);
+        if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, message.names()) {
+            self.routes.queues.clear();
+            self.routes.queues.extend_from_slice(queues);
+        } else {
+            let checked =
+                check_and_route(&self.topology, &self.directory, &self.caller, &self.vhost, message, &mut self.routes)?;
+            message = checked.message;
+            checked.traffic.count(1, self.routes.queues.len() as u64);
+            if plain
+                && checked.cacheable
+                && let Some(channel) = self.channels.get_mut(&number)
+            {
+                let names = message.names();
+                channel.routes.insert(&self.topology, &self.directory, names, &self.routes.queues, &checked.traffic);
+            }
+        }
+        if let Some(channel) = self.channels.get_mut(&number)
+            && let Some(transaction) = channel.transaction.as_mut()
+        {
+            transaction.check_room()?;
+            transaction.publishes.push((message, self.routes.queues.clone(), mandatory));
+            channel.entry.uncommitted.store(transaction.publishes.len() as u64, Relaxed);
+            return Ok(());
+        }
+        self.hand_on(number, message, mandatory);
+        Ok(())
+    }
+
+    pub(super) fn too_large(&self, len: u64) -> Violation {
+        too_large(len, self.max_message_size).into()
+    }
+
+    /// Puts a routed message into the batches of its queues, and returns or numbers it.
+    pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool) {
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let queues = &self.routes.queues;
+        channel.entry.publish.fetch_add(1, Relaxed);
+        if queues.is_empty() {
+            if mandatory {
+                channel.entry.return_unroutable.fetch_add(1, Relaxed);
+                encode::basic_return(
+                    &mut self.output.bytes,
+                    number,
+                    NO_ROUTE,
+                    "NO_ROUTE",
+                    &message,
+                    self.tuned.frame_max,
+                );
+            } else {
+                channel.entry.drop_unroutable.fetch_add(1, Relaxed);
+            }
+        }
+        let sequence = match channel.confirm.as_mut() {
+            Some(tracker) => {
+                if queues.is_empty() {
+                    self.to_confirm.push(number);
+                }
+                tracker.publish(queues.len() as u32)
+            }
+            None => 0,
+        };
+        let epoch = channel.session.epoch;
+        let Some((last, others)) = queues.split_last() else { return };
+        for queue in others {
+            self.outgoing.publish(queue, Incoming { message: message.clone(), sequence, channel: number, epoch });
+        }
+        self.outgoing.publish(last, Incoming { message, sequence, channel: number, epoch });
+    }
+
+    /// Queues answered.
+    pub(super) fn confirmed(&mut self, ranges: &[ConfirmRange]) {
+        for range in ranges {
+            let Some(channel) = self.channels.get_mut(&range.channel) else { continue };
+            if channel.session.epoch != range.epoch {
+                continue;
+            }
+            if let Some(tracker) = channel.confirm.as_mut() {
+                tracker.settle(range.first, range.last, range.accepted);
+                self.to_confirm.push(range.channel);
+            }
+        }
+    }
+
+    /// Sends the confirms that are due.
+    pub(super) fn answer_confirms(&mut self) {
+        if self.to_confirm.is_empty() {
+            return;
+        }
+        self.to_confirm.sort_unstable();
+        self.to_confirm.dedup();
+        for number in self.to_confirm.drain(..) {
+            let Some(channel) = self.channels.get_mut(&number) else { continue };
+            if channel.closing || channel.transaction.is_some() {
+                continue;
+            }
+            let Some(tracker) = channel.confirm.as_mut() else { continue };
+            let out = &mut self.output.bytes;
+            let confirmed = tracker.take_answers(|answer| {
+                if answer.accepted {
+                    encode::basic_ack(out, number, answer.sequence, answer.multiple);
+                } else {
+                    encode::basic_nack(out, number, answer.sequence, answer.multiple);
+                }
+            });
+            channel.entry.confirmed.fetch_add(confirmed, Relaxed);
+            channel.entry.unconfirmed.store(tracker.unanswered() as u64, Relaxed);
+        }
+    }
+}

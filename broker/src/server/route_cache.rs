@@ -1,0 +1,94 @@
+//! The last routes of a channel: a publisher usually names the same exchange and key
+//! again, and then neither permissions nor bindings need another look.
+
+use std::sync::Arc;
+
+use crate::domain::exchange::ExchangeTraffic;
+use crate::runtime::directory::Directory;
+use crate::runtime::queue::QueueHandle;
+use crate::runtime::vhost::LiveTopology;
+
+/// Routes remembered per channel.
+const ROUTES_MAX: usize = 8;
+
+struct Route {
+    /// Exchange and routing key as two short strings.
+    names: Vec<u8>,
+    queues: Vec<QueueHandle>,
+    traffic: Arc<ExchangeTraffic>,
+    /// Messages that went this way and are not counted in `traffic` yet.
+    uncounted: u64,
+}
+
+impl Route {
+    fn count(&mut self) {
+        let published = std::mem::take(&mut self.uncounted);
+        if published > 0 {
+            self.traffic.count(published, published * self.queues.len() as u64);
+        }
+    }
+}
+
+/// Routes that hold as long as topology and directory are the ones they were found in.
+#[derive(Default)]
+pub(super) struct RouteCache {
+    valid_for: Option<(Arc<LiveTopology>, Arc<Directory>)>,
+    routes: Vec<Route>,
+    replace_next: usize,
+    uncounted: bool,
+}
+
+impl RouteCache {
+    fn is_valid_for(&self, topology: &Arc<LiveTopology>, directory: &Arc<Directory>) -> bool {
+        self.valid_for.as_ref().is_some_and(|(valid_topology, valid_directory)| {
+            Arc::ptr_eq(valid_topology, topology) && Arc::ptr_eq(valid_directory, directory)
+        })
+    }
+
+    /// The queues of a route found before, which one more message takes.
+    pub(super) fn take(
+        &mut self,
+        topology: &Arc<LiveTopology>,
+        directory: &Arc<Directory>,
+        names: &[u8],
+    ) -> Option<&[QueueHandle]> {
+        if !self.is_valid_for(topology, directory) {
+            return None;
+        }
+        let route = self.routes.iter_mut().find(|route| route.names == names)?;
+        route.uncounted += 1;
+        self.uncounted = true;
+        Some(&route.queues)
+    }
+
+    /// Remembers a route.
+    pub(super) fn insert(
+        &mut self,
+        topology: &Arc<LiveTopology>,
+        directory: &Arc<Directory>,
+        names: &[u8],
+        queues: &[QueueHandle],
+        traffic: &Arc<ExchangeTraffic>,
+    ) {
+        self.count();
+        if !self.is_valid_for(topology, directory) {
+            self.routes.clear();
+            self.replace_next = 0;
+            self.valid_for = Some((topology.clone(), directory.clone()));
+        }
+        let route = Route { names: names.to_vec(), queues: queues.to_vec(), traffic: traffic.clone(), uncounted: 0 };
+        if self.routes.len() < ROUTES_MAX {
+            self.routes.push(route);
+        } else {
+            self.routes[self.replace_next] = route;
+            self.replace_next = (self.replace_next + 1) % ROUTES_MAX;
+        }
+    }
+
+    /// Adds what went through to the exchanges' counters: once a pass, not once a message.
+    pub(super) fn count(&mut self) {
+        if std::mem::take(&mut self.uncounted) {
+            self.routes.iter_mut().for_each(Route::count);
+        }
+    }
+}

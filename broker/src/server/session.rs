@@ -1,0 +1,421 @@
+//! An open connection: its channels and consumers, and what a chunk of input does.
+//!
+//! The session knows no socket: the driver brings chunks of whole frames and carries the
+//! output away. Everything a client asks runs here in order; publishes and settlements of
+//! a chunk are gathered and handed to their queues as one batch each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::channel::Channel;
+use super::outgoing::Outgoing;
+use super::output::Output;
+use crate::amqp091::content;
+use crate::amqp091::encode;
+use crate::amqp091::frame::{self, Frame};
+use crate::amqp091::handshake::{Capabilities, Tuned};
+use crate::amqp091::method::Method;
+use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::name::{UserName, VhostName};
+use crate::domain::queue::{ConnectionId, ConsumerKey, SessionId};
+use crate::domain::routing::RouteBuffer;
+use crate::domain::user::User;
+use crate::facade::{Broker, Caller};
+use crate::runtime::directory::Directory;
+use crate::runtime::queue::{ConnectionEvent, ConnectionSender, OutboundCredit, QueueCommand, QueueHandle};
+use crate::runtime::registry::ConnectionEntry;
+use crate::runtime::vhost::{LiveTopology, VhostHandle};
+
+/// A consumer of this connection.
+pub(super) struct Consumer {
+    pub(super) channel: u16,
+    pub(super) tag: String,
+    pub(super) no_ack: bool,
+    pub(super) queue: QueueHandle,
+    pub(super) credit: Arc<OutboundCredit>,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Serving.
+    Open,
+    /// The broker said close: only `connection.close-ok` is waited for.
+    Closing,
+    /// Over: write what is left and close the socket.
+    Closed,
+}
+
+/// What a connection is opened with.
+pub(super) struct Opened {
+    pub(super) broker: Broker,
+    pub(super) entry: Arc<ConnectionEntry>,
+    pub(super) sender: ConnectionSender,
+    pub(super) events: mpsc::UnboundedReceiver<ConnectionEvent>,
+    pub(super) user: Arc<User>,
+    pub(super) vhost: VhostName,
+    pub(super) tuned: Tuned,
+    pub(super) capabilities: Capabilities,
+    pub(super) vhost_handle: VhostHandle,
+}
+
+/// An open connection.
+pub(super) struct Session {
+    pub(super) broker: Broker,
+    pub(super) id: ConnectionId,
+    pub(super) entry: Arc<ConnectionEntry>,
+    pub(super) sender: ConnectionSender,
+    pub(super) events: mpsc::UnboundedReceiver<ConnectionEvent>,
+    pub(super) user: UserName,
+    pub(super) caller: Caller,
+    pub(super) vhost: VhostName,
+    pub(super) tuned: Tuned,
+    pub(super) capabilities: Capabilities,
+    pub(super) channels: HashMap<u16, Channel>,
+    pub(super) consumers: HashMap<ConsumerKey, Consumer>,
+    pub(super) next_consumer: u32,
+    pub(super) next_epoch: u32,
+    pub(super) outgoing: Outgoing,
+    pub(super) output: Output,
+    pub(super) standing: Standing,
+    pub(super) vhost_handle: VhostHandle,
+    pub(super) topology: Arc<LiveTopology>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) routes: RouteBuffer<QueueHandle>,
+    /// Channels with publishes that may be answered at the end of the pass.
+    pub(super) to_confirm: Vec<u16>,
+    pub(super) max_message_size: u32,
+}
+
+impl Session {
+    pub(super) fn new(opened: Opened) -> Self {
+        let Opened { broker, entry, sender, events, user, vhost, tuned, capabilities, vhost_handle } = opened;
+        let directory = broker.directory();
+        let max_message_size = broker.settings().max_message_size;
+        Self {
+            id: entry.id,
+            caller: Caller::on_connection(user.name.clone(), entry.id),
+            user: user.name.clone(),
+            broker,
+            entry,
+            sender,
+            events,
+            vhost,
+            tuned,
+            capabilities,
+            channels: HashMap::new(),
+            consumers: HashMap::new(),
+            next_consumer: 0,
+            next_epoch: 0,
+            outgoing: Outgoing::default(),
+            output: Output::default(),
+            standing: Standing::Open,
+            topology: vhost_handle.topology(),
+            vhost_handle,
+            directory,
+            routes: RouteBuffer::default(),
+            to_confirm: Vec::new(),
+            max_message_size,
+        }
+    }
+
+    /// Takes a chunk of whole frames.
+    pub(super) async fn take_chunk(&mut self, chunk: &Bytes) {
+        self.refresh();
+        let mut at = 0;
+        let mut frames = 0;
+        while at < chunk.len() && self.standing != Standing::Closed {
+            match self.publish_at(chunk, at) {
+                Ok(Some(next)) => {
+                    frames += 3;
+                    at = next;
+                    continue;
+                }
+                Ok(None) => {}
+                Err((channel, violation)) => {
+                    self.fail(channel, &violation, (60, 40)).await;
+                    // A channel error leaves the rest of the content to be skipped frame by frame.
+                    if self.standing != Standing::Open {
+                        continue;
+                    }
+                }
+            }
+            match frame::read(&chunk[at..], self.tuned.frame_max) {
+                Ok(Some(frame)) => {
+                    frames += 1;
+                    at += frame.payload.len() + frame::OVERHEAD_BYTES;
+                    self.take_frame(frame).await;
+                }
+                Ok(None) => break,
+                Err(violation) => {
+                    self.fail(0, &violation, (0, 0)).await;
+                    break;
+                }
+            }
+        }
+        self.entry.recv_cnt.fetch_add(frames, Relaxed);
+    }
+
+    /// Takes a publish whose frames lie at `at`; returns where the next frame starts.
+    fn publish_at(&mut self, chunk: &Bytes, at: usize) -> Result<Option<usize>, (u16, Violation)> {
+        if self.standing != Standing::Open {
+            return Ok(None);
+        }
+        let number = u16::from_be_bytes([chunk[at + 1], chunk[at + 2]]);
+        if chunk[at] != frame::METHOD
+            || self.channels.get(&number).is_none_or(|channel| channel.closing || channel.gathering.is_some())
+        {
+            return Ok(None);
+        }
+        let Some((number, publish, next)) = content::publish_in_place(chunk, at).map_err(|violation| (0, violation))?
+        else {
+            return Ok(None);
+        };
+        self.publish(number, publish).map_err(|violation| (number, violation))?;
+        Ok(Some(next))
+    }
+
+    async fn take_frame(&mut self, frame: Frame<'_>) {
+        if self.standing == Standing::Closing {
+            if frame.kind == frame::METHOD && Method::ids_of(frame.payload) == (10, 51) {
+                self.standing = Standing::Closed;
+            }
+            return;
+        }
+        let result = match frame.kind {
+            frame::HEARTBEAT if frame.channel == 0 && frame.payload.is_empty() => Ok(()),
+            frame::HEARTBEAT => {
+                Err((Violation::connection(ReplyCode::UnexpectedFrame, "heartbeat on a channel other than 0"), (0, 0)))
+            }
+            frame::METHOD => {
+                let ids = Method::ids_of(frame.payload);
+                match Method::decode(frame.payload) {
+                    Ok(method) => self.take_method(frame.channel, method).await.map_err(|violation| (violation, ids)),
+                    Err(violation) => Err((violation, ids)),
+                }
+            }
+            frame::HEADER | frame::BODY => self.take_content(frame).map_err(|violation| (violation, (60, 40))),
+            other => Err((Violation::connection(ReplyCode::FrameError, format!("unknown frame type {other}")), (0, 0))),
+        };
+        if let Err((violation, ids)) = result {
+            self.fail(frame.channel, &violation, ids).await;
+        }
+    }
+
+    fn take_content(&mut self, frame: Frame<'_>) -> Result<(), Violation> {
+        let Some(channel) = self.channels.get_mut(&frame.channel) else {
+            return Err(Violation::connection(ReplyCode::ChannelError, "expected 'channel.open'"));
+        };
+        if channel.closing {
+            return Ok(());
+        }
+        let Some(gathering) = channel.gathering.as_mut() else {
+            let words = if frame.kind == frame::HEADER { "content header" } else { "content body" };
+            return Err(Violation::connection(
+                ReplyCode::UnexpectedFrame,
+                format!("expected method frame, got {words} frame instead"),
+            ));
+        };
+        let whole = gathering.take(frame.kind, frame.payload)?;
+        if gathering.body_len().is_some_and(|len| len > u64::from(self.max_message_size)) {
+            let len = gathering.body_len().unwrap_or_default();
+            channel.gathering = None;
+            return Err(self.too_large(len));
+        }
+        if whole && let Some(publish) = channel.gathering.take().and_then(content::Gathering::finish) {
+            self.publish(frame.channel, publish)?;
+        }
+        Ok(())
+    }
+
+    async fn take_method(&mut self, number: u16, method: Method<'_>) -> Result<(), Violation> {
+        if number == 0 {
+            return self.connection_method(method).await;
+        }
+        if let Method::ChannelOpen { .. } = method {
+            return self.open_channel(number);
+        }
+        let Some(channel) = self.channels.get_mut(&number) else {
+            if matches!(method, Method::ChannelCloseOk {}) {
+                return Ok(());
+            }
+            return Err(Violation::connection(ReplyCode::ChannelError, "expected 'channel.open'"));
+        };
+        if channel.closing {
+            match method {
+                Method::ChannelClose { .. } => encode::bare(&mut self.output.bytes, number, 20, 41),
+                Method::ChannelCloseOk {} => self.forget_channel(number),
+                _ => {}
+            }
+            return Ok(());
+        }
+        if channel.gathering.is_some() {
+            channel.gathering = None;
+            return Err(Violation::connection(
+                ReplyCode::UnexpectedFrame,
+                "expected content header for class 60, got method frame instead",
+            ));
+        }
+        match method {
+            Method::BasicPublish { exchange, routing_key, mandatory, immediate, .. } => {
+                channel.gathering = Some(content::Gathering::new(exchange, routing_key, mandatory, immediate));
+                Ok(())
+            }
+            Method::BasicAck { .. } | Method::BasicNack { .. } | Method::BasicReject { .. } => {
+                self.settle(number, &method)
+            }
+            Method::ChannelClose { .. } => {
+                self.flush().await;
+                self.leave_channel(number).await;
+                encode::bare(&mut self.output.bytes, number, 20, 41);
+                self.forget_channel(number);
+                Ok(())
+            }
+            method => {
+                // What the client published or settled before comes before what it asks now.
+                self.flush().await;
+                self.channel_method(number, method).await?;
+                self.refresh();
+                Ok(())
+            }
+        }
+    }
+
+    async fn connection_method(&mut self, method: Method<'_>) -> Result<(), Violation> {
+        match method {
+            Method::ConnectionClose { .. } => {
+                self.flush().await;
+                encode::bare(&mut self.output.bytes, 0, 10, 51);
+                self.standing = Standing::Closed;
+                Ok(())
+            }
+            Method::ConnectionCloseOk {} => {
+                self.standing = Standing::Closed;
+                Ok(())
+            }
+            Method::ConnectionUpdateSecret { .. } => {
+                Err(Violation::connection(ReplyCode::NotAllowed, "New secret was refused by one of the backends"))
+            }
+            Method::ConnectionStartOk { .. }
+            | Method::ConnectionSecureOk { .. }
+            | Method::ConnectionTuneOk { .. }
+            | Method::ConnectionOpen { .. } => {
+                Err(Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running"))
+            }
+            _ => Err(Violation::connection(ReplyCode::ChannelError, "unexpected channel method on channel 0")),
+        }
+    }
+
+    fn open_channel(&mut self, number: u16) -> Result<(), Violation> {
+        if self.channels.contains_key(&number) {
+            return Err(Violation::connection(ReplyCode::ChannelError, "second 'channel.open' seen"));
+        }
+        let open = self.channels.len();
+        if number > self.tuned.channel_max || open >= usize::from(self.tuned.channel_max) {
+            return Err(Violation::connection(
+                ReplyCode::NotAllowed,
+                format!(
+                    "number of channels opened ({open}) has reached the negotiated channel_max ({})",
+                    self.tuned.channel_max
+                ),
+            ));
+        }
+        self.check_channel_limit()?;
+        self.next_epoch += 1;
+        let session = SessionId { connection: self.id, channel: number, epoch: self.next_epoch };
+        self.channels.insert(number, Channel::new(session, self.entry.add_channel(number)));
+        self.broker.registry().channel_created.fetch_add(1, Relaxed);
+        encode::channel_open_ok(&mut self.output.bytes, number);
+        Ok(())
+    }
+
+    /// Tells the client what it broke, and ends the channel or the connection.
+    pub(super) async fn fail(&mut self, number: u16, violation: &Violation, ids: (u16, u16)) {
+        if self.standing != Standing::Open {
+            return;
+        }
+        self.flush().await;
+        let text = violation.reply_text();
+        let code = violation.code.number();
+        if violation.hard || number == 0 {
+            tracing::warn!(connection = %self.entry.name(), channel = number, code, "closing a connection: {text}");
+            encode::close(&mut self.output.bytes, 0, code, &text, ids);
+            self.standing = Standing::Closing;
+            return;
+        }
+        tracing::warn!(connection = %self.entry.name(), channel = number, code, "closing a channel: {text}");
+        self.leave_channel(number).await;
+        encode::close(&mut self.output.bytes, number, code, &text, ids);
+        if let Some(channel) = self.channels.get_mut(&number) {
+            channel.closing = true;
+            channel.gathering = None;
+        }
+    }
+
+    /// Detaches a channel from its queues: consumers leave, what is out goes back.
+    async fn leave_channel(&mut self, number: u16) {
+        let Some(channel) = self.channels.get_mut(&number) else { return };
+        let session = channel.session;
+        let mut queues: Vec<QueueHandle> = Vec::new();
+        let mut remember = |queue: QueueHandle| {
+            if !queues.contains(&queue) {
+                queues.push(queue);
+            }
+        };
+        for outstanding in channel.outstanding.drain(..) {
+            remember(outstanding.queue);
+        }
+        for key in std::mem::take(&mut channel.consumers).into_values() {
+            if let Some(consumer) = self.consumers.remove(&key) {
+                remember(consumer.queue);
+            }
+        }
+        for queue in queues {
+            let _ = queue.send(QueueCommand::SessionClosed { session }).await;
+        }
+    }
+
+    fn forget_channel(&mut self, number: u16) {
+        if self.channels.remove(&number).is_some() {
+            self.entry.remove_channel(number);
+            self.broker.registry().channel_closed.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Looks whether topology or directory have a newer snapshot.
+    pub(super) fn refresh(&mut self) {
+        self.directory = self.broker.directory();
+        let published = self.vhost_handle.published().load();
+        if !Arc::ptr_eq(&published, &self.topology) {
+            self.topology = arc_swap::Guard::into_inner(published);
+        }
+    }
+
+    /// Hands gathered publishes and settlements to their queues.
+    pub(super) async fn flush(&mut self) {
+        if !self.outgoing.is_empty() {
+            let taken = self.outgoing.flush(&self.sender).await;
+            self.confirmed(&taken);
+        }
+        self.answer_confirms();
+        for channel in self.channels.values_mut() {
+            channel.routes.count();
+        }
+    }
+
+    /// The connection is over: everything it holds goes back.
+    pub(super) async fn end(&mut self) {
+        self.flush().await;
+        let numbers: Vec<u16> = self.channels.keys().copied().collect();
+        for number in numbers {
+            self.leave_channel(number).await;
+            self.forget_channel(number);
+        }
+        self.broker.connection_ended(&self.vhost, self.id).await;
+        self.broker.registry().remove(self.id);
+    }
+}
