@@ -4,8 +4,9 @@
 //! cargo run --release -p broker --example journal_cost -- [DIRECTORY] [RECORDS] [PAYLOAD BYTES] [BATCH]
 //! ```
 //!
-//! Three runs: append and keep, append and remove a batch behind, then the restart with
-//! everything kept. Eight batches are in flight.
+//! Append and remove a batch behind, append and keep, the restart with everything kept;
+//! then the start on an empty directory and the restart with ten thousand logs. Eight
+//! batches are in flight.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -17,6 +18,8 @@ use broker::storage::{Epoch, LogId, LogRecord, Position};
 use bytes::Bytes;
 
 const IN_FLIGHT: usize = 8;
+const LOGS: u64 = 10_000;
+const RECORDS_PER_LOG: u64 = 10;
 const LOG: LogId = LogId(1);
 const EPOCH: Epoch = Epoch(1);
 
@@ -31,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         runtime.block_on(append(&directory, records, payload as usize, batch, keep))?;
     }
     runtime.block_on(reopen(&directory))?;
+    std::fs::remove_dir_all(&directory)?;
+    runtime.block_on(many_logs(&directory))?;
     std::fs::remove_dir_all(&directory)?;
     Ok(())
 }
@@ -68,6 +73,35 @@ async fn reopen(directory: &Path) -> Result<(), Box<dyn Error>> {
     let recovered = begin.elapsed();
     let records = storage.log.open(LOG, EPOCH).await?;
     println!("restart: {:?} to recover, {:?} until {} records are back", recovered, begin.elapsed(), records.len());
+    Ok(())
+}
+
+async fn many_logs(directory: &Path) -> Result<(), Box<dyn Error>> {
+    let begin = Instant::now();
+    let storage = LocalStorage::open(directory)?;
+    println!("start on an empty directory: {:?}", begin.elapsed());
+    let body = Bytes::from(vec![b'x'; 100]);
+    for position in 1..=RECORDS_PER_LOG {
+        let records = || vec![LogRecord { position: Position(position), meta: [0; 20], payload: body.clone() }];
+        let appends: Vec<_> = (1..=LOGS).map(|log| storage.log.append(LogId(log), EPOCH, records())).collect();
+        for append in appends {
+            append.await?;
+        }
+    }
+    storage.close().await?;
+    drop(storage);
+    let begin = Instant::now();
+    let storage = LocalStorage::open(directory)?;
+    let recovered = begin.elapsed();
+    let opening: Vec<_> = (1..=LOGS).map(|log| storage.log.open(LogId(log), EPOCH)).collect();
+    let mut records = 0;
+    for log in opening {
+        records += log.await?.len();
+    }
+    println!(
+        "restart with {LOGS} logs: {recovered:?} to recover, {:?} until {records} records are back",
+        begin.elapsed()
+    );
     Ok(())
 }
 
