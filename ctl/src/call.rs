@@ -102,7 +102,7 @@ impl Call {
     /// The columns asked for, each once, or the usual ones.
     pub fn columns(&self) -> Vec<String> {
         let asked = self.asked_columns();
-        if !asked.is_empty() {
+        if !asked.is_empty() || !self.words.is_empty() {
             return asked;
         }
         let usual = self.command.columns.map_or(&[][..], |columns| columns.default);

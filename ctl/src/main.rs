@@ -3,7 +3,7 @@
 //!
 //! `rabbitmqctl`, `rabbitmq-diagnostics`, `rabbitmq-plugins`, `rabbitmq-queues`,
 //! `rabbitmq-streams` and `rabbitmq-upgrade` are links to it; under its own name it is
-//! `rabbitmqctl`, plus `install-links DIR`, which makes the links.
+//! `rabbitmqctl`, plus what `own` adds: `install-links DIR` makes the links.
 //!
 //! Code map: `parse` reads the line, `registry` finds the command, `run` checks it and
 //! calls it, `call` and `client` talk to the node `target` found, `output` prints what
@@ -23,8 +23,10 @@ mod links;
 mod literal;
 mod node_view;
 mod output;
+mod own;
 mod parse;
 mod pattern;
+mod reference;
 mod registry;
 mod run;
 mod target;
@@ -39,8 +41,8 @@ fn main() -> ExitCode {
     let name =
         std::path::Path::new(&called).file_name().map_or(called.clone(), |name| name.to_string_lossy().into_owned());
     let words: Vec<String> = line.collect();
-    if command::Tool::of(&name).is_none() && words.first().is_some_and(|word| word == links::INSTALL_LINKS) {
-        return links::run(&words);
+    if command::Tool::of(&name).is_none() && words.first().is_some_and(|word| own::has(word)) {
+        return own::run(&words);
     }
     let printed = run::run(&name, &words);
     // A reader that went away is no failure.

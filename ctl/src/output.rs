@@ -220,7 +220,7 @@ fn rows(rows: &Rows, style: Style) -> String {
             Format::Json => "[]\n".to_owned(),
             Format::Erlang => "[]\n".to_owned(),
             Format::Csv => "\r\n\r\n\n".to_owned(),
-            Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[]),
+            Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[vec![Term::text("[]")]]),
             Format::JsonStream => String::new(),
             Format::Table | Format::Text | Format::Lines => "\n".to_owned(),
         };

@@ -225,3 +225,6 @@ fn failed(failure: &Failure, command: &Command, script: &str, line: &[String], j
     };
     Printed { stdout: String::new(), stderr, code: exit_code(failure.kind) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,9 +146,5 @@ fn banner_of_deprecated(call: &Call) -> Option<String> {
 
 fn list_deprecated_features(call: &Call) -> Result<Answer, Failure> {
     let endpoint = if call.switches.flag("used") { &DEPRECATED_FEATURES_USED } else { &DEPRECATED_FEATURES };
-    let rows = rows(call, &call.get(endpoint, &[], "")?.body);
-    if rows.rows.is_empty() && call.format == Format::PrettyTable {
-        return Ok(Answer::Message("[]".to_owned()));
-    }
-    Ok(Answer::Rows(rows))
+    Ok(Answer::Rows(rows(call, &call.get(endpoint, &[], "")?.body)))
 }

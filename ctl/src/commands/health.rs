@@ -639,7 +639,7 @@ fn banner_of_initial_sync(call: &Call) -> Option<String> {
 
 fn check_if_new_quorum_queue_replicas_have_finished_initial_sync(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
-    Ok(passed(call, format!("Node {} has no promotable replicas for any queues", call.node())))
+    Ok(passed(call, format!("Node {} reported no queues with promotable replicas", call.node())))
 }
 
 /// `check_for_quorum_queues_without_an_elected_leader`.
@@ -666,9 +666,9 @@ pub const CHECK_FOR_QUORUM_QUEUES_WITHOUT_AN_ELECTED_LEADER: Command = Command {
 fn banner_of_leaders(call: &Call) -> Option<String> {
     let pattern = call.word(0);
     Some(if call.switches.flag("across-all-vhosts") {
-        format!("Checking leader health of quorum queues matching '{pattern}' in all vhosts ...")
+        format!("Checking leader replicas of quorum queues matching '{pattern}' in all vhosts ...")
     } else {
-        format!("Checking leader health of quorum queues matching '{pattern}' in vhost {} ...", call.vhost())
+        format!("Checking leader replicas of quorum queues matching '{pattern}' in vhost {} ...", call.vhost())
     })
 }
 
@@ -677,7 +677,7 @@ fn check_for_quorum_queues_without_an_elected_leader(call: &Call) -> Result<Answ
     // A queue's owner task leads it for as long as the queue exists.
     let text = format!("Node {} reported all quorum queue as having responsive leader replicas", call.node());
     let json = json!({"message": text, "result": "ok"});
-    Ok(if call.is_silent() && call.format != Format::Json { Answer::Silent } else { Answer::Report { text, json } })
+    Ok(if call.is_quiet() && call.format != Format::Json { Answer::Silent } else { Answer::Report { text, json } })
 }
 
 /// `node_health_check`.

@@ -130,7 +130,6 @@ fn queue_fields(columns: &[String]) -> Vec<&str> {
             "exclusive" => &["exclusive", "type"],
             "leader" => &["leader", "node"],
             "members" => &["members", "node"],
-            "online" => &["online", "node"],
             other => &[other],
         };
         for field in needed {
@@ -151,7 +150,7 @@ fn queue_cell(queue: &Value, name: &str) -> Term {
         "exclusive" if queue["type"].as_str().is_some_and(|kind| kind != "classic") => Term::Missing,
         "effective_policy_definition" => policy_definition(value),
         "leader" if value.is_null() => Term::word(&queue["node"]),
-        "members" | "online" if value.is_null() => Term::List(vec![Term::word(&queue["node"])]),
+        "members" if value.is_null() => Term::List(vec![Term::word(&queue["node"])]),
         "state" | "type" | "leader" => Term::word(value),
         "members" | "online" => Term::words(value),
         _ => Term::from_json(value),

@@ -266,7 +266,6 @@ fn list_policies_that_match(call: &Call) -> Result<Answer, Failure> {
     found.sort_by_key(|policy| std::cmp::Reverse(policy["priority"].as_i64().unwrap_or(0)));
     match call.format {
         Format::Json => Ok(Answer::Report { text: String::new(), json: json!({"result": "ok", "policies": found}) }),
-        Format::PrettyTable if found.is_empty() => Ok(Answer::Message("[]".to_owned())),
         _ => {
             let columns = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
             Ok(Answer::Rows(Rows { columns, rows: found.iter().map(matching_row).collect(), ..Rows::default() }))

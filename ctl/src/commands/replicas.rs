@@ -433,7 +433,7 @@ fn rebalance(call: &Call) -> Result<Answer, Failure> {
     };
     let (quorum, streams) = (count("quorum")?, count("stream")?);
     if quorum + streams == 0 {
-        return Ok(empty(call));
+        return Ok(nothing_changed());
     }
     let cell = |count: usize| Term::Int(i64::try_from(count).unwrap_or(i64::MAX));
     let columns = ["Node name", "Number of quorum queues", "Number of streams"].map(str::to_owned).to_vec();
@@ -442,14 +442,6 @@ fn rebalance(call: &Call) -> Result<Answer, Failure> {
         rows: vec![vec![Term::atom(call.node()), cell(quorum), cell(streams)]],
         ..Rows::default()
     }))
-}
-
-/// An empty list, which the drawn table shows as such.
-fn empty(call: &Call) -> Answer {
-    match call.format {
-        Format::PrettyTable => Answer::Message("[]".to_owned()),
-        _ => Answer::Rows(Rows::default()),
-    }
 }
 
 /// Virtual host and name of the queues of a kind that the patterns of the switches match.
@@ -623,7 +615,7 @@ fn stream_status(call: &Call) -> Result<Answer, Failure> {
         ));
     }
     if call.switches.flag("tracking") {
-        return Ok(empty(call));
+        return Ok(nothing_changed());
     }
     const COLUMNS: [&str; 9] = [
         "role",
@@ -669,7 +661,7 @@ pub const RESTART_STREAM: Command = Command {
     section: Section::Replication,
     summary: "Restarts a stream.",
     usage: "restart_stream [--vhost <vhost>] <stream> [--preferred-leader-node <node>]",
-    explains: &[("<stream>", "name of the stream"), ("--preferred-leader-node", "node that should lead")],
+    explains: &[("<stream>", "stream name"), ("--preferred-leader-node", "preferred leader node")],
     guides: &["streams"],
     switches: &[Switch::text("preferred-leader-node")],
     needs: Needs::AppRunning,

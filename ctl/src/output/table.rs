@@ -7,7 +7,7 @@ use crate::term::Term;
 /// The rows, with a header row or not; with `pad` each value is filled up to its header.
 pub fn render(rows: &Rows, headers: bool, pad: bool) -> String {
     let mut out = String::new();
-    if headers {
+    if headers && !rows.columns.is_empty() {
         out.push_str(&rows.columns.join("\t"));
         out.push('\n');
     }

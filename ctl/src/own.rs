@@ -1,0 +1,69 @@
+//! What the binary does under its own name only: making the links, printing the reference page.
+//!
+//! Declared with the library's builder, since no foreign grammar has to be followed here.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::exit::{Kind, exit_code};
+use crate::{links, reference};
+
+const INSTALL_LINKS: &str = "install-links";
+const REFERENCE: &str = "reference";
+
+/// Whether a line begins with one of these commands.
+pub fn has(word: &str) -> bool {
+    matches!(word, INSTALL_LINKS | REFERENCE)
+}
+
+fn grammar() -> Command {
+    Command::new("ctl")
+        .about("The command line of Warren")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new(INSTALL_LINKS)
+                .about("Makes links with the names of the tools in a directory")
+                .arg(Arg::new("directory").value_name("DIR").required(true).value_parser(value_parser!(PathBuf)))
+                .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help("Replace what is there")),
+        )
+        .subcommand(Command::new(REFERENCE).about("Prints every command of every tool as a page of Markdown"))
+}
+
+/// Does it.
+pub fn run(words: &[String]) -> ExitCode {
+    let line = std::iter::once("ctl".to_owned()).chain(words.iter().cloned());
+    let found = match grammar().try_get_matches_from(line) {
+        Ok(found) => found,
+        Err(error) => {
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { exit_code(Kind::Usage) } else { 0 });
+        }
+    };
+    match found.subcommand() {
+        Some((INSTALL_LINKS, own)) => {
+            let directory = own.get_one::<PathBuf>("directory").cloned().unwrap_or_default();
+            match links::install(&directory, own.get_flag("force")) {
+                Ok(made) => made.iter().for_each(|path| println!("{}", path.display())),
+                Err(why) => {
+                    eprintln!("Error:\n{why}");
+                    return ExitCode::from(exit_code(Kind::Data));
+                }
+            }
+        }
+        _ => print!("{}", reference::page()),
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_holds_together() {
+        grammar().debug_assert();
+        assert!(grammar().get_subcommands().all(|command| has(command.get_name())));
+    }
+}
