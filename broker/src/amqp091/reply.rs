@@ -1,8 +1,14 @@
 //! Reply codes, and THE table from broker errors to them: what a client is told, and
 //! whether its channel or its whole connection ends (AMQP 0-9-1, 1.2).
 
-use crate::domain::wire::{Malformed, cut_short};
+use crate::domain::wire::Malformed;
 use crate::error::{Error, ErrorKind};
+
+/// Longest reply text, in bytes.
+const SHORT_STRING_BYTES_MAX: usize = 255;
+
+/// What a reply text that was cut ends in.
+const CUT: &str = "...";
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal, $hard:literal;)*) => {
@@ -89,11 +95,16 @@ impl Violation {
         Self { code, text: text.into(), hard: code.is_hard() }
     }
 
-    /// `CODE_NAME - explanation`, cut to a short string.
+    /// `CODE_NAME - explanation`. One that is longer than a short string ends in dots, as
+    /// the reference cuts it.
     #[must_use]
     pub fn reply_text(&self) -> String {
-        let text = format!("{} - {}", self.code.name(), self.text);
-        cut_short(&text).to_owned()
+        let mut text = format!("{} - {}", self.code.name(), self.text);
+        if text.len() > SHORT_STRING_BYTES_MAX {
+            text.truncate(text.floor_char_boundary(SHORT_STRING_BYTES_MAX - CUT.len()));
+            text.push_str(CUT);
+        }
+        text
     }
 }
 
@@ -134,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_reply_text_is_cut_to_a_short_string() {
-        let violation = Violation::new(ReplyCode::NotFound, "水".repeat(200));
-        assert!(violation.reply_text().len() <= 255);
+        let text = |text: String| Violation::new(ReplyCode::NotFound, text).reply_text();
+        assert_eq!(text("q".repeat(243)), format!("NOT_FOUND - {}", "q".repeat(243)));
+        assert_eq!(text("q".repeat(244)), format!("NOT_FOUND - {}...", "q".repeat(240)));
+        assert_eq!(text("水".repeat(200)), format!("NOT_FOUND - {}...", "水".repeat(80)));
     }
 }
