@@ -113,10 +113,18 @@ fn read_pid(file: &str) -> Option<u32> {
 }
 
 fn is_running(pid: u32) -> bool {
-    i32::try_from(pid)
+    let exists = i32::try_from(pid)
         .ok()
         .and_then(rustix::process::Pid::from_raw)
-        .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
+    exists && !is_unreaped(pid)
+}
+
+/// Whether a process has ended and only waits for its parent to ask how.
+fn is_unreaped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the state is in brackets, and may hold brackets and spaces.
+    stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z'))
 }
 
 /// Waits for a process to end; only a local one can be watched.
