@@ -54,12 +54,12 @@ pub(crate) fn bindings(broker: &Broker, vhost: &VhostName, keep: impl Fn(&Bindin
 async fn list_bindings(call: Call) -> Answer {
     let broker = call.broker()?;
     let vhosts = call.visible_vhosts()?;
-    call.list(vhosts.iter().flat_map(|vhost| bindings(broker, vhost, |_| true)), Listing::Paged)
+    call.list(vhosts.iter().flat_map(|vhost| bindings(broker, vhost, |_| true)), Listing::PageIgnored)
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    call.list(bindings(call.broker()?, &vhost.name, |_| true), Listing::Paged)
+    call.list(bindings(call.broker()?, &vhost.name, |_| true), Listing::PageIgnored)
 }
 
 /// The two ends a path names.

@@ -64,5 +64,6 @@ async fn list_consumers(call: Call) -> Answer {
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    list(&call, vec![vhost.name.clone()]).await
+    let entered = call.identity.enters(call.broker()?, &vhost.name);
+    list(&call, if entered { vec![vhost.name.clone()] } else { Vec::new() }).await
 }

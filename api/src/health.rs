@@ -63,8 +63,8 @@ async fn check_alarms(call: Call) -> Answer {
 }
 
 async fn check_port(call: Call) -> Answer {
-    let port: u16 = call.parameter("port").parse().map_err(|_| ApiError::bad_request("Invalid port"))?;
-    let ports: Vec<_> = call.node().listeners().iter().map(|listener| listener.address.port()).collect();
+    let port: i64 = call.parameter("port").parse().map_err(|_| ApiError::bad_request("Invalid port"))?;
+    let ports: Vec<_> = call.node().listeners().iter().map(|listener| i64::from(listener.address.port())).collect();
     if ports.contains(&port) {
         Reply::json(&json!({"status": "ok", "port": port}))
     } else {
@@ -135,8 +135,13 @@ async fn check_runs(call: Call) -> Answer {
 }
 
 async fn check_vhost(call: Call) -> Answer {
-    call.vhost()?;
-    ok()
+    let vhost = call.vhost()?;
+    // The reference enters the vhost as the user, so an administrator needs a permission too.
+    let permitted = match call.identity.user_name() {
+        Some(user) => call.directory()?.permissions.contains_key(&(user.clone(), vhost.name.clone())),
+        None => true,
+    };
+    if permitted { ok() } else { Err(ApiError::not_authorised("Access refused.")) }
 }
 
 async fn check_node(call: Call) -> Answer {

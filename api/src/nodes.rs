@@ -80,6 +80,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         },
     });
     if let Value::Object(item) = &mut item {
+        item.insert("rabbitmq_version".to_owned(), settings.version.clone().into());
         let sockets = broker.connections().len();
         for (name, count) in [
             ("mem_used", status.memory_used),

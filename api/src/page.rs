@@ -29,6 +29,8 @@ pub(crate) enum Listing {
     Plain,
     /// And pages.
     Paged,
+    /// As plain; a page that makes no sense is refused all the same.
+    PageIgnored,
 }
 
 /// Most samples a range of history may hold.
@@ -56,6 +58,7 @@ pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing)
     let page = match kind {
         Listing::Plain => None,
         Listing::Paged => Page::parse(query)?,
+        Listing::PageIgnored => Page::parse(query)?.and(None),
     };
     check_ranges(query)?;
     let total = items.len();
@@ -132,7 +135,7 @@ fn compare(left: &Value, right: &Value) -> Ordering {
 struct Columns(Vec<(String, Columns)>);
 
 fn columns(query: &QueryString) -> Option<Columns> {
-    let wanted = query.get("columns").filter(|columns| !columns.is_empty())?;
+    let wanted = query.get("columns")?;
     let mut root = Columns::default();
     for column in wanted.split(',') {
         let mut at = &mut root;
@@ -147,6 +150,9 @@ fn columns(query: &QueryString) -> Option<Columns> {
     Some(root)
 }
 
+/// Fields whose value is one to the reference: a column inside them means all of them.
+const WHOLE: &[&str] = &["arguments", "client_properties"];
+
 impl Columns {
     fn cut(&self, item: Value) -> Value {
         if self.0.is_empty() {
@@ -156,9 +162,12 @@ impl Columns {
             Value::Object(fields) => {
                 let kept = fields.into_iter().filter_map(|(name, value)| {
                     let (_, inner) = self.0.iter().find(|(wanted, _)| *wanted == name)?;
-                    Some((name, inner.cut(value)))
+                    let value = if WHOLE.contains(&name.as_str()) { value } else { inner.cut(value) };
+                    Some((name, value))
                 });
-                Value::Object(kept.collect::<Map<_, _>>())
+                let kept: Map<_, _> = kept.collect();
+                // The reference's empty object is an empty list, and so is its JSON.
+                if kept.is_empty() { Value::Array(Vec::new()) } else { Value::Object(kept) }
             }
             Value::Array(items) => Value::Array(items.into_iter().map(|item| self.cut(item)).collect()),
             other => other,
@@ -277,7 +286,8 @@ mod tests {
             "columns=name&sort=at.x&sort_reverse=true",
             json!([{"name": "anna"}, {"name": "Bert"}, {"name": "cleo"}]),
         );
-        check("columns=at.x,none", json!([{"at": {"x": 2}}, {"at": {"x": 1}}, {}]));
+        check("columns=at.x,none", json!([{"at": {"x": 2}}, {"at": {"x": 1}}, []]));
+        check("columns=", json!([[], [], []]));
         check(
             "columns=name&page=2&page_size=2",
             json!({"filtered_count": 3, "item_count": 1, "items": [{"name": "cleo"}], "page": 2, "page_count": 2,
@@ -297,7 +307,7 @@ mod tests {
             "msg_rates_age=60&msg_rates_incr=0",
             json!({"error": "bad_request", "reason": "Invalid range parameters: age 60, incr 0"}),
         );
-        check("columns=x&lengths_age=60", json!([{}, {}, {}]));
+        check("columns=x&lengths_age=60", json!([[], [], []]));
         check("page=x", json!({"error": "bad_request", "reason": "Pagination parameters are invalid"}));
         check(
             "page=0",

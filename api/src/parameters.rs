@@ -3,7 +3,7 @@
 use broker::domain::name::VhostName;
 use broker::domain::parameter::Parameter;
 use openapi::parameters as wire;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::call::{Call, to_value};
 use crate::error::ApiError;
@@ -23,6 +23,9 @@ pub(crate) fn mount(on: &mut Mounts) {
 
 /// Limits of vhosts show up among the parameters, under this component and name.
 const LIMITS: (&str, &str) = ("vhost-limits", "limits");
+
+/// Operator policies show up too, under this component.
+const OPERATOR_POLICY: &str = "operator_policy";
 
 /// Policies are parameters inside the reference, and may not be reached this way.
 const POLICY: &str = "policy";
@@ -60,6 +63,21 @@ fn list(call: &Call, component: Option<&str>, vhost: Option<&VhostName>) -> Answ
                     name: LIMITS.1.to_owned(),
                 });
             }
+        }
+    }
+    if wanted(OPERATOR_POLICY) {
+        for policy in directory.operator_policies.values().filter(|policy| visible.contains(&policy.vhost)) {
+            found.push(wire::Parameter {
+                value: json!({
+                    "pattern": policy.pattern,
+                    "definition": policy.definition.iter().cloned().collect::<Map<_, _>>(),
+                    "priority": policy.priority,
+                    "apply-to": policy.apply_to.as_str(),
+                }),
+                vhost: policy.vhost.to_string(),
+                component: OPERATOR_POLICY.to_owned(),
+                name: policy.name.clone(),
+            });
         }
     }
     found.sort_by(|left, right| (&left.vhost, &left.name).cmp(&(&right.vhost, &right.name)));

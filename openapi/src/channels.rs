@@ -37,7 +37,7 @@ pub const CHANNELS: Endpoint = Endpoint::new("/channels", &[list(Access::Any, "C
 
 /// Channels in a virtual host.
 pub const OF_VHOST: Endpoint =
-    Endpoint::new("/vhosts/{vhost}/channels", &[list(Access::VhostVisible, "Channels in a virtual host")]);
+    Endpoint::new("/vhosts/{vhost}/channels", &[list(Access::Vhost, "Channels in a virtual host")]);
 
 /// Channels of a connection.
 pub const OF_CONNECTION: Endpoint =

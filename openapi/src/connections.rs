@@ -37,9 +37,7 @@ pub const CONNECTIONS: Endpoint = Endpoint::new(
 /// Connections into a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new(
     "/vhosts/{vhost}/connections",
-    &[Operation::get(Access::VhostVisible, "Connections into a virtual host")
-        .query(PAGED)
-        .gives(wire_list::<Connection>())],
+    &[Operation::get(Access::Vhost, "Connections into a virtual host").query(PAGED).gives(wire_list::<Connection>())],
 );
 
 /// One connection.

@@ -70,7 +70,9 @@ pub const CONSUMERS: Endpoint = Endpoint::new(
 /// Consumers in a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new(
     "/consumers/{vhost}",
-    &[Operation::get(Access::Vhost, "Consumers in a virtual host").query(LISTING).gives(wire_list::<Consumer>())],
+    &[Operation::get(Access::Any, "Consumers in a virtual host, of those the caller may see")
+        .query(LISTING)
+        .gives(wire_list::<Consumer>())],
 );
 
 /// Endpoints of this file.

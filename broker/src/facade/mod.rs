@@ -127,7 +127,8 @@ impl Broker {
         let connections = registry.clone();
         let react = Box::new(move |difference: &_| connections.follow(difference));
         let follower = Follower::start(directory.clone(), seen, vhosts.clone(), react);
-        let credentials = Credentials::new(pool, true)?;
+        // The reference counts logins by source only when asked to.
+        let credentials = Credentials::new(pool, false)?;
         let inner = Inner { directory, credentials, settings, vhosts, follower, registry };
         Ok(Self { inner: Arc::new(inner) })
     }
