@@ -8,11 +8,16 @@ pub mod cluster;
 pub mod connections;
 pub mod definitions;
 pub mod encryption;
+pub mod erlang;
 pub mod feature_flags;
 pub mod health;
 pub mod help;
 pub mod limits;
+pub mod listeners;
 pub mod listings;
+pub mod logs;
+pub mod mirroring;
+pub mod network;
 pub mod nodes;
 pub mod operations;
 pub mod parameters;
@@ -22,6 +27,7 @@ pub mod queues;
 pub mod replicas;
 pub mod runtime;
 pub mod status;
+pub mod streams;
 pub mod users;
 pub mod virtual_hosts;
 
@@ -33,9 +39,11 @@ pub const FAMILIES: &[&[&Command]] = &[
     nodes::ALL,
     cluster::ALL,
     replicas::ALL,
+    streams::ALL,
     users::ALL,
     access_control::ALL,
     health::ALL,
+    listeners::ALL,
     listings::ALL,
     status::ALL,
     parameters::ALL,
@@ -45,9 +53,13 @@ pub const FAMILIES: &[&[&Command]] = &[
     queues::ALL,
     connections::ALL,
     operations::ALL,
+    mirroring::ALL,
     feature_flags::ALL,
     encryption::ALL,
     runtime::ALL,
+    network::ALL,
+    logs::ALL,
+    erlang::ALL,
     definitions::ALL,
     plugins::ALL,
 ];

@@ -89,6 +89,11 @@ pub fn node(call: &Call) -> Result<Value, Failure> {
     Ok(own.unwrap_or(Value::Null))
 }
 
+/// Names of log files as the tools show them; `-` is the standard output.
+pub fn log_names(files: Vec<String>) -> Vec<String> {
+    files.into_iter().map(|file| if file == "-" { "<stdout>".to_owned() } else { file }).collect()
+}
+
 /// The alarms of a node's entry, one line each.
 pub fn alarms(node: &Value) -> Vec<String> {
     let name = node["name"].as_str().unwrap_or_default();

@@ -124,10 +124,9 @@ fn list_queues(call: &Call) -> Result<Answer, Failure> {
 
 /// The fields the columns are made of.
 fn queue_fields(columns: &[String]) -> Vec<&str> {
-    let mut fields = vec!["name"];
+    let mut fields = vec!["name", "type"];
     for column in columns {
         let needed: &[&str] = match column.as_str() {
-            "exclusive" => &["exclusive", "type"],
             "leader" => &["leader", "node"],
             "members" => &["members", "node"],
             other => &[other],
@@ -141,13 +140,28 @@ fn queue_fields(columns: &[String]) -> Vec<&str> {
     fields
 }
 
+/// Columns that only classic queues fill.
+const CLASSIC_COLUMNS: [&str; 8] = [
+    "exclusive",
+    "messages_persistent",
+    "messages_unacknowledged_ram",
+    "message_bytes",
+    "message_bytes_ready",
+    "message_bytes_unacknowledged",
+    "message_bytes_persistent",
+    "exclusive_consumer_pid",
+];
+
 fn queue_cell(queue: &Value, name: &str) -> Term {
     let value = &queue[name];
+    let kind = queue["type"].as_str().unwrap_or("classic");
     match name {
+        // Counted for classic queues only.
+        _ if kind != "classic" && CLASSIC_COLUMNS.contains(&name) => Term::Missing,
+        // A stream is no process of its own.
+        "pid" if kind == "stream" => Term::Missing,
         "arguments" => Term::amqp_table(value),
         "pid" | "owner_pid" | "exclusive_consumer_pid" => Term::pid(value),
-        // Only classic queues can be exclusive.
-        "exclusive" if queue["type"].as_str().is_some_and(|kind| kind != "classic") => Term::Missing,
         "effective_policy_definition" => policy_definition(value),
         "leader" if value.is_null() => Term::word(&queue["node"]),
         "members" if value.is_null() => Term::List(vec![Term::word(&queue["node"])]),
@@ -381,7 +395,7 @@ pub const LIST_CHANNELS: Command = Command {
     needs: Needs::AppRunning,
     format: Format::Table,
     words: Words::ANY,
-    endpoints: &[&CHANNELS],
+    endpoints: &[&CHANNELS, &CONNECTIONS],
     banner: |_| Some("Listing channels ...".to_owned()),
     columns: Some(Columns {
         known: CHANNEL_COLUMNS,
@@ -410,9 +424,20 @@ const CHANNEL_COLUMNS: &[&str] = &[
 
 fn list_channels(call: &Call) -> Result<Answer, Failure> {
     let reply = call.get(&CHANNELS, &[], "")?;
+    // Channels name their connection; its process id is the connection's.
+    let connections = match call.columns().iter().any(|column| column == "connection") {
+        true => call.get(&CONNECTIONS, &[], "columns=name,pid")?.body,
+        false => Value::Null,
+    };
+    let pid_of = |name: &Value| {
+        let all = connections.as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter()
+            .find(|connection| connection["name"] == *name)
+            .map_or(Term::Missing, |found| Term::pid(&found["pid"]))
+    };
     Ok(streamed(call, &reply.body, |channel, name| match name {
         "pid" => Term::pid(&channel[name]),
-        "connection" => Term::pid(&channel["connection_details"]["pid"]),
+        "connection" => pid_of(&channel["connection_details"]["name"]),
         _ => Term::from_json(&channel[name]),
     }))
 }

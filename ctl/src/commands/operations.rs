@@ -1,30 +1,21 @@
-//! What changes a running node, and what only an Erlang runtime could do.
+//! What changes a running node: limits, log level, listeners, maintenance, statistics.
 
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
-use crate::commands::runtime::erlang_only;
 use crate::endpoints::{AUTH_ATTEMPTS, RESET_STATISTICS, SETTINGS};
 use crate::exit::{Failure, Kind};
-use crate::output::{Answer, Format};
+use crate::output::Answer;
 use crate::parse::Switch;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[
     &ACTIVATE_FREE_DISK_SPACE_MONITORING,
-    &CHECK_IF_CLUSTER_HAS_CLASSIC_QUEUE_MIRRORING_POLICY,
     &DEACTIVATE_FREE_DISK_SPACE_MONITORING,
     &DISABLE_AUTH_ATTEMPT_SOURCE_TRACKING,
     &DRAIN,
     &ENABLE_AUTH_ATTEMPT_SOURCE_TRACKING,
-    &EVAL,
-    &EVAL_FILE,
-    &EXEC,
-    &FORCE_GC,
-    &LIST_OPERATOR_POLICIES_WITH_CLASSIC_QUEUE_MIRRORING,
-    &LIST_POLICIES_WITH_CLASSIC_QUEUE_MIRRORING,
-    &REMOVE_CLASSIC_QUEUE_MIRRORING_FROM_POLICIES,
     &RESET_NODE_AUTH_ATTEMPT_METRICS,
     &RESET_STATS_DB,
     &RESUME_LISTENERS,
@@ -375,156 +366,4 @@ fn banner_of_reset(call: &Call) -> Option<String> {
 fn reset_stats_db(call: &Call) -> Result<Answer, Failure> {
     let reply = call.delete(&RESET_STATISTICS, &[], "")?;
     if reply.is_ok() { Ok(Answer::Silent) } else { Err(Failure::refused(Kind::Unavailable, reply.reason())) }
-}
-
-/// `force_gc`.
-pub const FORCE_GC: Command = Command {
-    name: "force_gc",
-    section: Section::Operations,
-    summary: "Makes all Erlang processes on the target node perform/schedule a full sweep garbage collection",
-    usage: "force_gc [--timeout <timeout>]",
-    guides: &["memory-use"],
-    banner: |call| Some(format!("Will ask all processes on node {} to schedule a full sweep GC", call.node())),
-    run: force_gc,
-    ..Command::BLANK
-};
-
-fn force_gc(call: &Call) -> Result<Answer, Failure> {
-    // Memory is given back as soon as it is no longer used; there is nothing to collect.
-    call.summary()?;
-    Ok(Answer::Done)
-}
-
-/// `eval`.
-pub const EVAL: Command = Command {
-    name: "eval",
-    section: Section::Operations,
-    summary: "Evaluates a snippet of Erlang code on the target node",
-    usage: "eval <expression>",
-    explains: &[("<expression>", "Expression to evaluate")],
-    guides: &["cli", "monitoring", "troubleshooting"],
-    format: Format::Erlang,
-    words: Words::ANY,
-    check: check_expression,
-    run: |call| evaluate(call, "eval"),
-    ..Command::BLANK
-};
-
-fn check_expression(call: &Call) -> Result<(), Failure> {
-    if call.words.first().is_some_and(|expression| expression.trim().is_empty()) {
-        return Err(Failure::usage("\"Expression must not be blank\""));
-    }
-    Ok(())
-}
-
-const INSTEAD: &str = "commands and the HTTP API show and change what expressions are used for";
-
-fn evaluate(call: &Call, what: &str) -> Result<Answer, Failure> {
-    if call.words.is_empty() {
-        let text = call.input().unwrap_or_default();
-        if text.trim().is_empty() {
-            let text = "Expression to evaluate is not provided via argument or stdin";
-            return Err(Failure::refused(Kind::Data, text));
-        }
-    }
-    Err(erlang_only(what, INSTEAD))
-}
-
-/// `eval_file`.
-pub const EVAL_FILE: Command = Command {
-    name: "eval_file",
-    section: Section::Operations,
-    summary: "Evaluates a file that contains a snippet of Erlang code on the target node",
-    usage: "eval_file <file path>",
-    explains: &[("<file path>", "file to evaluate")],
-    guides: &["cli", "monitoring", "troubleshooting"],
-    format: Format::Erlang,
-    words: Words::exactly(1),
-    run: |_| Err(erlang_only("eval_file", INSTEAD)),
-    ..Command::BLANK
-};
-
-/// `exec`.
-pub const EXEC: Command = Command {
-    name: "exec",
-    section: Section::Operations,
-    summary: "Evaluates a snippet of Elixir code on the CLI node",
-    usage: "exec <expression> [--offline]",
-    explains: &[("<expression>", "expression to evaluate"), ("--offline", "do not contact the node")],
-    guides: &["cli", "monitoring", "troubleshooting"],
-    switches: &[Switch::flag("offline")],
-    words: Words::exactly(1),
-    format: Format::Erlang,
-    run: |_| Err(erlang_only("exec", INSTEAD)),
-    ..Command::BLANK
-};
-
-/// Queue mirroring left the reference with version 4, and was never here.
-fn no_mirroring(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Ok(Answer::Rows(crate::output::Rows::default()))
-}
-
-/// `list_policies_with_classic_queue_mirroring`.
-pub const LIST_POLICIES_WITH_CLASSIC_QUEUE_MIRRORING: Command = Command {
-    name: "list_policies_with_classic_queue_mirroring",
-    tools: &[Tool::Diagnostics, Tool::Queues],
-    section: Section::Monitoring,
-    summary: "List all policies that enable classic queue mirroring",
-    usage: "list_policies_with_classic_queue_mirroring [--no-table-headers] [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    format: Format::Table,
-    run: no_mirroring,
-    banner: |_| Some("Listing policies with classic queue mirroring ...".to_owned()),
-    ..Command::BLANK
-};
-
-/// `list_operator_policies_with_classic_queue_mirroring`.
-pub const LIST_OPERATOR_POLICIES_WITH_CLASSIC_QUEUE_MIRRORING: Command = Command {
-    name: "list_operator_policies_with_classic_queue_mirroring",
-    tools: &[Tool::Diagnostics, Tool::Queues],
-    section: Section::Monitoring,
-    summary: "List all operator policies that enable classic queue mirroring",
-    usage: "list_operator_policies_with_classic_queue_mirroring [--no-table-headers] [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    format: Format::Table,
-    run: no_mirroring,
-    banner: |_| Some("Listing operator policies with classic queue mirroring ...".to_owned()),
-    ..Command::BLANK
-};
-
-/// `check_if_cluster_has_classic_queue_mirroring_policy`.
-pub const CHECK_IF_CLUSTER_HAS_CLASSIC_QUEUE_MIRRORING_POLICY: Command = Command {
-    name: "check_if_cluster_has_classic_queue_mirroring_policy",
-    tools: &[Tool::Diagnostics, Tool::Queues],
-    section: Section::Monitoring,
-    summary: "Health check that exits with a non-zero code if there are policies that enable classic queue mirroring",
-    usage: "check_if_cluster_has_classic_queue_mirroring_policy [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    banner: |_| Some("Checking if cluster has any classic queue mirroring policy ...".to_owned()),
-    run: check_if_cluster_has_classic_queue_mirroring_policy,
-    ..Command::BLANK
-};
-
-fn check_if_cluster_has_classic_queue_mirroring_policy(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Ok(crate::commands::health::passed(call, "Cluster reported no classic queue mirroring policies".to_owned()))
-}
-
-/// `remove_classic_queue_mirroring_from_policies`.
-pub const REMOVE_CLASSIC_QUEUE_MIRRORING_FROM_POLICIES: Command = Command {
-    name: "remove_classic_queue_mirroring_from_policies",
-    section: Section::Operations,
-    summary: "Removes keys that enable classic queue mirroring from all regular and operator policies",
-    usage: "remove_classic_queue_mirroring_from_policies [--timeout <timeout>]",
-    banner: |_| {
-        Some("Will remove keys that enable classic queue mirroring from all regular and operator policies".to_owned())
-    },
-    run: remove_classic_queue_mirroring_from_policies,
-    ..Command::BLANK
-};
-
-fn remove_classic_queue_mirroring_from_policies(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Ok(Answer::Done)
 }

@@ -1,18 +1,12 @@
 //! The process behind the node: versions, logs, environment, memory.
 //!
-//! What only Erlang's runtime has is refused with a line that says what to use instead.
-//! Files and processes of a node on this host are looked at directly.
-
-use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::net::ToSocketAddrs as _;
-use std::time::{Duration, Instant};
+//! The process of a node on this host is looked at directly.
 
 use openapi::control::{NODE, NodeSummary};
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::command::{Command, Needs, Section, Tool, Words};
+use crate::command::{Command, Needs, Section, Tool};
 use crate::commands::status::{check_unit, size};
 use crate::endpoints::{AUTH_ATTEMPTS, AUTH_ATTEMPTS_BY_SOURCE, EFFECTIVE_CONFIG, NODE_MEMORY, OVERVIEW};
 use crate::exit::{Failure, Kind};
@@ -26,43 +20,19 @@ pub const ALL: &[&Command] = &[
     &CERTIFICATES,
     &CIPHER_SUITES,
     &COMMAND_LINE_ARGUMENTS,
-    &CONSUME_EVENT_STREAM,
-    &DISCOVER_PEERS,
     &ENVIRONMENT,
-    &ERLANG_COOKIE_HASH,
     &ERLANG_COOKIE_SOURCES,
     &ERLANG_VERSION,
-    &LIST_NETWORK_INTERFACES,
     &LIST_NODE_AUTH_ATTEMPT_STATS,
-    &LOG_LOCATION,
-    &LOG_TAIL,
-    &LOG_TAIL_STREAM,
-    &MAYBE_STUCK,
     &MEMORY_BREAKDOWN,
     &MESSAGE_SIZE_STATS,
     &METADATA_STORE_STATUS,
-    &OBSERVER,
     &OS_ENV,
-    &REMOTE_SHELL,
-    &RESOLVER_INFO,
-    &RESOLVE_HOSTNAME,
-    &RUNTIME_THREAD_STATS,
     &SERVER_VERSION,
     &TLS_VERSIONS,
 ];
 
-/// Most of a log file that is read for its last lines, in bytes.
-const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// How often a followed log file is looked at.
-const LOG_POLL_EVERY: Duration = Duration::from_millis(200);
-
-/// Something that exists in Erlang's runtime alone.
-pub fn erlang_only(what: &str, instead: &str) -> Failure {
-    Failure::refused(Kind::Unavailable, format!("{what}: a Warren node has no Erlang runtime; {instead}"))
-}
-
-fn summary(call: &Call) -> Result<NodeSummary, Failure> {
+pub fn summary(call: &Call) -> Result<NodeSummary, Failure> {
     let told = call.summary()?;
     told.ok_or_else(|| Failure::refused(Kind::Unavailable, "this node does not tell; only a Warren node does"))
 }
@@ -111,23 +81,6 @@ fn erlang_version(call: &Call) -> Result<Answer, Failure> {
     }
     // The version the node reports for clients that ask; nothing of it runs.
     Ok(Answer::Message(format!("Erlang/OTP {}", told("erlang_version"))))
-}
-
-/// `erlang_cookie_hash`.
-pub const ERLANG_COOKIE_HASH: Command = Command {
-    name: "erlang_cookie_hash",
-    tools: &[Tool::Diagnostics],
-    section: Section::Configuration,
-    summary: "Displays a hash of the Erlang cookie (shared secret) used by the target node",
-    usage: "erlang_cookie_hash [--timeout <timeout>]",
-    banner: |call| Some(format!("Asking node {} its Erlang cookie hash...", call.node())),
-    run: erlang_cookie_hash,
-    ..Command::BLANK
-};
-
-fn erlang_cookie_hash(_: &Call) -> Result<Answer, Failure> {
-    let instead = "whoever may open its control socket is let in";
-    Err(Failure::refused(Kind::Unavailable, format!("a Warren node has no shared secret; {instead}")))
 }
 
 /// `erlang_cookie_sources`.
@@ -250,111 +203,6 @@ fn os_env(call: &Call) -> Result<Answer, Failure> {
     Ok(Answer::Report { text: words.join("\n"), json: Value::Object(entries) })
 }
 
-/// `log_location`.
-pub const LOG_LOCATION: Command = Command {
-    name: "log_location",
-    tools: &[Tool::Diagnostics],
-    section: Section::Configuration,
-    summary: "Shows log file location(s) on target node",
-    usage: "log_location [--all|-a] [--timeout <timeout>]",
-    switches: &[Switch::flag("all").short('a')],
-    endpoints: &[&NODE],
-    banner: |call| Some(format!("Log file location(s) on node {} ...", call.node())),
-    run: log_location,
-    ..Command::BLANK
-};
-
-fn log_location(call: &Call) -> Result<Answer, Failure> {
-    let files = summary(call)?.log_files;
-    let count = if call.switches.flag("all") { files.len() } else { 1 };
-    let shown: Vec<String> = files.into_iter().take(count).collect();
-    Ok(Answer::Message(shown.join("\n")))
-}
-
-/// `log_tail`.
-pub const LOG_TAIL: Command = Command {
-    name: "log_tail",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Prints the last N lines of the log on the node",
-    usage: "log_tail [--number|-N <number>] [--timeout <timeout>]",
-    explains: &[("<number>", "number of lines")],
-    switches: &[Switch::integer("number").short('N')],
-    endpoints: &[&NODE],
-    banner: |call| {
-        Some(format!(
-            "Last {} log lines on node {} ...",
-            call.switches.integer("number").unwrap_or(LOG_LINES),
-            call.node()
-        ))
-    },
-    run: log_tail,
-    ..Command::BLANK
-};
-
-/// Lines `log_tail` shows.
-const LOG_LINES: i64 = 50;
-
-fn log_file(call: &Call) -> Result<String, Failure> {
-    let files = summary(call)?.log_files;
-    files
-        .into_iter()
-        .find(|file| file.starts_with('/'))
-        .ok_or_else(|| Failure::refused(Kind::Unavailable, "the node logs to its standard output, not to a file"))
-}
-
-fn log_tail(call: &Call) -> Result<Answer, Failure> {
-    let count = usize::try_from(call.switches.integer("number").unwrap_or(LOG_LINES))
-        .map_err(|_| Failure::refused(Kind::Unavailable, "the number of lines cannot be negative"))?;
-    let path = log_file(call)?;
-    let broken = |error: std::io::Error| Failure::refused(Kind::Unavailable, format!("{path}: {error}"));
-    let mut file = std::fs::File::open(&path).map_err(broken)?;
-    let length = file.metadata().map_err(broken)?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX))).map_err(broken)?;
-    let mut bytes = Vec::new();
-    file.take(LOG_BYTES_MAX).read_to_end(&mut bytes).map_err(broken)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    Ok(Answer::Message(lines[lines.len().saturating_sub(count)..].join("\n")))
-}
-
-/// `log_tail_stream`.
-pub const LOG_TAIL_STREAM: Command = Command {
-    name: "log_tail_stream",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Streams logs from a running node for a period of time",
-    usage: "log_tail_stream [--duration|-d <seconds>] [--timeout <timeout>]",
-    explains: &[("<duration_in_seconds>", "how long, in seconds; for ever by default")],
-    switches: &[Switch::integer("duration").short('d')],
-    endpoints: &[&NODE],
-    banner: |call| Some(format!("Streaming logs from node {} ...", call.node())),
-    run: log_tail_stream,
-    ..Command::BLANK
-};
-
-fn log_tail_stream(call: &Call) -> Result<Answer, Failure> {
-    let path = log_file(call)?;
-    let broken = |error: std::io::Error| Failure::refused(Kind::Unavailable, format!("{path}: {error}"));
-    let mut file = std::fs::File::open(&path).map_err(broken)?;
-    file.seek(SeekFrom::End(0)).map_err(broken)?;
-    print!("{}", call.take_banner());
-    let end =
-        call.switches.integer("duration").and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    let start = Instant::now();
-    while end.is_none_or(|end| start.elapsed() < end) {
-        let mut bytes = Vec::new();
-        (&mut file).take(LOG_BYTES_MAX).read_to_end(&mut bytes).map_err(broken)?;
-        let mut out = std::io::stdout();
-        // A reader that went away ends the stream.
-        if out.write_all(&bytes).and_then(|()| out.flush()).is_err() {
-            break;
-        }
-        std::thread::sleep(LOG_POLL_EVERY);
-    }
-    Ok(Answer::Silent)
-}
-
 /// `memory_breakdown`.
 pub const MEMORY_BREAKDOWN: Command = Command {
     name: "memory_breakdown",
@@ -448,142 +296,6 @@ fn list_node_auth_attempt_stats(call: &Call) -> Result<Answer, Failure> {
     }
     let rows = attempts.iter().map(|item| columns.iter().map(|name| Term::from_json(&item[*name])).collect()).collect();
     Ok(Answer::Rows(Rows { columns: columns.iter().map(|name| (*name).to_owned()).collect(), rows, ..Rows::default() }))
-}
-
-/// `resolve_hostname`.
-pub const RESOLVE_HOSTNAME: Command = Command {
-    name: "resolve_hostname",
-    tools: &[Tool::Diagnostics],
-    section: Section::Configuration,
-    summary: "Resolves a hostname to a set of addresses. Takes Erlang's inetrc file into account.",
-    usage: "resolve_hostname <hostname> [--address-family <ipv4 | ipv6>]",
-    switches: &[Switch::text("address-family").short('a'), Switch::flag("offline")],
-    words: Words::exactly(1),
-    check: check_family,
-    banner: banner_of_resolve,
-    run: resolve_hostname,
-    ..Command::BLANK
-};
-
-fn family(call: &Call) -> &str {
-    call.switches.text("address-family").unwrap_or("IPv4")
-}
-
-fn check_family(call: &Call) -> Result<(), Failure> {
-    match family(call).to_lowercase().as_str() {
-        "ipv4" | "ipv6" => Ok(()),
-        other => {
-            Err(Failure::bad_argument(format!("unsupported IP address family {other}. Valid values are: ipv4, ipv6")))
-        }
-    }
-}
-
-fn banner_of_resolve(call: &Call) -> Option<String> {
-    Some(format!("Asking node {} to resolve hostname {} to {} addresses...", call.node(), call.word(0), family(call)))
-}
-
-fn resolve_hostname(call: &Call) -> Result<Answer, Failure> {
-    let wanted_v4 = family(call).eq_ignore_ascii_case("ipv4");
-    let found = (call.word(0), 0)
-        .to_socket_addrs()
-        .map_err(|error| Failure::refused(Kind::Unavailable, format!("{}: {error}", call.word(0))))?;
-    let mut addresses: Vec<String> = Vec::new();
-    for address in found.filter(|address| address.is_ipv4() == wanted_v4).map(|address| address.ip().to_string()) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    Ok(Answer::Report { text: addresses.join("\n"), json: json!({"addresses": addresses}) })
-}
-
-/// `resolver_info`.
-pub const RESOLVER_INFO: Command = Command {
-    name: "resolver_info",
-    tools: &[Tool::Diagnostics],
-    section: Section::Configuration,
-    summary: "Displays effective hostname resolver (inetrc) configuration on target node",
-    usage: "resolver_info",
-    switches: &[Switch::flag("offline")],
-    banner: |call| {
-        Some(format!("Asking node {} for its effective hostname resolver (inetrc) configuration...", call.node()))
-    },
-    run: resolver_info,
-    ..Command::BLANK
-};
-
-fn resolver_info(_: &Call) -> Result<Answer, Failure> {
-    // Names are resolved by the operating system, as its own files say.
-    let text = "Runtime Hostname Resolver (inetrc) Settings\n\nLookup order: native\nHosts file: /etc/hosts\nResolver conf file: \
-                /etc/resolv.conf\nCache size: \n\ninetrc File Host Entries\n\n(none)";
-    let json = json!({"lookup": ["native"], "hosts_file": "/etc/hosts", "resolv_conf": "/etc/resolv.conf"});
-    Ok(Answer::Report { text: text.to_owned(), json })
-}
-
-/// `list_network_interfaces`.
-pub const LIST_NETWORK_INTERFACES: Command = Command {
-    name: "list_network_interfaces",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Lists network interfaces (NICs) on the target node",
-    usage: "list_network_interfaces [--timeout <timeout>]",
-    switches: &[Switch::flag("offline")],
-    banner: |call| Some(format!("Asking node {} to report its network interfaces ...", call.node())),
-    run: list_network_interfaces,
-    ..Command::BLANK
-};
-
-fn list_network_interfaces(_: &Call) -> Result<Answer, Failure> {
-    let interfaces = interfaces();
-    let text: Vec<String> = interfaces
-        .iter()
-        .map(|(name, fields)| {
-            let lines: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-            format!("Interface {name}\n\n{}\n\n", lines.join("\n"))
-        })
-        .collect();
-    let json = interfaces
-        .iter()
-        .map(|(name, fields)| (name.clone(), json!(fields.iter().cloned().collect::<BTreeMap<_, _>>())))
-        .collect();
-    Ok(Answer::Report { text: text.join("\n"), json: Value::Object(json) })
-}
-
-/// Interfaces of this host with what the system's files say of each.
-fn interfaces() -> BTreeMap<String, Vec<(String, String)>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
-        let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default().trim().to_owned();
-        let mut fields = vec![("hwaddr".to_owned(), read("address"))];
-        let flags = u32::from_str_radix(read("flags").trim_start_matches("0x"), 16).unwrap_or_default();
-        const NAMES: [(u32, &str); 6] =
-            [(1, "up"), (2, "broadcast"), (8, "loopback"), (16, "pointtopoint"), (64, "running"), (4096, "multicast")];
-        let set: Vec<&str> = NAMES.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect();
-        fields.push(("flags".to_owned(), set.join(", ")));
-        found.insert(entry.file_name().to_string_lossy().into_owned(), fields);
-    }
-    found
-}
-
-/// `discover_peers`.
-pub const DISCOVER_PEERS: Command = Command {
-    name: "discover_peers",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Performs peer discovery and lists discovered nodes, if any",
-    usage: "discover_peers [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    banner: |_| Some("Discovering peers nodes ...".to_owned()),
-    run: discover_peers,
-    ..Command::BLANK
-};
-
-fn discover_peers(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    let node = call.node();
-    Ok(Answer::Report {
-        text: format!("[:{}]", quoted_atom(&node)),
-        json: json!({"node": node, "result": "ok", "value": [node]}),
-    })
 }
 
 /// A word as Elixir writes it behind the colon.
@@ -707,105 +419,4 @@ fn message_size_stats(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
     let instead = "list_queues name messages message_bytes gives the mean size in each queue";
     Err(Failure::refused(Kind::Unavailable, format!("the node keeps no distribution of message sizes; {instead}")))
-}
-
-/// `runtime_thread_stats`.
-pub const RUNTIME_THREAD_STATS: Command = Command {
-    name: "runtime_thread_stats",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Provides a breakdown of runtime thread activity stats on the target node",
-    usage: "runtime_thread_stats [--sample-interval <interval>]",
-    explains: &[("--sample-interval <seconds>", "how long to measure")],
-    guides: &["runtime"],
-    switches: &[Switch::integer("sample-interval").short('i')],
-    needs: Needs::AppRunning,
-    banner: banner_of_threads,
-    run: runtime_thread_stats,
-    ..Command::BLANK
-};
-
-fn banner_of_threads(call: &Call) -> Option<String> {
-    let seconds = call.switches.integer("sample-interval").unwrap_or(5);
-    Some(format!("Will collect runtime thread stats on {} for {seconds} seconds...", call.node()))
-}
-
-fn runtime_thread_stats(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Err(erlang_only("runtime_thread_stats", "use `top -H -p PID` with the process id that `status` shows"))
-}
-
-/// `maybe_stuck`.
-pub const MAYBE_STUCK: Command = Command {
-    name: "maybe_stuck",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Detects Erlang processes (\"lightweight threads\") potentially not making progress on the target node",
-    usage: "maybe_stuck [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    banner: |call| Some(format!("Asking node {} to detect potentially stuck Erlang processes...", call.node())),
-    run: maybe_stuck,
-    ..Command::BLANK
-};
-
-fn maybe_stuck(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Err(erlang_only(
-        "maybe_stuck",
-        "check_virtual_hosts and list_unresponsive_queues ask the tasks that could be stuck",
-    ))
-}
-
-/// `observer`.
-pub const OBSERVER: Command = Command {
-    name: "observer",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Starts a CLI observer interface on the target node",
-    usage: "observer [--interval <seconds>]",
-    explains: &[("--interval <seconds>", "seconds between two looks")],
-    switches: &[Switch::integer("interval").short('i')],
-    run: observer,
-    ..Command::BLANK
-};
-
-fn observer(_: &Call) -> Result<Answer, Failure> {
-    Err(erlang_only("observer", "use `top` or the metrics endpoint"))
-}
-
-/// `remote_shell`.
-pub const REMOTE_SHELL: Command = Command {
-    name: "remote_shell",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Starts an interactive Erlang shell on the target node",
-    usage: "remote_shell",
-    run: remote_shell,
-    ..Command::BLANK
-};
-
-fn remote_shell(_: &Call) -> Result<Answer, Failure> {
-    Err(erlang_only("remote_shell", "everything it can do is a command or an endpoint of the HTTP API"))
-}
-
-/// `consume_event_stream`.
-pub const CONSUME_EVENT_STREAM: Command = Command {
-    name: "consume_event_stream",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Streams internal events from a running node. Output is jq-compatible.",
-    usage: "consume_event_stream [--duration|-d <seconds>] [--pattern <pattern>] [--timeout <timeout>]",
-    explains: &[
-        ("<duration_in_seconds>", "how long, in seconds; for ever by default"),
-        ("<pattern>", "regular expression that names must match"),
-    ],
-    switches: &[Switch::integer("duration").short('d'), Switch::text("pattern")],
-    format: Format::JsonStream,
-    run: consume_event_stream,
-    ..Command::BLANK
-};
-
-fn consume_event_stream(call: &Call) -> Result<Answer, Failure> {
-    call.summary()?;
-    Err(Failure::refused(Kind::Unavailable, "the node publishes no internal events; its log has them"))
 }

@@ -81,7 +81,7 @@ pub fn status(call: &Call) -> Result<Answer, Failure> {
     let alarms = node_view::alarms(&node);
     let listeners = node_view::listeners(&overview);
     let plugins = strings("enabled_plugins");
-    let (config_files, log_files) = (strings("config_files"), strings("log_files"));
+    let (config_files, log_files) = (strings("config_files"), node_view::log_names(strings("log_files")));
     let totals = &overview["object_totals"];
     let (connections, queues) = (number(totals, "connections"), number(totals, "queues"));
     let vhost_count = vhosts.as_array().map_or(0, Vec::len);
@@ -195,12 +195,13 @@ const OF_NODE: [&Command; 6] = [
 ];
 
 /// What a report gathers of every virtual host.
-const OF_VHOST: [&Command; 6] = [
+const OF_VHOST: [&Command; 7] = [
     &listings::LIST_QUEUES,
     &listings::LIST_EXCHANGES,
     &listings::LIST_BINDINGS,
     &access_control::LIST_PERMISSIONS,
     &policies::LIST_POLICIES,
+    &parameters::LIST_GLOBAL_PARAMETERS,
     &parameters::LIST_PARAMETERS,
 ];
 
@@ -210,7 +211,6 @@ fn report(call: &Call) -> Result<Answer, Failure> {
     for command in OF_NODE {
         parts.push(crate::run::section(call, command, None)?);
     }
-    parts.push(crate::run::section(call, &parameters::LIST_GLOBAL_PARAMETERS, None)?);
     for vhost in vhosts.as_array().into_iter().flatten().filter_map(|vhost| vhost["name"].as_str()) {
         for command in OF_VHOST {
             parts.push(crate::run::section(call, command, Some(vhost))?);

@@ -9,10 +9,18 @@ pub fn render(columns: &[String], rows: &[Vec<Term>]) -> String {
         push_row(&mut out, columns.iter().map(String::as_str));
     }
     for row in rows {
-        let cells: Vec<String> = row.iter().map(super::table::cell).collect();
+        let cells: Vec<String> = row.iter().map(cell).collect();
         push_row(&mut out, cells.iter().map(String::as_str));
     }
     out
+}
+
+/// As in a table, but an empty list is an empty field.
+fn cell(term: &Term) -> String {
+    match term {
+        Term::List(items) if items.is_empty() => String::new(),
+        other => super::table::cell(other),
+    }
 }
 
 fn push_row<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
