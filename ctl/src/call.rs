@@ -17,7 +17,7 @@ use crate::command::{Command, Needs, Tool};
 use crate::exit::{Failure, Kind};
 use crate::output::Format;
 use crate::parse::{Parsed, Setting};
-use crate::target::{Route, Target, short_host};
+use crate::target::{Route, Surroundings, Target, resolve, short_host};
 
 /// Longest secret or document read from standard input, in bytes.
 const INPUT_BYTES_MAX: u64 = 1 << 30;
@@ -63,6 +63,13 @@ impl Call {
         let switches = Parsed { settings, ..Parsed::default() };
         let who = (self.tool, self.script.clone());
         Self::new(who, command, Vec::new(), switches, command.format, self.target.clone())
+    }
+
+    /// The same call for a node that may have come up, or moved, since the last look.
+    pub fn again(&self) -> Result<Self, Failure> {
+        let target = resolve(&self.switches, self.command.name, &Surroundings::of_process())?;
+        let who = (self.tool, self.script.clone());
+        Ok(Self::new(who, self.command, self.words.clone(), self.switches.clone(), self.format, target))
     }
 
     /// A word; empty when there are fewer.

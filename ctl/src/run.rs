@@ -79,17 +79,12 @@ pub fn run(called: &str, line: &[String]) -> Printed {
         let text = format!("Error: there is no formatter '{name}'");
         return fail(&Failure::plain(Kind::UnknownFormatter, text));
     };
-    let target = match resolve(&switches, command.name, &surroundings()) {
+    let target = match resolve(&switches, command.name, &Surroundings::of_process()) {
         Ok(target) => target,
         Err(failure) => return fail(&failure),
     };
     let call = Call::new((tool, script.clone()), command, arguments, switches, format, target);
     perform(&call, &script, line)
-}
-
-fn surroundings() -> Surroundings {
-    let variable: fn(&str) -> Option<String> = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    Surroundings { variable, uid: rustix::process::geteuid().as_raw() }
 }
 
 /// The first word, or the command a switch stands for.

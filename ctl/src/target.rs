@@ -49,6 +49,14 @@ pub struct Surroundings {
     pub uid: u32,
 }
 
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        let variable: fn(&str) -> Option<String> = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self { variable, uid: rustix::process::geteuid().as_raw() }
+    }
+}
+
 /// The target the switches and the environment name.
 pub fn resolve(switches: &Parsed, command: &str, around: &Surroundings) -> Result<Target, Failure> {
     let named = switches.text("node").map(str::to_owned).or_else(|| (around.variable)("RABBITMQ_NODENAME"));

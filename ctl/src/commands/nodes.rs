@@ -195,8 +195,17 @@ pub const AWAIT_STARTUP: Command = Command {
 fn await_startup(call: &Call) -> Result<Answer, Failure> {
     let seconds = call.switches.integer("timeout").and_then(|seconds| u64::try_from(seconds).ok());
     let wait = Duration::from_secs(seconds.unwrap_or(STARTUP_WAIT_SECONDS));
-    match call.until(wait, || running(call))? {
+    // Whoever names a time means to wait for the node to come up as well.
+    let patient = seconds.is_some();
+    let found = call.until(wait, || match running(&call.again()?) {
+        Err(failure) if patient && failure.kind == Kind::Unavailable => Ok(None),
+        other => other,
+    })?;
+    match found {
         Some(()) => Ok(Answer::Done),
+        None if patient => {
+            call.summary().and_then(|_| Err(Failure::refused(Kind::Unavailable, "rabbit_is_not_running")))
+        }
         None => Err(Failure::refused(Kind::Unavailable, "rabbit_is_not_running")),
     }
 }
@@ -246,14 +255,14 @@ fn wait(call: &Call) -> Result<Answer, Failure> {
     let node = call.node();
     call.tell(&format!("Waiting for erlang distribution on node '{node}' while OS process '{pid}' is running"));
     let start = std::time::Instant::now();
-    let answers = call.until(wait, || match call.summary() {
+    let answers = call.until(wait, || match call.again()?.summary() {
         Ok(_) => Ok(Some(())),
         Err(_) if is_running(pid) => Ok(None),
         Err(_) => Err(Failure::refused(Kind::Unavailable, "process_not_running")),
     })?;
     answers.ok_or_else(late)?;
     call.tell(&format!("Waiting for applications 'rabbit_and_plugins' to start on node '{node}'"));
-    call.until(wait.saturating_sub(start.elapsed()), || running(call))?.ok_or_else(late)?;
+    call.until(wait.saturating_sub(start.elapsed()), || running(&call.again()?))?.ok_or_else(late)?;
     call.tell(&format!("Applications 'rabbit_and_plugins' are running on node '{node}'"));
     Ok(Answer::Done)
 }
