@@ -198,7 +198,15 @@ impl Decision<'_> {
         if self.is_allowed() {
             return Ok(());
         }
-        Err(Error::AccessRefused { operation: self.operation, resource: resource.clone(), user: self.user.clone() })
+        let resource = match resource {
+            Resource::Exchange(vhost, name) if name.is_default() => {
+                // Refused under the name it was checked under.
+                let shown = ExchangeName::new(name.permission_name()).unwrap_or_else(|_| name.clone());
+                Resource::Exchange(vhost.clone(), shown)
+            }
+            other => other.clone(),
+        };
+        Err(Error::AccessRefused { operation: self.operation, resource, user: self.user.clone() })
     }
 
     /// The verdict as the refusal of access to a topic of `exchange`.

@@ -3,7 +3,7 @@
 use super::{Broker, Caller};
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::domain::message::Message;
-use crate::domain::name::{QueueName, VhostName};
+use crate::domain::name::{DIRECT_REPLY_TO, QueueName, VhostName};
 use crate::domain::queue::state::Disposition;
 use crate::domain::queue::{QueueKind, SessionId};
 use crate::domain::routing::RouteBuffer;
@@ -61,6 +61,10 @@ impl Broker {
         }
         let mut buffer = RouteBuffer::default();
         let checked = publish::check_and_route(&topology, &self.directory(), caller, vhost, message, &mut buffer)?;
+        if checked.message.glance().reply_to == Some(DIRECT_REPLY_TO) {
+            // Replies would go to a consumer of the publishing channel, and there is no channel.
+            return Err(Error::InvalidMessage("fast reply consumer does not exist".to_owned()));
+        }
         checked.traffic.count(1, buffer.queues.len() as u64);
         if buffer.queues.is_empty() {
             return Ok(Published::Unroutable);
@@ -106,37 +110,14 @@ impl Broker {
         count: u32,
         ack: AckMode,
     ) -> Result<Vec<FetchedMessage>, Error> {
-        let handle = self.readable_queue(caller, vhost, queue, "get")?;
+        let handle = self.readable_queue(caller, vhost, queue, "basic.get")?;
         let session = SessionId { connection: self.registry().next_id(), channel: 1, epoch: 0 };
-        let mut fetched = Vec::new();
-        let mut slots = Vec::new();
-        for _ in 0..count {
-            let answer = handle.ask(|reply| QueueCommand::Get { session, no_ack: false, reply }).await;
-            match answer {
-                Some(Ok(Some(one))) => {
-                    slots.push(one.delivered.slot);
-                    fetched.push(FetchedMessage {
-                        message: shown(&handle, one.delivered.message, one.delivered.delivery_count),
-                        redelivered: one.delivered.redelivered,
-                        messages_left: one.messages_left,
-                    });
-                }
-                Some(Ok(None)) => break,
-                Some(Err(error)) => {
-                    let _ = handle.send(QueueCommand::SessionClosed { session }).await;
-                    return Err(error);
-                }
-                None => return Err(Error::NoSuch(Resource::Queue(vhost.clone(), queue.clone()))),
-            }
-        }
-        let disposition = match ack {
-            AckMode::Ack => Disposition::Ack,
-            AckMode::Requeue => Disposition::Requeue,
-            AckMode::Reject => Disposition::Discard,
-            AckMode::RejectRequeue => Disposition::RejectRequeue,
-        };
-        let _ = handle.send(QueueCommand::Settle(Settled { disposition, slots })).await;
-        Ok(fetched)
+        let gone = Error::NoSuch(Resource::Queue(vhost.clone(), queue.clone()));
+        // A task of its own: whoever asked may go away in the middle, and what was fetched
+        // by then must be settled all the same.
+        let fetching = tokio::spawn(fetch(handle, session, count, ack));
+        let fetched = fetching.await.map_err(|error| Error::Internal(error.to_string()))?;
+        fetched?.ok_or(gone)
     }
 
     /// Drops all ready messages and says how many.
@@ -144,7 +125,7 @@ impl Broker {
     /// # Errors
     /// `NoSuch` queue, `AccessRefused`, `Locked`, `NotImplemented` (streams).
     pub async fn purge_queue(&self, caller: &Caller, vhost: &VhostName, queue: &QueueName) -> Result<u64, Error> {
-        let handle = self.readable_queue(caller, vhost, queue, "purge")?;
+        let handle = self.readable_queue(caller, vhost, queue, "queue.purge")?;
         Ok(handle.ask(|reply| QueueCommand::Purge { reply }).await.unwrap_or_default())
     }
 
@@ -166,11 +147,49 @@ impl Broker {
         if queue.spec().exclusive_owner.is_some_and(|owner| Some(owner) != caller.connection) {
             return Err(Error::Locked(resource));
         }
-        if queue.spec().kind == QueueKind::Stream && method != "consume" {
-            return Err(Error::NotImplemented(format!("basic.{method} not supported by stream queues {resource}")));
+        if queue.spec().kind == QueueKind::Stream && method != "basic.consume" {
+            return Err(Error::NotImplemented(format!("{method} not supported by stream queues {resource}")));
         }
         Ok(queue.clone())
     }
+}
+
+/// Fetches and settles; `None` when the queue ended meanwhile.
+async fn fetch(
+    queue: QueueHandle,
+    session: SessionId,
+    count: u32,
+    ack: AckMode,
+) -> Result<Option<Vec<FetchedMessage>>, Error> {
+    let mut fetched = Vec::new();
+    let mut slots = Vec::new();
+    for _ in 0..count {
+        let answer = queue.ask(|reply| QueueCommand::Get { session, no_ack: false, reply }).await;
+        match answer {
+            Some(Ok(Some(one))) => {
+                slots.push(one.delivered.slot);
+                fetched.push(FetchedMessage {
+                    message: shown(&queue, one.delivered.message, one.delivered.delivery_count),
+                    redelivered: one.delivered.redelivered,
+                    messages_left: one.messages_left,
+                });
+            }
+            Some(Ok(None)) => break,
+            Some(Err(error)) => {
+                let _ = queue.send(QueueCommand::SessionClosed { session }).await;
+                return Err(error);
+            }
+            None => return Ok(None),
+        }
+    }
+    let disposition = match ack {
+        AckMode::Ack => Disposition::Ack,
+        AckMode::Requeue => Disposition::Requeue,
+        AckMode::Reject => Disposition::Discard,
+        AckMode::RejectRequeue => Disposition::RejectRequeue,
+    };
+    let _ = queue.send(QueueCommand::Settle(Settled { disposition, slots })).await;
+    Ok(Some(fetched))
 }
 
 /// A message as its queue's type shows it.

@@ -25,7 +25,7 @@ impl Session {
             return Ok(());
         };
         let name = self.named_queue(number, queue)?;
-        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "consume")?;
+        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.consume")?;
         let Some(channel) = self.channels.get(&number) else { return Ok(()) };
         if channel.consumers.contains_key(consumer_tag) {
             return Err(Violation::connection(
@@ -122,7 +122,7 @@ impl Session {
     /// `basic.get`
     pub(super) async fn get(&mut self, number: u16, queue: &str, no_ack: bool) -> Result<(), Violation> {
         let name = self.named_queue(number, queue)?;
-        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "get")?;
+        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.get")?;
         let Some(session) = self.channels.get(&number).map(|channel| channel.session) else { return Ok(()) };
         let fetched = match handle.ask(|reply| QueueCommand::Get { session, no_ack, reply }).await {
             Some(fetched) => fetched?,

@@ -165,6 +165,14 @@ pub fn check_new_queue(
     Ok(kind)
 }
 
+/// An argument that asks for a deprecated feature.
+#[must_use]
+pub fn denied_argument(arguments: &FieldTable) -> Option<&'static str> {
+    let denied = |argument: &&Argument| matches!(argument.check, Check::Denied { .. });
+    let found = QUEUE_ARGUMENTS.iter().filter(denied).find(|argument| arguments.get(argument.name).is_some());
+    found.map(|argument| argument.name)
+}
+
 /// The type `x-queue-type` names.
 ///
 /// # Errors

@@ -4,14 +4,12 @@ use super::handle::{check_exclusive, exchange_name, queue_name};
 use super::owner::Owner;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::ExchangeKind;
+use crate::domain::name::DIRECT_REPLY_TO;
 use crate::domain::topology::{Missing, Removed};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, Put};
 use crate::runtime::queue::QueueHandle;
 use crate::runtime::record;
-
-/// What names of pseudo-queues for direct replies start with.
-const REPLY_TO_PREFIX: &str = "amq.rabbitmq.reply-to";
 
 impl Owner {
     pub(super) fn bind(&mut self, caller: &Caller, binding: Binding) -> Result<Put, Error> {
@@ -70,7 +68,7 @@ impl Owner {
     fn check_binding(&self, caller: &Caller, binding: Binding) -> Result<Binding, Error> {
         let source = exchange_name(binding.source.as_str())?;
         let (destination, resource) = match &binding.destination {
-            Destination::Queue(name) if name.as_str().starts_with(REPLY_TO_PREFIX) => {
+            Destination::Queue(name) if name.as_str().starts_with(DIRECT_REPLY_TO) => {
                 return Err(Error::VolatileQueue);
             }
             Destination::Queue(name) => {

@@ -41,6 +41,11 @@ impl Owner {
             return Ok(DeletedQueue { messages: 0 });
         };
         check_exclusive(caller, queue.spec(), &resource)?;
+        // A stream is deleted whatever it holds and whoever reads it.
+        let (if_unused, if_empty) = match queue.spec().kind {
+            QueueKind::Stream => (false, false),
+            QueueKind::Classic | QueueKind::Quorum => (if_unused, if_empty),
+        };
         if queue.spec().kind == QueueKind::Quorum
             && let Some(flag) = if if_unused { Some("if-unused") } else { if_empty.then_some("if-empty") }
         {

@@ -36,6 +36,9 @@ impl Owner {
         for exchange in &exchanges.reserved {
             tracing::warn!(vhost = %self.vhost, %exchange, "an exchange with a reserved name is not imported");
         }
+        for (queue, argument) in &queues.denied {
+            tracing::warn!(vhost = %self.vhost, %queue, argument, "a queue with a deprecated argument is not imported");
+        }
         let mut imported = Imported { created: 0, existed: exchanges.existed + queues.existed };
         imported.created += exchanges.new.len() + queues.new.len();
         for exchange in exchanges.new {
@@ -142,6 +145,11 @@ impl ImportCheck<'_> {
                 importable.existed += 1;
                 continue;
             }
+            // Files of older brokers hold such queues; the rest of a file must not fail for them.
+            if let Some(argument) = arguments::denied_argument(&queue.arguments) {
+                importable.denied.push((name, argument));
+                continue;
+            }
             let fits_any_kind = queue.durable && !queue.auto_delete;
             let arguments = arguments::with_queue_type(&queue.arguments, self.default_queue_kind, fits_any_kind);
             let present = self.topology.queue_count() + importable.new.len();
@@ -200,12 +208,14 @@ struct Importable<T> {
     new: Vec<T>,
     /// Names of those that are left out because only the broker may give them.
     reserved: Vec<ExchangeName>,
+    /// Names of those that are left out for an argument, and the argument.
+    denied: Vec<(QueueName, &'static str)>,
     existed: usize,
 }
 
 impl<T> Default for Importable<T> {
     fn default() -> Self {
-        Self { new: Vec::new(), reserved: Vec::new(), existed: 0 }
+        Self { new: Vec::new(), reserved: Vec::new(), denied: Vec::new(), existed: 0 }
     }
 }
 
