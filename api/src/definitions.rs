@@ -109,7 +109,10 @@ async fn import(call: &Call, vhost: Option<VhostName>) -> Answer {
     };
     let hashing = call.node().settings().password_hashing;
     let definitions = parse_apart(document, vhost, hashing).await?;
-    call.broker()?.import_definitions(&call.caller(), definitions).await?;
+    // A task of its own: a caller that goes away must not leave half of an import applied.
+    let (broker, caller) = (call.broker()?.clone(), call.caller());
+    let importing = tokio::spawn(async move { broker.import_definitions(&caller, definitions).await });
+    importing.await.map_err(|_| ApiError::internal("the definitions could not be imported"))??;
     match redirect {
         None => Ok(Reply::no_content()),
         Some(target) => {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
 
 /// A binding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -37,7 +37,7 @@ pub struct PostBinding {
 }
 
 const fn list(access: Access, summary: &'static str) -> Operation {
-    Operation::get(access, summary).query(PAGED).gives(wire_list::<Binding>())
+    Operation::get(access, summary).query(LISTING).gives(wire_list::<Binding>())
 }
 
 const BETWEEN: &[Operation] = &[
