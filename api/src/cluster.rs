@@ -16,12 +16,21 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::CLUSTER_NAME).get(get_cluster_name).put(put_cluster_name);
 }
 
-/// The cluster's name: as set, else as configured, else the node's.
+/// The cluster's name: as set, else as configured, else the node's with the host's name.
 pub(crate) fn name(broker: &Broker, settings: &Settings) -> String {
     match broker.directory().global_parameters.get(PARAMETER) {
         Some(Value::String(name)) => name.clone(),
-        _ => settings.cluster_name.clone().unwrap_or_else(|| settings.node_name.clone()),
+        _ => default_name(settings),
     }
+}
+
+/// The name of a cluster nobody has named.
+pub(crate) fn default_name(settings: &Settings) -> String {
+    if let Some(name) = &settings.cluster_name {
+        return name.clone();
+    }
+    let local = settings.node_name.split('@').next().unwrap_or_default();
+    format!("{local}@{}", rustix::system::uname().nodename().to_string_lossy())
 }
 
 async fn get_cluster_name(call: Call) -> Answer {

@@ -26,7 +26,7 @@ async fn get_node(call: Call) -> Answer {
     let facts = &call.context.facts;
     let cluster_name = match &call.broker {
         Some(broker) => crate::cluster::name(broker, settings),
-        None => settings.cluster_name.clone().unwrap_or_else(|| settings.node_name.clone()),
+        None => crate::cluster::default_name(settings),
     };
     Reply::json(&NodeSummary {
         node: settings.node_name.clone(),

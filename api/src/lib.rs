@@ -131,7 +131,6 @@ const COMPRESSED_BYTES_MIN: u64 = 300;
 ///
 /// # Panics
 /// When an endpoint of the table has no handler.
-#[must_use]
 pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
     let mut mounts = Mounts::default();
     for mount in RESOURCES {

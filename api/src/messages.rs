@@ -33,25 +33,13 @@ fn known_vhost(call: &Call) -> Result<(), ApiError> {
     call.vhost().map(drop).map_err(|_| ApiError::not_found("vhost_not_found"))
 }
 
-/// Messages go over a connection to the vhost, which a user without a row of permissions
-/// cannot open, whatever the tags.
-fn may_connect(call: &Call) -> Result<(), ApiError> {
-    let permissions = &call.directory()?.permissions;
-    match call.identity.user_name() {
-        Some(user) if !permissions.contains_key(&(user.clone(), call.vhost_name())) => {
-            Err(ApiError::not_authorised("Access refused."))
-        }
-        _ => Ok(()),
-    }
-}
-
 async fn publish(call: Call) -> Answer {
     known_vhost(&call)?;
     let (broker, vhost) = (call.broker()?, call.vhost_name());
     let exchange = exchange_name(call.parameter("exchange"))?;
     let missing = || ApiError::not_found("exchange_not_found");
     broker.exchange(&vhost, exchange.as_str()).ok_or_else(missing)?;
-    may_connect(&call)?;
+    call.enter_vhost()?;
     let fields = call.fields()?;
     fields.require(&["routing_key", "properties", "payload", "payload_encoding"])?;
     let routing_key = fields.required_text("routing_key")?;
@@ -177,7 +165,7 @@ async fn get(call: Call) -> Answer {
     let queue = queue_name(call.parameter("queue"))?;
     let missing = || ApiError::not_found("queue_not_found");
     broker.queue(&vhost, queue.as_str()).ok_or_else(missing)?;
-    may_connect(&call)?;
+    call.enter_vhost()?;
     let fetch = Fetch::parse(&call.fields()?)?;
     match broker.get_messages(&call.caller(), &vhost, &queue, fetch.count, fetch.ack).await {
         Ok(fetched) => Reply::json(&fetched.iter().map(|message| fetch.to_wire(message)).collect::<Vec<_>>()),

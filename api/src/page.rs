@@ -44,10 +44,10 @@ const RANGES: &[&str] = &["msg_rates", "lengths", "data_rates", "node_stats"];
 pub(crate) fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
     for range in RANGES {
         let end = |end: &str| query.get(&format!("{range}_{end}")).and_then(|text| text.parse::<i64>().ok());
-        if let (Some(age), Some(increment)) = (end("age"), end("incr")) {
-            if age <= 0 || increment <= 0 || age / increment > SAMPLES_MAX {
-                return Err(ApiError::bad_request(format!("Invalid range parameters: age {age}, incr {increment}")));
-            }
+        if let (Some(age), Some(increment)) = (end("age"), end("incr"))
+            && (age <= 0 || increment <= 0 || age / increment > SAMPLES_MAX)
+        {
+            return Err(ApiError::bad_request(format!("Invalid range parameters: age {age}, incr {increment}")));
         }
     }
     Ok(())
@@ -273,6 +273,7 @@ mod tests {
         ]
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "rows are written as values")]
     fn check(query: &str, expected: Value) {
         let query = QueryString::parse(Some(query));
         let got = listing(people(), &query, Listing::Paged).unwrap_or_else(|error| error.body.unwrap());

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use broker::domain::queue::QueueKind;
 use broker::domain::vhost::Vhost;
-use broker::{Broker, Put, PutVhost};
+use broker::{Broker, ChannelInfo, Put, PutVhost};
 use openapi::vhosts as wire;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::body::Fields;
-use crate::call::Call;
+use crate::call::{Call, to_value};
 use crate::error::ApiError;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::stats::{self, MessageStats};
 use crate::tags;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -23,13 +24,36 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::START).post(start_vhost);
 }
 
-fn vhost_to_wire(vhost: &Vhost, broker: &Broker, node: &str) -> wire::Vhost {
+/// Counters of a vhost. They appear with the first traffic, as in the reference.
+fn counters(vhost: &Vhost, broker: &Broker, channels: &[ChannelInfo]) -> Map<String, Value> {
     let totals = broker.vhost_totals(&vhost.name);
+    let mut counters = Map::new();
+    if totals.recv_oct > 0 || totals.send_oct > 0 {
+        stats::counter(&mut counters, "send_oct", totals.send_oct);
+        stats::counter(&mut counters, "recv_oct", totals.recv_oct);
+    }
+    let messages = totals.messages_ready + totals.messages_unacknowledged;
+    let mut happened = MessageStats::default();
+    for channel in channels.iter().filter(|channel| channel.vhost == vhost.name) {
+        happened.add_channel(&channel.counters);
+    }
+    let happened = happened.to_wire();
+    let any = happened.as_object().is_some_and(|happened| !happened.is_empty());
+    if messages > 0 || any {
+        stats::counter(&mut counters, "messages_ready", totals.messages_ready);
+        stats::counter(&mut counters, "messages_unacknowledged", totals.messages_unacknowledged);
+        stats::counter(&mut counters, "messages", messages);
+    }
+    if any {
+        counters.insert("message_stats".to_owned(), happened);
+    }
+    counters
+}
+
+fn to_wire(call: &Call, vhost: &Vhost, channels: &[ChannelInfo]) -> Result<Value, ApiError> {
     let kind = vhost.default_queue_type.as_str().to_owned();
-    // Counters appear with the first traffic, as in the reference.
-    let octets = (totals.recv_oct > 0 || totals.send_oct > 0).then_some(totals);
-    let messages = (totals.messages_ready > 0 || totals.messages_unacknowledged > 0).then_some(totals);
-    wire::Vhost {
+    let node = call.node().settings().node_name.clone();
+    let item = wire::Vhost {
         name: vhost.name.to_string(),
         description: vhost.description.clone(),
         tags: vhost.tags.clone(),
@@ -42,29 +66,28 @@ fn vhost_to_wire(vhost: &Vhost, broker: &Broker, node: &str) -> wire::Vhost {
             protected_from_deletion: vhost.protected_from_deletion,
         },
         tracing: vhost.tracing,
-        cluster_state: BTreeMap::from([(node.to_owned(), "running".to_owned())]),
-        recv_oct: octets.map(|totals| totals.recv_oct),
-        send_oct: octets.map(|totals| totals.send_oct),
-        messages: messages.map(|totals| totals.messages_ready + totals.messages_unacknowledged),
-        messages_ready: messages.map(|totals| totals.messages_ready),
-        messages_unacknowledged: messages.map(|totals| totals.messages_unacknowledged),
-    }
+        cluster_state: BTreeMap::from([(node, "running".to_owned())]),
+        more: counters(vhost, call.broker()?, channels),
+    };
+    Ok(call.rated("vhost", to_value(&item)?))
 }
 
 async fn list_vhosts(call: Call) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
-    let node = &call.node().settings().node_name;
+    let channels = broker.channels();
     let seen = directory
         .vhosts
         .values()
         .filter(|vhost| call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name));
-    call.list(seen.map(|vhost| vhost_to_wire(vhost, broker, node)), Listing::Paged)
+    let items: Vec<_> = seen.map(|vhost| to_wire(&call, vhost, &channels)).collect::<Result<_, _>>()?;
+    call.list(items, Listing::Paged)
 }
 
 async fn get_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    call.object(&vhost_to_wire(&vhost, call.broker()?, &call.node().settings().node_name))
+    let item = to_wire(&call, &vhost, &call.broker()?.channels())?;
+    call.object(&item)
 }
 
 async fn put_vhost(call: Call) -> Answer {

@@ -1,6 +1,8 @@
 //! Folds over the endpoint table against a running node: every endpoint answers, says
 //! what it allows, and refuses whoever its class refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
@@ -26,21 +27,9 @@ pub struct Vhost {
     pub tracing: bool,
     /// How it stands on each node.
     pub cluster_state: BTreeMap<String, String>,
-    /// Bytes received from its connections.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recv_oct: Option<u64>,
-    /// Bytes sent to its connections.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub send_oct: Option<u64>,
-    /// Messages in its queues.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub messages: Option<u64>,
-    /// Those ready for delivery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub messages_ready: Option<u64>,
-    /// Those delivered and not acknowledged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub messages_unacknowledged: Option<u64>,
+    /// Counters, once there was traffic: bytes, messages, what happened to messages.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// What was set on a virtual host.

@@ -306,7 +306,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "cluster_name",
         alias: None,
         environment: None,
-        initial: Initial::Unset("the node's name"),
+        initial: Initial::Unset("the node's name with the host's own"),
         doc: "Name of the cluster.",
         set: Set::Text(|config, _, name| config.node.cluster_name = Some(name.to_owned())),
     },

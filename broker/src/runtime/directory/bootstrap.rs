@@ -79,9 +79,7 @@ impl FirstBoot {
             limits: VhostLimits::default(),
         };
         let row = Permissions { user: self.user.clone(), vhost: self.vhost.clone(), configure, write, read };
-        let mut changes = vec![
-            Change::PutGlobalParameter(INTERNAL_CLUSTER_ID.into(), Document::from(cluster_id)),
-        ];
+        let mut changes = vec![Change::PutGlobalParameter(INTERNAL_CLUSTER_ID.into(), Document::from(cluster_id))];
         if let Some(name) = &self.cluster_name {
             changes.push(Change::PutGlobalParameter(CLUSTER_NAME.into(), Document::from(name.as_str())));
         }
