@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::definitions::LoadDefinitions;
 use api::{HttpService, ServerFacts, Transport, router, serve_unix};
-use broker::Node;
+use broker::{AppService, Node};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -34,7 +35,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let (end, ending) = watch::channel(false);
     let facts = facts(config, end);
     let (http, slot) = HttpService::new(vec![config.management_listener()], facts.clone());
-    let node = Node::start(config.node.clone(), vec![Box::new(http)]).await?;
+    let mut services: Vec<Box<dyn AppService>> = Vec::new();
+    if let Some(path) = &config.load_definitions {
+        services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));
+    }
+    services.push(Box::new(http));
+    let node = Node::start(config.node.clone(), services).await?;
     slot.fill(node.clone());
 
     let (socket, listener) =

@@ -5,6 +5,7 @@
 
 mod export;
 mod item;
+mod load;
 mod read;
 mod upload;
 
@@ -22,6 +23,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::reply::{JSON, Reply};
 use crate::route::{Answer, Mounts};
+pub use load::LoadDefinitions;
 use upload::Upload;
 
 pub(crate) fn mount(on: &mut Mounts) {
