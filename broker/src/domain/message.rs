@@ -165,6 +165,15 @@ impl Message {
         self.persistent
     }
 
+    /// Puts the message into another buffer with the same bytes.
+    ///
+    /// # Panics
+    /// When the buffer has another length.
+    pub fn move_to(&mut self, buffer: Bytes) {
+        assert_eq!(buffer.len(), self.buffer.len(), "the same bytes in another place");
+        self.buffer = buffer;
+    }
+
     /// The whole buffer, for the log.
     #[must_use]
     pub fn buffer(&self) -> &Bytes {

@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
 
 use super::handshake::{self, Ends};
 use super::output::UNWRITTEN_BYTES_MAX;
@@ -142,7 +143,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(0) => {}
             Ok(len) => {
                 let chunk = self.input.split_to(len).freeze();
-                self.session.take_chunk(&chunk).await;
+                // A message that stays keeps the whole buffer it was read into.
+                let held_bytes = len.max(self.read_bytes);
+                self.session.take_chunk(&chunk, held_bytes).await;
             }
             Err(violation) => {
                 self.input.clear();
@@ -209,8 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             any = true;
         }
         if may_read {
-            let limit = self.read_bytes;
-            match poll_read(&mut self.socket, context, &mut self.input, limit) {
+            match poll_read_buf(Pin::new(&mut self.socket), context, &mut self.input) {
                 Poll::Ready(Ok(count)) => {
                     woken.read = Some(count);
                     any = true;
@@ -254,21 +256,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         self.sleep.as_mut().reset(Instant::now() + after);
     }
-}
-
-/// Reads what is there, at most `limit` bytes, into room reserved beforehand.
-fn poll_read<R: AsyncRead + Unpin>(
-    socket: &mut R,
-    context: &mut Context<'_>,
-    input: &mut BytesMut,
-    limit: usize,
-) -> Poll<std::io::Result<usize>> {
-    let start = input.len();
-    let room = limit.min(input.capacity() - start);
-    input.resize(start + room, 0);
-    let mut buffer = ReadBuf::new(&mut input[start..]);
-    let polled = Pin::new(socket).poll_read(context, &mut buffer);
-    let count = buffer.filled().len();
-    input.truncate(start + count);
-    polled.map_ok(|()| count)
 }

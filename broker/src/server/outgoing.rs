@@ -1,6 +1,8 @@
 //! What one pass over a connection's input has for queues: publishes and settlements,
 //! one batch a queue. Batches cross the task boundary, not messages.
 
+use bytes::BytesMut;
+
 use crate::domain::queue::state::Disposition;
 use crate::runtime::queue::{
     ConfirmRange, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
@@ -14,12 +16,24 @@ pub(super) struct Outgoing {
     settlements: Vec<(QueueHandle, Disposition, Vec<u32>)>,
     /// Capacity the next publish batch starts with: what the last one needed.
     publish_capacity: usize,
+    /// Size of the buffers the gathered messages were read into.
+    held_bytes: usize,
 }
+
+/// A batch moves out of its read buffer when it is less than this share of it. Otherwise
+/// a few messages waiting in a slow queue would keep whole buffers alive, and memory
+/// would be many times what the queue holds.
+const SHARE_KEPT_IN_PLACE: usize = 4;
 
 /// Room a batch is given beforehand at most.
 const BATCH_CAPACITY_MAX: usize = 2048;
 
 impl Outgoing {
+    /// Messages from now on lie in a buffer of that size.
+    pub(super) fn reading_from(&mut self, held_bytes: usize) {
+        self.held_bytes = self.held_bytes.max(held_bytes);
+    }
+
     pub(super) fn publish(&mut self, queue: &QueueHandle, incoming: Incoming) {
         match self.publishes.iter_mut().rev().find(|(handle, _)| handle == queue) {
             Some((_, batch)) => batch.push(incoming),
@@ -47,8 +61,10 @@ impl Outgoing {
     pub(super) async fn flush(&mut self, from: &ConnectionSender) -> Vec<ConfirmRange> {
         let mut taken = Vec::new();
         let mut largest = 0;
-        for (queue, messages) in self.publishes.drain(..) {
+        let held_bytes = std::mem::take(&mut self.held_bytes);
+        for (queue, mut messages) in self.publishes.drain(..) {
             largest = largest.max(messages.len());
+            move_out(&mut messages, held_bytes);
             let batch = PublishBatch { from: Some(from.clone()), messages };
             if let Err(QueueCommand::Publish(batch)) = queue.send(QueueCommand::Publish(batch)).await {
                 taken.extend(batch.messages.iter().filter(|incoming| incoming.sequence != 0).map(|incoming| {
@@ -68,5 +84,46 @@ impl Outgoing {
             let _ = queue.send(QueueCommand::Settle(Settled { disposition, slots })).await;
         }
         taken
+    }
+}
+
+/// Copies a batch that is a small part of its read buffer into one of its own.
+fn move_out(messages: &mut [Incoming], held_bytes: usize) {
+    let bytes: usize = messages.iter().map(|incoming| incoming.message.buffer().len()).sum();
+    if bytes * SHARE_KEPT_IN_PLACE > held_bytes {
+        return;
+    }
+    let mut own = BytesMut::with_capacity(bytes);
+    for incoming in messages.iter() {
+        own.extend_from_slice(incoming.message.buffer());
+    }
+    let mut own = own.freeze();
+    for incoming in messages {
+        let buffer = own.split_to(incoming.message.buffer().len());
+        incoming.message.move_to(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::message::Message;
+
+    fn incoming(body: &[u8]) -> Incoming {
+        Incoming { message: Message::build("x", "key", &[0, 0], body, false), sequence: 0, channel: 1, epoch: 1 }
+    }
+
+    #[test]
+    fn a_small_share_of_a_buffer_moves_out_of_it_unchanged() {
+        for held_bytes in [1, 1 << 20] {
+            let mut batch = [incoming(b"one"), incoming(b""), incoming(b"three")];
+            let before: Vec<_> = batch.iter().map(|incoming| incoming.message.buffer().as_ptr()).collect();
+            move_out(&mut batch, held_bytes);
+            let moved = batch.iter().zip(&before).filter(|(incoming, at)| incoming.message.buffer().as_ptr() != **at);
+            assert_eq!(moved.count(), if held_bytes > 1 { 3 } else { 0 });
+            let bodies: Vec<_> = batch.iter().map(|incoming| incoming.message.body().to_vec()).collect();
+            assert_eq!(bodies, [&b"one"[..], b"", b"three"]);
+            assert!(batch.iter().all(|incoming| incoming.message.routing_key() == "key"));
+        }
     }
 }

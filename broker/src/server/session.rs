@@ -123,9 +123,10 @@ impl Session {
         }
     }
 
-    /// Takes a chunk of whole frames.
-    pub(super) async fn take_chunk(&mut self, chunk: &Bytes) {
+    /// Takes a chunk of whole frames, cut from a buffer of `held_bytes`.
+    pub(super) async fn take_chunk(&mut self, chunk: &Bytes, held_bytes: usize) {
         self.refresh();
+        self.outgoing.reading_from(held_bytes);
         let mut at = 0;
         let mut frames = 0;
         while at < chunk.len() && self.standing != Standing::Closed {
