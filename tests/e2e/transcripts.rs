@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use tests::transcripts::{Scores, cli_scores, http_scores, judge};
+use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios};
 use tests::{Options, Server, binaries, free_port, python, repository};
 
 /// A server whose ports stay the same when the application is stopped and started.
@@ -25,6 +25,7 @@ fn replay(server: &Server, kind: &str, arguments: &[String], read: fn(&str) -> a
         .arg("--json-report")
         .arg(&report)
         .args(arguments)
+        .args(scenarios(kind).expect("a list").iter().flat_map(|name| ["--scenario", name]))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("RABBITMQ_NODENAME", &server.node)
         .env("WARREN_SOCKET", &server.socket)

@@ -1,8 +1,8 @@
 //! Replays recorded exchanges of the reference broker, and keeps the share that passes from falling.
 //!
 //! `transcripts/floors.txt` holds, per scenario, how many steps pass: the number may only
-//! rise. `transcripts/exceptions.txt` names scenarios that are not expected to pass, each
-//! with its reason; they are run and printed, but not counted.
+//! rise. `transcripts/exceptions.txt` names scenarios that are not replayed, each with its
+//! reason.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -63,27 +63,43 @@ pub fn cli_scores(report: &str) -> anyhow::Result<Scores> {
     Ok(scores)
 }
 
+/// Names of the scenarios of a kind to be replayed.
+///
+/// # Errors
+/// When the folder or the list of exceptions cannot be read.
+pub fn scenarios(kind: &str) -> anyhow::Result<Vec<String>> {
+    let exceptions = exceptions()?;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(file(kind).join("scenarios"))? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a scenario has a name")?;
+        if !exceptions.contains_key(&format!("{kind}/{name}")) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Compares with the floors; answers what to print.
 ///
 /// # Errors
-/// The scenarios that fell, and those that have no floor although they passed.
+/// The scenarios of which fewer steps pass than did.
 pub fn judge(kind: &str, scores: &Scores) -> anyhow::Result<String> {
     let floors = floors()?;
-    let exceptions = exceptions()?;
     let mut text = String::new();
     let (mut all, mut fallen) = (Score::default(), Vec::new());
     for (name, score) in scores {
-        let exception = exceptions.get(name);
-        let note = exception.map(|reason| format!("  not counted: {reason}")).unwrap_or_default();
         let floor = floors.get(name).copied().unwrap_or_default();
-        writeln!(text, "{name:45} {:4} of {:4}  floor {floor:4}{note}", score.passed, score.total)?;
-        if exception.is_none() {
-            all.passed += score.passed;
-            all.total += score.total;
-            if score.passed < floor {
-                fallen.push(format!("{name}: {} of {} pass, {floor} did", score.passed, score.total));
-            }
+        writeln!(text, "{name:45} {:4} of {:4}  floor {floor:4}", score.passed, score.total)?;
+        all.passed += score.passed;
+        all.total += score.total;
+        if score.passed < floor {
+            fallen.push(format!("{name}: {} of {} pass, {floor} did", score.passed, score.total));
         }
+    }
+    for (name, reason) in exceptions()?.iter().filter(|(name, _)| name.starts_with(kind)) {
+        writeln!(text, "{name:45} not replayed: {reason}")?;
     }
     ensure!(all.total > 0, "nothing was replayed");
     let share = all.passed as f64 * 100.0 / all.total as f64;
@@ -91,7 +107,7 @@ pub fn judge(kind: &str, scores: &Scores) -> anyhow::Result<String> {
     if std::env::var_os(RAISE_VARIABLE).is_some() {
         raise(floors, scores)?;
     }
-    ensure!(fallen.is_empty(), "{text}\nscenarios that passed more steps before:\n{}", fallen.join("\n"));
+    ensure!(fallen.is_empty(), "{text}\nscenarios of which more steps passed before:\n{}", fallen.join("\n"));
     Ok(text)
 }
 
