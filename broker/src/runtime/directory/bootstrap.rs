@@ -17,6 +17,8 @@ use crate::facade::Settings;
 
 /// Global parameter: who this cluster is, for ever.
 pub(crate) const INTERNAL_CLUSTER_ID: &str = "internal_cluster_id";
+/// Global parameter: free tags of the cluster.
+pub(crate) const CLUSTER_TAGS: &str = "cluster_tags";
 /// Global parameter: the name shown for the cluster.
 pub(crate) const CLUSTER_NAME: &str = "cluster_name";
 
@@ -79,7 +81,10 @@ impl FirstBoot {
             limits: VhostLimits::default(),
         };
         let row = Permissions { user: self.user.clone(), vhost: self.vhost.clone(), configure, write, read };
-        let mut changes = vec![Change::PutGlobalParameter(INTERNAL_CLUSTER_ID.into(), Document::from(cluster_id))];
+        let mut changes = vec![
+            Change::PutGlobalParameter(INTERNAL_CLUSTER_ID.into(), Document::from(cluster_id)),
+            Change::PutGlobalParameter(CLUSTER_TAGS.into(), Document::Array(Vec::new())),
+        ];
         if let Some(name) = &self.cluster_name {
             changes.push(Change::PutGlobalParameter(CLUSTER_NAME.into(), Document::from(name.as_str())));
         }

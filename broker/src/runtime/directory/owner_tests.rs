@@ -94,6 +94,7 @@ async fn an_empty_node_gets_its_first_user_and_vhost_once() {
     assert!(guest.is_administrator());
     assert!(directory.may_enter(&user("guest"), &vhost("/")));
     assert_eq!(directory.vhosts["/"].description, "Default virtual host");
+    assert_eq!(directory.global_parameters["cluster_tags"], serde_json::json!([]));
     let id = directory.global_parameters["internal_cluster_id"].as_str().unwrap().to_owned();
     assert!(id.starts_with("rabbitmq-cluster-id-"));
     assert_eq!(handle.change(|directory| users::delete(directory, &user("guest"))).await, Ok(()));
