@@ -36,7 +36,8 @@ pub(crate) struct Request {
 
 struct Application {
     broker: Broker,
-    amqp: AmqpListener,
+    /// `None` until the services are up: whoever connects finds imported definitions.
+    amqp: Option<AmqpListener>,
 }
 
 struct Owner {
@@ -117,15 +118,16 @@ impl Owner {
         }
         let (metadata, log) = (storage.metadata.clone(), storage.log.clone());
         let broker = Broker::start(self.shared.settings.clone(), metadata, log).await?;
-        let amqp = AmqpListener::start(&broker, &self.shared.settings.amqp_listeners).await?;
-        let amqp_addresses = amqp.addresses().to_vec();
-        self.application = Some(Application { broker: broker.clone(), amqp });
+        self.application = Some(Application { broker: broker.clone(), amqp: None });
         self.shared.broker.store(Some(Arc::new(broker.clone())));
-        let mut listeners: Vec<Listener> =
-            amqp_addresses.into_iter().map(|address| Listener { protocol: "amqp".to_owned(), address }).collect();
+        let mut listeners = Vec::new();
         for service in &self.services {
             listeners.extend(service.start(broker.clone()).await?);
         }
+        let amqp = AmqpListener::start(&broker, &self.shared.settings.amqp_listeners).await?;
+        let amqp_listeners = amqp.addresses().iter().map(|&address| Listener { protocol: "amqp".to_owned(), address });
+        listeners.splice(0..0, amqp_listeners.collect::<Vec<_>>());
+        self.application = Some(Application { broker, amqp: Some(amqp) });
         self.set_listeners(listeners);
         Ok(())
     }
@@ -142,13 +144,18 @@ impl Owner {
     /// Stops accepting, ends connections, then the owners; what they handed to storage stays.
     async fn close_application(&mut self) {
         let Some(Application { broker, amqp }) = self.application.take() else { return };
-        amqp.stop_accepting();
+        if let Some(amqp) = &amqp {
+            amqp.stop_accepting();
+        }
         for service in &self.services {
             service.stop().await;
         }
         self.set_listeners(Vec::new());
         broker.close_all_connections(SHUTDOWN_REASON);
-        let left = amqp.drained().await;
+        let left = match &amqp {
+            Some(amqp) => amqp.drained().await,
+            None => 0,
+        };
         if left > 0 {
             tracing::warn!("{left} connections did not end in time and are abandoned");
         }
