@@ -145,6 +145,7 @@ impl Config {
             node_name: node_name(arguments.node.clone().or_else(|| variable("RABBITMQ_NODENAME")))?,
             data_dir,
             amqp_listeners: Vec::new(),
+            is_provisioned: false,
             default_user: String::new(),
             default_pass: String::new(),
             default_user_tags: Vec::new(),

@@ -33,6 +33,7 @@ async fn start() -> Fixture {
         node_name: NODE.to_owned(),
         data_dir: data.path().to_owned(),
         amqp_listeners: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        is_provisioned: false,
         default_user: "guest".to_owned(),
         default_pass: "guest".to_owned(),
         default_user_tags: vec!["administrator".to_owned()],

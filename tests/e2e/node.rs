@@ -189,3 +189,50 @@ fn a_configuration_file_of_the_environment_is_read_and_shown() {
     let warning = "rabbitmq.conf:2: `consumer_timeout` is not offered and has no effect";
     assert!(server.log().iter().any(|line| line.contains(warning)), "{:?}", server.log());
 }
+
+#[test]
+fn definitions_at_boot_make_the_users_and_the_default_ones_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "1-users.json",
+        r#"{"users": [{"name": "yugo", "password": "123", "tags": "administrator"}], "vhosts": [{"name": "shop"}],
+            "permissions": [{"user": "yugo", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"}]}"#,
+    );
+    write("2-queues.json", r#"{"queues": [{"name": "orders", "vhost": "shop", "durable": true, "arguments": {}}]}"#);
+    write("notes.txt", "no definitions");
+    let set = vec![format!("load_definitions={}", folder.path().display())];
+    let mut server = Server::start_with(Options { set, ..Options::default() });
+    let check = |server: &Server| {
+        let ctl = |arguments: &[&str]| text(&server.tool("rabbitmqctl", arguments).stdout);
+        assert_eq!(ctl(&["-q", "list_users"]), "user\ttags\nyugo\t[administrator]\n");
+        assert_eq!(ctl(&["-q", "list_vhosts"]), "name\nshop\n");
+        assert_eq!(ctl(&["-s", "list_queues", "-p", "shop", "name", "durable"]), "orders\ttrue\n");
+        assert_eq!(server.tool("rabbitmqctl", &["authenticate_user", "yugo", "123"]).status.code(), Some(0));
+    };
+    check(&server);
+    // They are merged again at every start, and after a reset.
+    server.stop();
+    let server = server.restart();
+    check(&server);
+    for command in ["stop_app", "reset", "start_app"] {
+        assert_eq!(server.tool("rabbitmqctl", &["-q", command]).status.code(), Some(0), "{command}");
+    }
+    check(&server);
+}
+
+#[test]
+fn wrong_definitions_at_boot_stop_the_start_and_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("definitions.json");
+    for definitions in
+        ["{", r#"{"users": [{"name": "yugo"}]}"#, r#"{"queues": [{"name": "q", "vhost": "absent", "durable": true}]}"#]
+    {
+        std::fs::write(&file, definitions).unwrap();
+        let set = vec![format!("load_definitions={}", file.display())];
+        let output = Server::start_refused(&Options { set, ..Options::default() });
+        assert_eq!(output.status.code(), Some(1), "{definitions}");
+        let expected = format!("definitions {}: ", file.display());
+        assert!(text(&output.stderr).contains(&expected), "{definitions}: {}", text(&output.stderr));
+    }
+}

@@ -25,6 +25,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Addresses of the AMQP listener; port 0 picks a free one.
     pub amqp_listeners: Vec<SocketAddr>,
+    /// A service provisions the node, so an empty one gets no default user and vhost.
+    pub is_provisioned: bool,
     /// First user of an empty node.
     pub default_user: String,
     /// Its password.

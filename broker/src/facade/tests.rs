@@ -42,6 +42,7 @@ fn settings(folder: &std::path::Path) -> Settings {
         node_name: "rabbit@test".into(),
         data_dir: folder.to_owned(),
         amqp_listeners: Vec::new(),
+        is_provisioned: false,
         default_user: "guest".into(),
         default_pass: "guest".into(),
         default_user_tags: vec!["administrator".into()],

@@ -35,6 +35,8 @@ pub(crate) struct FirstBoot {
     vhost: VhostName,
     permissions: [String; 3],
     cluster_name: Option<String>,
+    /// Users and vhosts come from elsewhere.
+    pub(super) is_provisioned: bool,
 }
 
 impl FirstBoot {
@@ -51,6 +53,7 @@ impl FirstBoot {
             vhost: VhostName::new(&settings.default_vhost)?,
             permissions: settings.default_permissions.clone(),
             cluster_name: settings.cluster_name.clone(),
+            is_provisioned: settings.is_provisioned,
         })
     }
 
@@ -64,6 +67,7 @@ impl FirstBoot {
             vhost: VhostName::new("/").unwrap(),
             permissions: [".*"; 3].map(str::to_owned),
             cluster_name: None,
+            is_provisioned: false,
         }
     }
 
@@ -87,6 +91,9 @@ impl FirstBoot {
         ];
         if let Some(name) = &self.cluster_name {
             changes.push(Change::PutGlobalParameter(CLUSTER_NAME.into(), Document::from(name.as_str())));
+        }
+        if self.is_provisioned {
+            return changes;
         }
         // A node counts as empty until a user or a vhost is there, so the batch can stop
         // anywhere before and the next boot begins again.

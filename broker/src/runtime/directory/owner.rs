@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::bootstrap::{FirstBoot, new_cluster_id};
+use super::bootstrap::{FirstBoot, INTERNAL_CLUSTER_ID, new_cluster_id};
 use super::load::stored_topology;
 use super::{Change, Directory, Plan};
 use crate::error::Error;
@@ -60,7 +60,9 @@ impl DirectoryHandle {
         hashing: HashingPool,
     ) -> Result<Self, Error> {
         let mut directory = Directory::load(&*store).await?;
-        let cluster_id = new_cluster_id()?;
+        // A node that is provisioned from elsewhere can be empty of users for many boots.
+        let known = directory.global_parameters.get(INTERNAL_CLUSTER_ID).and_then(|id| id.as_str());
+        let cluster_id = known.map_or_else(new_cluster_id, |id| Ok(id.to_owned()))?;
         let virgin = directory.is_virgin();
         if virgin {
             directory.apply(&first_boot.changes(None, &cluster_id));
@@ -197,9 +199,9 @@ impl Owner {
     }
 
     async fn record_first_boot(&mut self) -> Result<(), Error> {
-        let FirstBoot { password, hashing, .. } = self.first_boot.clone();
-        let password = self.hashing.hash(hashing, password).await?;
-        let changes = self.first_boot.changes(Some(password), &self.cluster_id);
+        let FirstBoot { password, hashing, is_provisioned, .. } = self.first_boot.clone();
+        let password = if is_provisioned { None } else { Some(self.hashing.hash(hashing, password).await?) };
+        let changes = self.first_boot.changes(password, &self.cluster_id);
         let writes = self.writes(&changes).await?;
         self.record(writes).await?;
         let mut next = Directory::clone(&self.shared.picture.load());
