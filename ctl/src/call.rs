@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::client::{Client, REQUEST_WAIT_MAX, Reply, Request, Trouble};
 use crate::command::{Command, Needs, Tool};
 use crate::exit::{Failure, Kind};
-use crate::output::Format;
+use crate::output::{Answer, Format};
 use crate::parse::{Parsed, Setting};
 use crate::target::{Route, Surroundings, Target, resolve, short_host};
 
@@ -290,6 +290,12 @@ impl Call {
             println!("{}{line}", self.take_banner());
             std::io::stdout().flush().ok();
         }
+    }
+
+    /// A text that JSON wraps as a value.
+    pub fn told(&self, text: String) -> Answer {
+        let json = serde_json::json!({"node": self.node(), "value": text, "result": "ok"});
+        Answer::Report { text, json }
     }
 
     /// Whether success lines are left out too.

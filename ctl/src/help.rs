@@ -95,7 +95,33 @@ pub fn usage_line(command: &Command, script: &str) -> String {
     format!("{script} [--node <node>] [--longnames] [--quiet] {}", command.usage)
 }
 
-/// Names of the tool's commands that begin with a prefix, one per line.
+/// What nothing is completed to: the switches every command of the reference accepts.
+const GLOBAL_SWITCHES: [&str; 19] = [
+    "--aliases-file",
+    "--data-dir",
+    "--dry-run",
+    "--enabled-plugins-file",
+    "--erlang-cookie",
+    "--file",
+    "--formatter",
+    "--help",
+    "--longnames",
+    "--node",
+    "--plugins-dir",
+    "--print-stacktrace",
+    "--printer",
+    "--quiet",
+    "--rabbitmq-home",
+    "--script-name",
+    "--silent",
+    "--timeout",
+    "--vhost",
+];
+
+/// Names of the tool's commands that begin with a prefix.
 pub fn completions(tool: Option<Tool>, prefix: &str) -> Vec<&'static str> {
+    if prefix.is_empty() {
+        return GLOBAL_SWITCHES.to_vec();
+    }
     registry::of_tool(tool).iter().map(|command| command.name).filter(|name| name.starts_with(prefix)).collect()
 }

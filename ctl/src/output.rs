@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::term::Term;
 
-pub use elixir::inspect as elixir;
+pub use elixir::{atom as elixir_atom, inspect as elixir};
 pub use erlang::{binary, flat as erlang_flat, float};
 
 /// A formatter.
@@ -31,6 +31,8 @@ pub enum Format {
     PrettyTable,
     /// Erlang terms.
     Erlang,
+    /// Elixir terms.
+    Inspect,
     /// Text as it is.
     Text,
     /// One line per item.
@@ -48,7 +50,8 @@ impl Format {
             "json" => Self::Json,
             "csv" => Self::Csv,
             "pretty_table" => Self::PrettyTable,
-            "erlang" | "inspect" => Self::Erlang,
+            "erlang" => Self::Erlang,
+            "inspect" => Self::Inspect,
             "string" | "report" | "msacc" | "plugins" | "encrypted_conf_value" => Self::Text,
             "string_per_line" => Self::Lines,
             "json_stream" => Self::JsonStream,
@@ -176,6 +179,7 @@ fn message(text: &str, format: Format) -> String {
         Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[vec![Term::text(text)]]),
         Format::Csv => csv::render(&[], &[vec![Term::text(text)]]),
         Format::Erlang => line(&erlang::render(&Term::text(text))),
+        Format::Inspect => line(&elixir::term(&Term::text(text))),
         Format::Table | Format::Text | Format::Lines if text.is_empty() => String::new(),
         Format::Table | Format::Text | Format::Lines => line(text),
     }
@@ -184,6 +188,7 @@ fn message(text: &str, format: Format) -> String {
 fn document(term: &Term, format: Format) -> String {
     match format {
         Format::Erlang => line(&erlang::render(term)),
+        Format::Inspect => line(&elixir::term(term)),
         Format::Lines => match term {
             Term::List(items) => items.iter().map(|item| line(&table::cell(item))).collect(),
             other => line(&table::cell(other)),
@@ -210,14 +215,14 @@ fn document(term: &Term, format: Format) -> String {
 fn rows(rows: &Rows, style: Style) -> String {
     if rows.rows.is_empty() && rows.delivery != Delivery::Whole {
         return match style.format {
-            Format::Json => "[\n]\n".to_owned(),
+            Format::Json | Format::Inspect => "[\n]\n".to_owned(),
             Format::Erlang => "[]\n".to_owned(),
             _ => String::new(),
         };
     }
     if rows.rows.is_empty() {
         return match style.format {
-            Format::Json => "[]\n".to_owned(),
+            Format::Json | Format::Inspect => "[]\n".to_owned(),
             Format::Erlang => "[]\n".to_owned(),
             Format::Csv => "\r\n\r\n\n".to_owned(),
             Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[vec![Term::text("[]")]]),
@@ -227,11 +232,14 @@ fn rows(rows: &Rows, style: Style) -> String {
     }
     match style.format {
         Format::Json => json::rows(rows),
-        Format::JsonStream => rows.rows.iter().map(|row| line(&json::row(&rows.columns, row).to_string())).collect(),
+        // Each document is followed by an empty line.
+        Format::JsonStream => rows.rows.iter().map(|row| format!("{}\n\n", json::row(&rows.columns, row))).collect(),
+        Format::Inspect => format!("[\n{}\n]\n", elixir::rows(rows).join("\n,")),
+        Format::Text | Format::Lines => elixir::rows(rows).iter().map(|row| line(row)).collect(),
         Format::Csv => csv::render(&rows.columns, &rows.rows),
         Format::PrettyTable => pretty_table::render(&rows.columns, &rows.rows),
         Format::Erlang => line(&erlang::rows(rows)),
-        Format::Table | Format::Text | Format::Lines => {
+        Format::Table => {
             let headers = match style.headers {
                 Headers::On => true,
                 Headers::Off => false,

@@ -279,8 +279,12 @@ fn forget_cluster_node(call: &Call) -> Result<Answer, Failure> {
         return Err(Failure::refused(Kind::Unavailable, ALONE));
     }
     call.summary()?;
-    if call.word(0) == call.node() {
-        return Err(Failure::refused(Kind::Unavailable, ALONE));
+    let node = call.node();
+    if call.word(0) == node {
+        let text = format!(
+            "RabbitMQ on node {node} must be stopped with 'rabbitmqctl -n {node} stop_app' before it can be removed"
+        );
+        return Err(Failure::refused(Kind::Unavailable, text));
     }
     let text = "{:not_a_cluster_node, ~c\"The node selected is not in the cluster.\"}";
     Err(Failure::refused(Kind::Unavailable, text))

@@ -61,7 +61,7 @@ fn close_all_connections(call: &Call) -> Result<Answer, Failure> {
         call.delete_because(&CONNECTION, &[name], call.word(0))?;
         closed += 1;
     }
-    Ok(Answer::Message(format!("Closed {closed} connections")))
+    Ok(call.told(format!("Closed {closed} connections")))
 }
 
 /// `close_all_user_connections`.

@@ -279,7 +279,7 @@ pub const CHECK_CERTIFICATE_EXPIRATION: Command = Command {
 fn check_unit(call: &Call) -> Result<(), Failure> {
     const UNITS: [&str; 4] = ["days", "weeks", "months", "years"];
     match call.switches.text("unit") {
-        Some(unit) if !UNITS.contains(&unit) => {
+        Some(unit) if !UNITS.contains(&unit.to_lowercase().as_str()) => {
             Err(Failure::usage(format!("\"unit '{unit}' is not supported. Please use one of: {}\"", UNITS.join(", "))))
         }
         _ => Ok(()),
@@ -289,7 +289,7 @@ fn check_unit(call: &Call) -> Result<(), Failure> {
 fn check_certificate_expiration(call: &Call) -> Result<Answer, Failure> {
     let within = call.switches.integer("within").unwrap_or(4);
     let unit = call.switches.text("unit").unwrap_or("weeks");
-    let reply = call.get_checked(&HEALTH_CERTIFICATES, &[&within.to_string(), unit])?;
+    let reply = call.get_checked(&HEALTH_CERTIFICATES, &[&within.to_string(), &unit.to_lowercase()])?;
     if reply.is_ok() {
         return Ok(passed(call, format!("No certificates are expiring within {within} {unit}.")));
     }

@@ -1,5 +1,7 @@
 //! Help about the commands themselves; needs no node.
 
+use serde_json::json;
+
 use crate::call::Call;
 use crate::command::{Command, Section, Tool, Words};
 use crate::exit::{Failure, Kind};
@@ -55,7 +57,11 @@ fn help(call: &Call) -> Result<Answer, Failure> {
     }
     match registry::find(call.tool, call.word(0)) {
         Some(command) => Ok(Answer::Message(layout::page(command, &call.script))),
-        None => Err(Failure::refused(Kind::Usage, format!("\nCommand '{}' not found.", call.word(0)))),
+        None => {
+            let name = call.word(0);
+            let hint = registry::suggest(call.tool, name).map(|known| format!(" \nDid you mean '{known}'? \n"));
+            Err(Failure::refused(Kind::Usage, format!("\nCommand '{name}' not found.{}", hint.unwrap_or_default())))
+        }
     }
 }
 
@@ -70,6 +76,7 @@ pub const VERSION: Command = Command {
     ..Command::BLANK
 };
 
-fn version(_: &Call) -> Result<Answer, Failure> {
-    Ok(Answer::Message(COMPATIBLE_VERSION.to_owned()))
+fn version(call: &Call) -> Result<Answer, Failure> {
+    let json = json!({"node": call.shown_node(), "value": {"version": COMPATIBLE_VERSION}, "result": "ok"});
+    Ok(Answer::Report { text: COMPATIBLE_VERSION.to_owned(), json })
 }

@@ -10,7 +10,7 @@ use crate::command::{Command, Needs, Section, Tool, Words};
 use crate::endpoints::OVERVIEW;
 use crate::exit::{Failure, Kind};
 use crate::node_view;
-use crate::output::{Answer, Format};
+use crate::output::Answer;
 use crate::parse::Switch;
 
 /// Commands of this file.
@@ -60,7 +60,7 @@ pub const CHECK_PORT_LISTENER: Command = Command {
 };
 
 fn check_port(call: &Call) -> Result<(), Failure> {
-    match call.word(0).parse::<u16>() {
+    match call.word(0).parse::<u64>() {
         Ok(port) if port > 0 => Ok(()),
         _ => Err(Failure::bad_argument("Argument must be a positive integer")),
     }
@@ -72,11 +72,7 @@ fn check_port_listener(call: &Call) -> Result<Answer, Failure> {
     if all.iter().any(|listener| listener.port == port) {
         let json = json!({"node": node, "port": port, "result": "ok"});
         let text = format!("A listener for port {port} is running on node {node}.");
-        return Ok(if call.is_silent() && call.format != Format::Json {
-            Answer::Silent
-        } else {
-            Answer::Report { text, json }
-        });
+        return Ok(Answer::Report { text, json });
     }
     let mut ports: Vec<u64> = all.iter().map(|listener| listener.port).collect();
     ports.sort_unstable();
@@ -126,11 +122,7 @@ fn check_protocol_listener(call: &Call) -> Result<Answer, Failure> {
     if all.iter().any(|listener| listener.protocol == wanted) {
         let json = json!({"node": node, "protocol": wanted, "result": "ok"});
         let text = format!("A listener for protocol {wanted} is running on node {node}.");
-        return Ok(if call.is_silent() && call.format != Format::Json {
-            Answer::Silent
-        } else {
-            Answer::Report { text, json }
-        });
+        return Ok(Answer::Report { text, json });
     }
     let mut protocols: Vec<String> = Vec::new();
     for listener in &all {
@@ -200,11 +192,7 @@ fn check_port_connectivity(call: &Call) -> Result<Answer, Failure> {
         };
         let text = format!("Successfully connected to ports {} on node {node} (using {way})", ports.join(", "));
         let json = json!({"node": node, "result": "ok", "listeners": documents});
-        return Ok(if call.is_silent() && call.format != Format::Json {
-            Answer::Silent
-        } else {
-            Answer::Report { text, json }
-        });
+        return Ok(Answer::Report { text, json });
     }
     let listed: Vec<String> = closed.iter().map(|listener| listener.line().replacen('i', "I", 1)).collect();
     let text = format!("Connection attempts to some of the listeners on node {node} failed:\n{}", listed.join("\n"));

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
-use crate::commands::runtime::quoted_atom;
 use crate::exit::{Failure, Kind};
-use crate::output::Answer;
+use crate::output::{Answer, elixir_atom};
 use crate::parse::Switch;
 
 /// Commands of this file.
@@ -35,8 +34,8 @@ fn family(call: &Call) -> &str {
 }
 
 fn check_family(call: &Call) -> Result<(), Failure> {
-    match family(call).to_lowercase().as_str() {
-        "ipv4" | "ipv6" => Ok(()),
+    match family(call) {
+        "ipv4" | "ipv6" | "IPv4" | "IPv6" => Ok(()),
         other => {
             Err(Failure::bad_argument(format!("unsupported IP address family {other}. Valid values are: ipv4, ipv6")))
         }
@@ -49,16 +48,22 @@ fn banner_of_resolve(call: &Call) -> Option<String> {
 
 fn resolve_hostname(call: &Call) -> Result<Answer, Failure> {
     let wanted_v4 = family(call).eq_ignore_ascii_case("ipv4");
-    let found = (call.word(0), 0)
-        .to_socket_addrs()
-        .map_err(|error| Failure::refused(Kind::Unavailable, format!("{}: {error}", call.word(0))))?;
+    let text = "Hostname does not resolve (resolution failed with an nxdomain)";
+    let found = (call.word(0), 0).to_socket_addrs().map_err(|_| Failure::refused(Kind::Data, text))?;
     let mut addresses: Vec<String> = Vec::new();
     for address in found.filter(|address| address.is_ipv4() == wanted_v4).map(|address| address.ip().to_string()) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
-    Ok(Answer::Report { text: addresses.join("\n"), json: json!({"addresses": addresses}) })
+    let json = json!({
+        "node": call.node(),
+        "result": "ok",
+        "hostname": call.word(0),
+        "address_family": family(call),
+        "addresses": addresses,
+    });
+    Ok(Answer::Report { text: addresses.join("\n"), json })
 }
 
 /// `resolver_info`.
@@ -145,8 +150,5 @@ pub const DISCOVER_PEERS: Command = Command {
 fn discover_peers(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
     let node = call.node();
-    Ok(Answer::Report {
-        text: format!("[:{}]", quoted_atom(&node)),
-        json: json!({"node": node, "result": "ok", "value": [node]}),
-    })
+    Ok(Answer::Report { text: format!("[:{}]", elixir_atom(&node)), json: json!([node]) })
 }

@@ -331,7 +331,8 @@ fn banner_of_change(call: &Call, what: &str) -> Option<String> {
     Some(if all {
         format!("{what} ALL plugins on node {}", call.node())
     } else {
-        format!("{what} plugins on node {}:\n{}", call.node(), call.words.join("\n"))
+        let names: String = call.words.iter().map(|name| format!("\n{name}")).collect();
+        format!("{what} plugins on node {}:{names}", call.node())
     })
 }
 
@@ -407,7 +408,9 @@ struct Told {
 impl Told {
     fn about(&mut self, done: &PluginChange) {
         let Self { text, node, offline, change } = self;
-        text.push("The following plugins have been configured:".to_owned());
+        let none = done.set.is_empty();
+        let head = if none { "All plugins have been disabled." } else { "The following plugins have been configured:" };
+        text.push(head.to_owned());
         text.extend(done.set.iter().map(|name| format!("  {name}")));
         text.push(format!("Applying plugin configuration to {node}..."));
         let (started, stopped) = (done.started.len(), done.stopped.len());

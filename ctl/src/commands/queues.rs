@@ -28,10 +28,15 @@ pub const DELETE_QUEUE: Command = Command {
     needs: Needs::AppRunning,
     words: Words::exactly(1),
     endpoints: &[&QUEUE],
+    check: check_queue_name,
     banner: banner_of_delete,
     run: delete_queue,
     ..Command::BLANK
 };
+
+fn check_queue_name(call: &Call) -> Result<(), Failure> {
+    if call.word(0).is_empty() { Err(Failure::bad_argument("queue name cannot be an empty string")) } else { Ok(()) }
+}
 
 fn banner_of_delete(call: &Call) -> Option<String> {
     let mut conditions = Vec::new();

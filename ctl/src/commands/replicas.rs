@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
-use crate::commands::runtime::{alone, quoted_atom};
+use crate::commands::runtime::alone;
 use crate::endpoints::{QUEUE, QUEUE_MESSAGES, QUEUES};
 use crate::exit::{Failure, Kind};
-use crate::output::{Answer, Format, Rows};
+use crate::output::{Answer, Format, Rows, elixir_atom};
 use crate::parse::Switch;
 use crate::term::Term;
 
@@ -261,6 +261,7 @@ pub const SHRINK_QUEUES: Command = Command {
     format: Format::Table,
     words: Words::exactly(1),
     needs: Needs::AppRunning,
+    endpoints: &[&QUEUES],
     banner: |call| Some(format!("Shrinking queues on {}...", call.word(0))),
     run: shrink_queues,
     ..Command::BLANK
@@ -269,8 +270,11 @@ pub const SHRINK_QUEUES: Command = Command {
 fn shrink_queues(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
     if call.word(0) != call.node() {
-        let text = format!("{{:node_not_running, :{}}}", quoted_atom(call.word(0)));
+        let text = format!("{{:node_not_running, :{}}}", elixir_atom(call.word(0)));
         return Err(Failure::refused(Kind::Unavailable, text));
+    }
+    if matching(call, "quorum")?.is_empty() {
+        return Ok(nothing_changed());
     }
     Err(Failure::refused(Kind::Unavailable, "the last member of a queue cannot be removed; delete the queue instead"))
 }
@@ -546,7 +550,7 @@ pub const POST_UPGRADE: Command = Command {
 
 fn post_upgrade(call: &Call) -> Result<Answer, Failure> {
     let (quorum, streams) = (matching(call, "quorum")?.len(), matching(call, "stream")?.len());
-    let node = quoted_atom(&call.node());
+    let node = elixir_atom(&call.node());
     Ok(Answer::Message(format!(
         "Rebalancing queue masters...\n[{{\"Node name\", :{node}}}, {{\"Number of quorum queues\", {quorum}}}, {{\"Number of \
          streams\", {streams}}}]"

@@ -298,12 +298,6 @@ fn list_node_auth_attempt_stats(call: &Call) -> Result<Answer, Failure> {
     Ok(Answer::Rows(Rows { columns: columns.iter().map(|name| (*name).to_owned()).collect(), rows, ..Rows::default() }))
 }
 
-/// A word as Elixir writes it behind the colon.
-pub fn quoted_atom(word: &str) -> String {
-    let bare = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '@'));
-    if bare { word.to_owned() } else { format!("\"{word}\"") }
-}
-
 /// `metadata_store_status`.
 pub const METADATA_STORE_STATUS: Command = Command {
     name: "metadata_store_status",
@@ -358,7 +352,10 @@ pub const CERTIFICATES: Command = Command {
 
 fn certificates(call: &Call) -> Result<Answer, Failure> {
     call.summary()?;
-    Ok(Answer::Document(Term::Map(Vec::new())))
+    Ok(match call.format {
+        Format::Json => Answer::Report { text: String::new(), json: json!([]) },
+        _ => Answer::Document(Term::Map(Vec::new())),
+    })
 }
 
 /// `cipher_suites`.

@@ -99,8 +99,12 @@ fn add_user(call: &Call) -> Result<Answer, Failure> {
 }
 
 fn secret_from_input(call: &Call, question: &str) -> Result<String, Failure> {
-    let missing = || Failure::refused(Kind::Data, "Password is not provided via argument or stdin");
-    call.prompt(question)?.ok_or_else(missing)
+    call.prompt(question)?.ok_or_else(|| no_password(Kind::Data))
+}
+
+/// The kind differs between the reference's commands.
+fn no_password(kind: Kind) -> Failure {
+    Failure::refused(kind, "Password is not provided via argument or stdin")
 }
 
 /// `authenticate_user`.
@@ -117,15 +121,10 @@ pub const AUTHENTICATE_USER: Command = Command {
     needs: Needs::AppRunning,
     words: Words::between(1, 2),
     endpoints: &[&WHOAMI],
-    check: check_name,
     banner: |call| Some(format!("Authenticating user \"{}\" ...", call.word(0))),
     run: authenticate_user,
     ..Command::BLANK
 };
-
-fn check_name(call: &Call) -> Result<(), Failure> {
-    if call.word(0).is_empty() { Err(Failure::bad_argument("user cannot be an empty string")) } else { Ok(()) }
-}
 
 fn authenticate_user(call: &Call) -> Result<Answer, Failure> {
     let name = call.word(0);
@@ -157,7 +156,6 @@ pub const CHANGE_PASSWORD: Command = Command {
     needs: Needs::AppRunning,
     words: Words::between(1, 2),
     endpoints: &[&USER],
-    check: check_name,
     banner: |call| Some(format!("Changing password for user \"{}\" ...", call.word(0))),
     run: change_password,
     ..Command::BLANK
@@ -166,13 +164,17 @@ pub const CHANGE_PASSWORD: Command = Command {
 fn change_password(call: &Call) -> Result<Answer, Failure> {
     let password = match call.words.get(1) {
         Some(password) => password.clone(),
-        None => secret_from_input(call, "Password")?,
+        None => call.prompt("Password")?.ok_or_else(|| no_password(Kind::Software))?,
     };
     let user = user(call)?.ok_or_else(|| no_user(call.word(0)))?;
     put_user(call, &json!({"password": password, "tags": user["tags"]}))
 }
 
 fn user(call: &Call) -> Result<Option<Value>, Failure> {
+    if call.word(0).is_empty() {
+        // No user is called that, and no path could name it.
+        return call.require().map(|()| None);
+    }
     let reply = call.get(&USER, &[call.word(0)], "")?;
     Ok(reply.is_ok().then_some(reply.body))
 }
@@ -198,7 +200,6 @@ pub const CLEAR_PASSWORD: Command = Command {
     needs: Needs::AppRunning,
     words: Words::exactly(1),
     endpoints: &[&USER],
-    check: check_name,
     banner: |call| Some(format!("Clearing password for user \"{}\" ...", call.word(0))),
     run: clear_password,
     ..Command::BLANK
@@ -223,13 +224,15 @@ pub const DELETE_USER: Command = Command {
     needs: Needs::AppRunning,
     words: Words::exactly(1),
     endpoints: &[&USER],
-    check: check_name,
     banner: |call| Some(format!("Deleting user \"{}\" ...", call.word(0))),
     run: delete_user,
     ..Command::BLANK
 };
 
 fn delete_user(call: &Call) -> Result<Answer, Failure> {
+    if call.word(0).is_empty() {
+        return call.require().map(|()| Answer::Done);
+    }
     let reply = call.delete(&USER, &[call.word(0)], "")?;
     // A user that is not there is as good as deleted.
     if reply.is_ok() || reply.status == 404 {
@@ -273,7 +276,6 @@ pub const SET_USER_TAGS: Command = Command {
     needs: Needs::AppRunning,
     words: Words::at_least(1),
     endpoints: &[&USER],
-    check: check_name,
     banner: |call| Some(format!("Setting tags for user \"{}\" to [{}] ...", call.word(0), call.words[1..].join(", "))),
     run: set_user_tags,
     ..Command::BLANK

@@ -64,6 +64,10 @@ pub const ADD_VHOST: Command = Command {
 };
 
 fn add_vhost(call: &Call) -> Result<Answer, Failure> {
+    if call.word(0).is_empty() {
+        call.require()?;
+        return Err(Failure::refused(Kind::Data, "the name of a virtual host cannot be empty"));
+    }
     // One that is there stays as it is.
     if call.get(&VHOST, &[call.word(0)], "")?.is_ok() {
         return Ok(Answer::Done);
@@ -109,6 +113,9 @@ pub const DELETE_VHOST: Command = Command {
 };
 
 fn delete_vhost(call: &Call) -> Result<Answer, Failure> {
+    if call.word(0).is_empty() {
+        return call.require().and_then(|()| Err(Failure::no_vhost("")));
+    }
     let reply = call.delete(&VHOST, &[call.word(0)], "")?;
     match reply.status {
         404 => Err(Failure::no_vhost(call.word(0))),
@@ -362,7 +369,7 @@ pub const TRACE_ON: Command = Command {
 
 fn trace_on(call: &Call) -> Result<Answer, Failure> {
     set_tracing(call, true)?;
-    Ok(Answer::Message(format!("Trace enabled for vhost {}", call.vhost())))
+    Ok(call.told(format!("Trace enabled for vhost {}", call.vhost())))
 }
 
 /// `trace_off`.
@@ -381,7 +388,7 @@ pub const TRACE_OFF: Command = Command {
 
 fn trace_off(call: &Call) -> Result<Answer, Failure> {
     set_tracing(call, false)?;
-    Ok(Answer::Message(format!("Trace disabled for vhost {}", call.vhost())))
+    Ok(call.told(format!("Trace disabled for vhost {}", call.vhost())))
 }
 
 /// Tracing of a virtual host that is not there is turned on and off without complaint.
