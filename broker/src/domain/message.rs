@@ -13,7 +13,18 @@
 
 use bytes::Bytes;
 
-use super::properties::{Glance, glance};
+use super::properties::{Glance, Properties, glance};
+
+/// What the broker knows of a message beside its bytes: none of it can come from a client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// It is a dead letter: its `x-death` header is the broker's own history.
+    pub dead_lettered: bool,
+    /// A queue replaced its routing keys: `CC` headers no longer count as keys.
+    pub keys_replaced: bool,
+    /// Failed deliveries in the queues it was in before.
+    pub failures: u8,
+}
 
 /// A published message; cloning shares the bytes.
 #[derive(Debug, Clone)]
@@ -26,6 +37,7 @@ pub struct Message {
     names_end: u16,
     exchange_len: u8,
     persistent: bool,
+    provenance: Provenance,
 }
 
 /// Where the parts of a message lie in its buffer.
@@ -71,6 +83,7 @@ impl Message {
             names_end: layout.names_end,
             exchange_len,
             persistent,
+            provenance: Provenance::default(),
         })
     }
 
@@ -99,6 +112,18 @@ impl Message {
             body_len: u32::try_from(body.len()).expect("bodies are bounded by max_message_size"),
         };
         Self::from_parts(Bytes::from(buffer), layout, persistent)
+    }
+
+    /// The message with that provenance.
+    #[must_use]
+    pub fn with_provenance(self, provenance: Provenance) -> Self {
+        Self { provenance, ..self }
+    }
+
+    /// What the broker knows of it.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        self.provenance
     }
 
     /// The exchange it was published to.
@@ -131,6 +156,19 @@ impl Message {
     #[must_use]
     pub fn has_expiration(&self) -> bool {
         self.properties().first().is_some_and(|flags| flags & 1 != 0)
+    }
+
+    /// Whether the properties hold a priority: a look at one flag.
+    #[must_use]
+    pub fn has_priority(&self) -> bool {
+        self.properties().first().is_some_and(|flags| flags & 1 << 3 != 0)
+    }
+
+    /// The timestamp property, in seconds.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u64> {
+        let flagged = self.properties().get(1).is_some_and(|flags| flags & 1 << 6 != 0);
+        if flagged { Properties::decode(self.properties()).ok()?.timestamp } else { None }
     }
 
     /// What queues need of the properties.

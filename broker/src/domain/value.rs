@@ -132,6 +132,11 @@ impl FieldTable {
         Some(self.0.remove(at).1)
     }
 
+    /// Orders the entries by name, as the reference leaves a table that it added headers to.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+
     /// The entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))

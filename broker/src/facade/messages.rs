@@ -4,11 +4,11 @@ use super::{Broker, Caller};
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::domain::message::Message;
 use crate::domain::name::{DIRECT_REPLY_TO, QueueName, VhostName};
-use crate::domain::queue::state::Disposition;
+use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{QueueKind, SessionId};
 use crate::domain::routing::RouteBuffer;
 use crate::error::{Error, Operation, Resource};
-use crate::runtime::publish::{self, with_acquired_count};
+use crate::runtime::publish::{self, with_delivery_counts};
 use crate::runtime::queue::{
     ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
 };
@@ -169,8 +169,8 @@ async fn fetch(
             Some(Ok(Some(one))) => {
                 slots.push(one.delivered.slot);
                 fetched.push(FetchedMessage {
-                    message: shown(&queue, one.delivered.message, one.delivered.delivery_count),
                     redelivered: one.delivered.redelivered,
+                    message: shown(&queue, one.delivered),
                     messages_left: one.messages_left,
                 });
             }
@@ -193,9 +193,9 @@ async fn fetch(
 }
 
 /// A message as its queue's type shows it.
-fn shown(queue: &QueueHandle, message: Message, delivery_count: u32) -> Message {
+fn shown(queue: &QueueHandle, delivered: Delivered) -> Message {
     match queue.spec().kind {
-        QueueKind::Quorum => with_acquired_count(&message, delivery_count),
-        QueueKind::Classic | QueueKind::Stream => message,
+        QueueKind::Quorum => with_delivery_counts(&delivered.message, delivered.acquired, delivered.failures),
+        QueueKind::Classic | QueueKind::Stream => delivered.message,
     }
 }

@@ -201,7 +201,11 @@ impl Broker {
         declare: DeclareQueue,
     ) -> Result<(Put, QueueName, QueueTotals), Error> {
         let declared = self.inner.vhosts.require(vhost)?.declare_queue(caller, declare).await?;
-        Ok((declared.put, declared.queue.spec().name.clone(), declared.queue.totals()))
+        let totals = match declared.put {
+            Put::Existed => declared.queue.touch().await,
+            Put::Created => declared.queue.totals(),
+        };
+        Ok((declared.put, declared.queue.spec().name.clone(), totals))
     }
 
     /// Deletes a queue. A missing one is a success with no messages, as in the reference.
@@ -269,14 +273,15 @@ fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
 }
 
 fn queue_info(queue: &QueueHandle) -> QueueInfo {
+    let tags = queue.consumer_tags();
     QueueInfo {
         spec: queue.spec().clone(),
         vhost: queue.vhost().clone(),
         totals: queue.totals(),
         counters: queue.counters(),
-        exclusive_consumer_tag: None,
-        single_active_consumer_tag: None,
+        exclusive_consumer_tag: tags.exclusive,
+        single_active_consumer_tag: tags.single_active,
         idle_since_ms: queue.idle_since_ms(),
-        head_message_timestamp: None,
+        head_message_timestamp: queue.head_message_timestamp(),
     }
 }

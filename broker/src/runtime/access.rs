@@ -4,7 +4,6 @@ use crate::domain::arguments::{ALTERNATE_EXCHANGE, EffectiveArguments};
 use crate::domain::name::{ExchangeName, VhostName};
 use crate::domain::parameter::Document;
 use crate::domain::policy::{Subject, effective, with_argument};
-use crate::domain::queue::state::QueueLimits;
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::domain::value::FieldValue;
 use crate::error::{Error, Operation, Resource};
@@ -54,7 +53,7 @@ impl Access for DirectoryAccess {
         ExchangeName::new(settings.get(ALTERNATE_EXCHANGE)?.value.as_str()?).ok()
     }
 
-    fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> (QueueLimits, Option<u64>) {
+    fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> EffectiveArguments {
         let selected = self.0.snapshot().policy_set(vhost).select(Subject::Queue(queue.kind), queue.name.as_str());
         let policy = effective(selected.user.as_deref(), selected.operator.as_deref());
         let mut arguments = queue.arguments.clone();
@@ -65,8 +64,7 @@ impl Access for DirectoryAccess {
                 arguments.insert(name, value);
             }
         }
-        let effective = EffectiveArguments::new(queue.kind, &arguments);
-        (effective.limits(), effective.expires_ms)
+        EffectiveArguments::new(queue.kind, &arguments)
     }
 }
 

@@ -134,13 +134,19 @@ fn without_bcc(message: &Message) -> Result<Message, Error> {
     .ok_or_else(|| Error::InvalidMessage("properties cannot be read".to_owned()))
 }
 
-/// A quorum queue tells how often a message was handed out before.
-pub(crate) fn with_acquired_count(message: &Message, count: u32) -> Message {
-    if count == 0 {
+/// A quorum queue tells how often a message was handed out before, and how often that failed.
+pub(crate) fn with_delivery_counts(message: &Message, acquired: u32, failures: u16) -> Message {
+    if acquired == 0 {
         return message.clone();
     }
-    with_headers(message, |headers| headers.insert("x-acquired-count", FieldValue::I64(count.into())))
-        .unwrap_or_else(|| message.clone())
+    let counted = with_headers(message, |headers| {
+        headers.insert("x-acquired-count", FieldValue::I64(acquired.into()));
+        if failures > 0 {
+            headers.insert("x-delivery-count", FieldValue::I64(failures.into()));
+        }
+        headers.sort();
+    });
+    counted.unwrap_or_else(|| message.clone())
 }
 
 /// The message with other headers; `None` when its properties cannot be read.

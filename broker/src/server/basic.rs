@@ -15,7 +15,7 @@ use crate::domain::queue::state::Disposition;
 use crate::domain::queue::{ConsumerKey, QueueKind};
 use crate::error::{Error, Resource};
 use crate::facade::ConsumerInfo;
-use crate::runtime::publish::with_acquired_count;
+use crate::runtime::publish::with_delivery_counts;
 use crate::runtime::queue::{ConsumeRequest, OutboundCredit, QueueCommand};
 
 impl Session {
@@ -144,7 +144,7 @@ impl Session {
             channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         }
         let message = match handle.spec().kind {
-            QueueKind::Quorum => with_acquired_count(&delivered.message, delivered.delivery_count),
+            QueueKind::Quorum => with_delivery_counts(&delivered.message, delivered.acquired, delivered.failures),
             QueueKind::Classic | QueueKind::Stream => delivered.message,
         };
         let left = wire_count(fetched.messages_left);

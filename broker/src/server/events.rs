@@ -9,7 +9,7 @@ use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::queue::state::Delivered;
 use crate::domain::queue::{ConsumerKey, QueueKind};
 use crate::error::{Operation, Resource};
-use crate::runtime::publish::with_acquired_count;
+use crate::runtime::publish::with_delivery_counts;
 use crate::runtime::queue::{ConnectionEvent, Delivery, OutboundCredit, QueueCommand, QueueHandle};
 
 impl Session {
@@ -41,11 +41,11 @@ impl Session {
         let quorum = consumer.queue.spec().kind == QueueKind::Quorum;
         let (mut cost, mut redeliveries) = (0, 0);
         let count = delivery.messages.len() as u64;
-        for Delivered { message, slot, redelivered, delivery_count } in delivery.messages {
+        for Delivered { message, slot, redelivered, acquired, failures } in delivery.messages {
             let tag = channel.take_tag();
             cost += OutboundCredit::cost(message.body_len());
             redeliveries += u64::from(redelivered);
-            let message = if quorum { with_acquired_count(&message, delivery_count) } else { message };
+            let message = if quorum { with_delivery_counts(&message, acquired, failures) } else { message };
             encode::basic_deliver(
                 &mut self.output.bytes,
                 number,

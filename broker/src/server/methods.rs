@@ -10,7 +10,7 @@ use crate::domain::binding::{Binding, Destination};
 use crate::domain::name::{ExchangeName, QueueName, strip_line_breaks};
 use crate::error::Error;
 use crate::facade::{DeclareExchange, DeclareQueue};
-use crate::runtime::queue::{ChannelLimiter, QueueCommand};
+use crate::runtime::queue::ChannelLimiter;
 
 /// A count as the wire holds it.
 pub(super) fn wire_count(count: u64) -> u32 {
@@ -156,8 +156,7 @@ impl Session {
             Method::QueueDeclare { queue, passive: true, nowait, .. } => {
                 let name = self.named_queue(number, &strip_line_breaks(queue))?;
                 let found = self.vhost_handle.declare_queue_passive(&self.caller, name.as_str())?;
-                let _ = found.send(QueueCommand::Touch).await;
-                let totals = found.totals();
+                let totals = found.touch().await;
                 self.declared(number, name, totals.ready, totals.consumers, nowait);
             }
             Method::QueueDeclare { queue, durable, exclusive, auto_delete, nowait, arguments, .. } => {

@@ -3,11 +3,15 @@
 use super::{DEAD_LETTER_EXCHANGE, exchange_name};
 use crate::domain::name::ExchangeName;
 use crate::domain::queue::QueueKind;
+use crate::domain::queue::dead_letter::DeadLetterTo;
 use crate::domain::queue::state::{Overflow, QueueLimits};
 use crate::domain::value::{FieldTable, FieldValue};
 
 /// Failed deliveries a quorum queue allows when nothing else is said.
 pub const DELIVERY_LIMIT_DEFAULT: u64 = 20;
+
+/// Highest priority of a quorum queue, which orders by priority without being asked to.
+const QUORUM_PRIORITY_MAX: u8 = 31;
 
 /// How safely dead letters are handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +27,8 @@ pub enum DeadLetterStrategy {
 /// leave the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EffectiveArguments {
+    /// What sort of queue.
+    pub kind: QueueKind,
     /// Longest life of a message, in milliseconds.
     pub message_ttl_ms: Option<u64>,
     /// Deleted when unused for so many milliseconds.
@@ -61,6 +67,7 @@ impl EffectiveArguments {
             None => Some(DELIVERY_LIMIT_DEFAULT),
         };
         Self {
+            kind,
             message_ttl_ms: natural("x-message-ttl"),
             expires_ms: natural("x-expires"),
             max_length: natural("x-max-length"),
@@ -87,12 +94,24 @@ impl EffectiveArguments {
     #[must_use]
     pub fn limits(&self) -> QueueLimits {
         QueueLimits {
+            kind: self.kind,
             message_ttl_ms: self.message_ttl_ms,
             max_length: self.max_length,
             max_length_bytes: self.max_length_bytes,
             overflow: self.overflow,
-            max_priority: self.max_priority.unwrap_or(0),
+            max_priority: match self.kind {
+                QueueKind::Quorum => QUORUM_PRIORITY_MAX,
+                QueueKind::Classic | QueueKind::Stream => self.max_priority.unwrap_or(0),
+            },
             single_active_consumer: self.single_active_consumer,
+            delivery_limit: self.delivery_limit,
         }
+    }
+
+    /// Where dead letters go.
+    #[must_use]
+    pub fn dead_letter_to(&self) -> Option<DeadLetterTo> {
+        let exchange = self.dead_letter_exchange.clone()?;
+        Some(DeadLetterTo { exchange, routing_key: self.dead_letter_routing_key.clone() })
     }
 }

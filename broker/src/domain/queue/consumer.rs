@@ -166,7 +166,7 @@ impl ConsumerSet {
     }
 
     /// Whose turn it is. Consumers whose prefetch is used up are parked on the way.
-    pub fn next(&mut self) -> Option<ConsumerId> {
+    pub fn whose_turn(&mut self) -> Option<ConsumerId> {
         if self.single_active {
             let id = *self.order.first()?;
             return self.get(id).is_some_and(|consumer| !consumer.parked && !consumer.is_full()).then_some(id);

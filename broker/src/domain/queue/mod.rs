@@ -1,6 +1,7 @@
 //! Queues as values, and the queue state machine.
 
 pub mod consumer;
+pub mod dead_letter;
 pub mod ready;
 pub mod state;
 pub mod unacked;

@@ -4,9 +4,9 @@
 //! Its owner persists and delivers the effects.
 
 use super::consumer::{Consumer, ConsumerSet};
-use super::ready::{Entry, ReadyList};
+use super::ready::{Entry, ReadyList, Return};
 use super::unacked::{Unacked, UnackedSlots};
-use super::{ConsumerId, SessionId};
+use super::{ConsumerId, QueueKind, SessionId};
 use crate::domain::message::Message;
 
 /// A message handed to a consumer or fetched.
@@ -19,7 +19,9 @@ pub struct Delivered {
     /// Whether it was delivered before.
     pub redelivered: bool,
     /// How often it was handed out before (quorum queues show it).
-    pub delivery_count: u32,
+    pub acquired: u32,
+    /// How often that failed (quorum queues show it).
+    pub failures: u16,
 }
 
 /// What becomes of a message that is out.
@@ -44,6 +46,8 @@ pub enum DropReason {
     Expired,
     /// The queue was too long.
     MaxLength,
+    /// It failed too often.
+    DeliveryLimit,
 }
 
 impl DropReason {
@@ -54,6 +58,7 @@ impl DropReason {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
         }
     }
 }
@@ -73,6 +78,8 @@ pub enum Overflow {
 /// The settings the state machine obeys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueLimits {
+    /// What sort of queue: a quorum queue counts failures and serves returned messages first.
+    pub kind: QueueKind,
     /// Longest life of a ready message.
     pub message_ttl_ms: Option<u64>,
     /// Most ready messages.
@@ -85,6 +92,8 @@ pub struct QueueLimits {
     pub max_priority: u8,
     /// Only one consumer is served.
     pub single_active_consumer: bool,
+    /// Most failed deliveries of a message.
+    pub delivery_limit: Option<u64>,
 }
 
 /// Where a queue's effects go.
@@ -139,8 +148,9 @@ impl QueueState {
     /// An empty queue.
     #[must_use]
     pub fn new(limits: QueueLimits) -> Self {
+        let returns = if limits.kind == QueueKind::Quorum { Return::First } else { Return::ToPlace };
         Self {
-            ready: ReadyList::new(limits.max_priority),
+            ready: ReadyList::new(limits.max_priority, returns),
             unacked: UnackedSlots::default(),
             consumers: ConsumerSet::new(limits.single_active_consumer),
             limits,
@@ -154,23 +164,31 @@ impl QueueState {
     /// Puts a recovered message into an otherwise untouched queue.
     pub fn recover(&mut self, position: u64, message: Message, expires_at_ms: u64, priority: u8) {
         self.next_position = self.next_position.max(position + 1);
-        self.add(Entry {
+        self.add(position, message, expires_at_ms, priority, true);
+    }
+
+    fn add(&mut self, position: u64, message: Message, expires_at_ms: u64, priority: u8, logged: bool) {
+        if message.is_persistent() {
+            self.persistent += 1;
+            self.persistent_bytes += u64::from(message.body_len());
+        }
+        // A dead letter that failed elsewhere comes with its failures.
+        let failures = message.provenance().failures;
+        self.ready.push(Entry {
             position,
             message,
             expires_at_ms,
-            delivery_count: 0,
-            redelivered: false,
-            logged: true,
+            acquired: failures.into(),
+            failures: failures.into(),
+            logged,
             priority,
         });
     }
 
-    fn add(&mut self, entry: Entry) {
-        if entry.message.is_persistent() {
-            self.persistent += 1;
-            self.persistent_bytes += u64::from(entry.message.body_len());
-        }
-        self.ready.push(entry);
+    /// Sets what policies may change of a living queue. Messages that are in it keep their expiry.
+    pub fn set_limits(&mut self, limits: &QueueLimits) {
+        let QueueLimits { kind, max_priority, single_active_consumer, .. } = self.limits;
+        self.limits = QueueLimits { kind, max_priority, single_active_consumer, ..limits.clone() };
     }
 
     /// The position the next message will get.
@@ -179,12 +197,23 @@ impl QueueState {
         self.next_position
     }
 
-    /// Whether a publish is to be refused because the queue is full.
+    /// Whether a publish of such a body is to be refused because the queue is full. A
+    /// quorum queue refuses only once it is over its limit.
     #[must_use]
-    pub fn refuses_publish(&self) -> bool {
-        self.limits.overflow != Overflow::DropHead
-            && (self.limits.max_length.is_some_and(|max| self.ready.len() as u64 >= max)
-                || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() >= max))
+    pub fn refuses_publish(&self, body_bytes: u32) -> bool {
+        if self.limits.overflow == Overflow::DropHead {
+            return false;
+        }
+        let (more, more_bytes) = match self.limits.kind {
+            QueueKind::Quorum => (0, 0),
+            QueueKind::Classic | QueueKind::Stream => (1, u64::from(body_bytes)),
+        };
+        self.is_longer_than_allowed(more, more_bytes)
+    }
+
+    fn is_longer_than_allowed(&self, more: u64, more_bytes: u64) -> bool {
+        self.limits.max_length.is_some_and(|max| self.ready.len() as u64 + more > max)
+            || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() + more_bytes > max)
     }
 
     /// Takes a message; `expires_at_ms` 0: never.
@@ -192,7 +221,7 @@ impl QueueState {
         let position = self.next_position;
         self.next_position += 1;
         self.tally.publish += 1;
-        self.add(Entry { position, message, expires_at_ms, delivery_count: 0, redelivered: false, logged, priority });
+        self.add(position, message, expires_at_ms, priority, logged);
         position
     }
 
@@ -201,10 +230,8 @@ impl QueueState {
         if self.limits.overflow != Overflow::DropHead {
             return;
         }
-        while self.limits.max_length.is_some_and(|max| self.ready.len() as u64 > max)
-            || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() > max)
-        {
-            let Some(entry) = self.ready.pop_to_drop() else { break };
+        while self.is_longer_than_allowed(0, 0) {
+            let Some(entry) = self.ready.pop() else { break };
             self.drop_entry(entry, DropReason::MaxLength, effects);
         }
     }
@@ -245,7 +272,7 @@ impl QueueState {
     pub fn deliver(&mut self, effects: &mut impl Effects) {
         while let Some(head) = self.ready.peek() {
             let body_bytes = head.message.body_len();
-            let Some(id) = self.consumers.next() else { return };
+            let Some(id) = self.consumers.whose_turn() else { return };
             if !effects.admit(id, body_bytes) {
                 self.consumers.park(id);
                 continue;
@@ -272,20 +299,19 @@ impl QueueState {
         consumer: Option<ConsumerId>,
         effects: &mut impl Effects,
     ) -> Delivered {
-        let redelivered = entry.redelivered;
-        let delivery_count = entry.delivery_count;
+        let (acquired, failures) = (entry.acquired, entry.failures);
+        let redelivered = acquired > 0;
         if redelivered {
             self.tally.redeliver += 1;
         }
         if no_ack {
             self.finish(&entry, effects);
-            return Delivered { message: entry.message, slot: 0, redelivered, delivery_count };
+            return Delivered { message: entry.message, slot: 0, redelivered, acquired, failures };
         }
-        entry.delivery_count += 1;
-        entry.redelivered = true;
+        entry.acquired = acquired.saturating_add(1);
         let message = entry.message.clone();
         let slot = self.unacked.insert(Unacked { entry, session, consumer });
-        Delivered { message, slot, redelivered, delivery_count }
+        Delivered { message, slot, redelivered, acquired, failures }
     }
 
     /// Fetches one message.
@@ -314,16 +340,28 @@ impl QueueState {
                 self.tally.ack += 1;
                 self.finish(&unacked.entry, effects);
             }
+            Disposition::RejectRequeue if self.limits.kind == QueueKind::Quorum => {
+                self.failed(unacked.entry, effects);
+            }
             Disposition::Requeue | Disposition::RejectRequeue => self.ready.put_back(unacked.entry),
             Disposition::Discard => self.drop_entry(unacked.entry, DropReason::Rejected, effects),
         }
     }
 
-    /// A channel is gone: its consumers leave and what it had comes back.
+    fn failed(&mut self, mut entry: Entry, effects: &mut impl Effects) {
+        entry.failures = entry.failures.saturating_add(1);
+        if self.limits.delivery_limit.is_some_and(|limit| u64::from(entry.failures) > limit) {
+            self.drop_entry(entry, DropReason::DeliveryLimit, effects);
+        } else {
+            self.ready.put_back(entry);
+        }
+    }
+
+    /// A channel is gone: its consumers leave and what it had comes back, as failed.
     pub fn close_session(&mut self, session: SessionId, effects: &mut impl Effects) -> Vec<ConsumerId> {
         let leaving = self.consumers.filter(|consumer| consumer.session == session);
         for slot in self.unacked.of_session(session) {
-            self.settle(slot, Disposition::Requeue, effects);
+            self.settle(slot, Disposition::RejectRequeue, effects);
         }
         for &id in &leaving {
             self.consumers.remove(id);

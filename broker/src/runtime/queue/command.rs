@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::outbound::{ChannelLimiter, ConnectionSender, OutboundCredit};
+use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{ConnectionId, ConsumerKey, SessionId};
@@ -156,8 +157,13 @@ pub(crate) enum QueueCommand {
         /// The consumers.
         reply: oneshot::Sender<Vec<ConsumerInfo>>,
     },
-    /// Something used the queue (`x-expires` starts again).
-    Touch,
+    /// Something used the queue: `x-expires` starts again.
+    Touch {
+        /// Answered when the published counts hold all that came before.
+        reply: oneshot::Sender<()>,
+    },
+    /// Policies changed what applies to it.
+    Settings(Box<EffectiveArguments>),
     /// Delete the queue with its messages.
     Delete {
         /// Only without consumers.

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::now_ms;
 use super::command::QueueCommand;
 use crate::domain::name::VhostName;
 use crate::domain::queue::QueueSpec;
@@ -16,6 +18,21 @@ use crate::metrics::QueueCounters;
 /// Commands a queue's mailbox holds. When it is full the sender waits: a connection
 /// stops reading its socket, so the publisher slows down to what the queue can take.
 pub(crate) const QUEUE_MAILBOX_COMMANDS_MAX: usize = 128;
+
+/// A queue counts as idle when nothing happened for so long.
+const IDLE_AFTER_MS: u64 = 1_000;
+
+/// Consumers that listings name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ConsumerTags {
+    /// The exclusive one.
+    pub(crate) exclusive: Option<String>,
+    /// The single active one.
+    pub(crate) single_active: Option<String>,
+}
+
+/// Stands for "no timestamp" in [`QueueStats`].
+pub(super) const NO_TIMESTAMP: u64 = u64::MAX;
 
 /// Counters of one queue: written by its owner alone, read by anybody.
 #[derive(Debug, Default)]
@@ -37,6 +54,10 @@ pub(crate) struct QueueStats {
     pub(crate) redeliver: AtomicU64,
     /// Milliseconds since the epoch of the last thing that happened.
     pub(crate) active_at_ms: AtomicU64,
+    /// Timestamp of the first ready message, in seconds; `u64::MAX`: it has none.
+    pub(crate) head_timestamp_s: AtomicU64,
+    /// `None` when there is nothing to name.
+    pub(crate) tags: ArcSwapOption<ConsumerTags>,
     /// Set once the queue is being deleted: it takes nothing any more.
     pub(crate) gone: AtomicBool,
 }
@@ -104,15 +125,32 @@ impl QueueHandle {
         self.0.stats.totals()
     }
 
+    /// Uses the queue, so that `x-expires` starts again, and tells its counts as they are
+    /// after everything that was sent to it before.
+    pub(crate) async fn touch(&self) -> QueueTotals {
+        self.ask(|reply| QueueCommand::Touch { reply }).await;
+        self.totals()
+    }
+
     /// Its counters since it exists.
     pub(crate) fn counters(&self) -> QueueCounters {
         self.0.stats.counters()
     }
 
-    /// Since when nothing happened, in milliseconds since the epoch; `None` while consumers are attached.
+    /// Since when nothing happened, in milliseconds since the epoch; `None` while something does.
     pub(crate) fn idle_since_ms(&self) -> Option<u64> {
         let at = self.0.stats.active_at_ms.load(Relaxed);
-        (at != 0 && self.0.stats.ready.load(Relaxed) == 0 || self.0.stats.consumers.load(Relaxed) == 0).then_some(at)
+        (at != 0 && at.saturating_add(IDLE_AFTER_MS) <= now_ms()).then_some(at)
+    }
+
+    /// Timestamp property of the first ready message, in seconds.
+    pub(crate) fn head_message_timestamp(&self) -> Option<u64> {
+        Some(self.0.stats.head_timestamp_s.load(Relaxed)).filter(|&at| at != NO_TIMESTAMP)
+    }
+
+    /// Consumers that listings name.
+    pub(crate) fn consumer_tags(&self) -> ConsumerTags {
+        self.0.stats.tags.load().as_deref().cloned().unwrap_or_default()
     }
 
     /// Whether it is being deleted.

@@ -12,6 +12,7 @@ use crate::storage::Position;
 
 /// The way to one consumer.
 pub(super) struct Outlet {
+    id: ConsumerId,
     pub(super) key: ConsumerKey,
     pub(super) to: ConnectionSender,
     pub(super) credit: Arc<OutboundCredit>,
@@ -25,13 +26,14 @@ pub(super) struct Outlet {
 
 impl Outlet {
     pub(super) fn new(
+        id: ConsumerId,
         key: ConsumerKey,
         to: ConnectionSender,
         credit: Arc<OutboundCredit>,
         limiter: Option<Arc<ChannelLimiter>>,
         info: ConsumerInfo,
     ) -> Self {
-        Self { key, to, credit, limiter, info, room: None, taken: 0, batch: Vec::new() }
+        Self { id, key, to, credit, limiter, info, room: None, taken: 0, batch: Vec::new() }
     }
 }
 
@@ -42,24 +44,32 @@ pub(super) struct Outlets {
     touched: Vec<u32>,
     forgotten: Vec<RangeInclusive<Position>>,
     dropped: Vec<(Entry, DropReason)>,
+    /// Shared prefetch of consumers that left with so many messages out.
+    owed: Vec<(ConsumerId, Arc<ChannelLimiter>, u32)>,
 }
 
 impl Outlets {
-    pub(super) fn insert(&mut self, id: ConsumerId, outlet: Outlet) {
-        let slot = id.slot as usize;
+    pub(super) fn insert(&mut self, outlet: Outlet) {
+        let slot = outlet.id.slot as usize;
         if self.by_slot.len() <= slot {
             self.by_slot.resize_with(slot + 1, || None);
         }
         self.by_slot[slot] = Some(outlet);
     }
 
-    pub(super) fn remove(&mut self, id: ConsumerId) -> Option<Outlet> {
+    /// A consumer left; `out` messages of it are still to be settled.
+    pub(super) fn remove(&mut self, id: ConsumerId, out: u32) {
         self.flush();
-        self.by_slot.get_mut(id.slot as usize)?.take()
+        let Some(place) = self.by_slot.get_mut(id.slot as usize) else { return };
+        if let Some(limiter) = place.take_if(|outlet| outlet.id == id).and_then(|outlet| outlet.limiter)
+            && out > 0
+        {
+            self.owed.push((id, limiter, out));
+        }
     }
 
     pub(super) fn get(&self, id: ConsumerId) -> Option<&Outlet> {
-        self.by_slot.get(id.slot as usize)?.as_ref()
+        self.by_slot.get(id.slot as usize)?.as_ref().filter(|outlet| outlet.id == id)
     }
 
     /// Sends what was collected for consumers, a batch each.
@@ -137,10 +147,17 @@ impl Effects for Outlets {
     }
 
     fn released(&mut self, consumer: ConsumerId) {
-        if let Some(outlet) = self.get(consumer)
-            && let Some(limiter) = &outlet.limiter
-        {
+        if let Some(outlet) = self.get(consumer) {
+            if let Some(limiter) = &outlet.limiter {
+                limiter.give(1);
+            }
+        } else if let Some(at) = self.owed.iter().position(|(id, ..)| *id == consumer) {
+            let (_, limiter, out) = &mut self.owed[at];
             limiter.give(1);
+            *out -= 1;
+            if *out == 0 {
+                self.owed.swap_remove(at);
+            }
         }
     }
 }

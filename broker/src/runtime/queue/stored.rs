@@ -2,61 +2,123 @@
 //!
 //! ```text
 //! meta: | names_end u16 | properties_start u16 | properties_len u32 | body_start u32 | body_len u32 | flags u8 | 0 0 0 |
+//! with EXPIRES the body ends with the payload, so its start is known, and the time stands there:
+//! meta: | names_end u16 | properties_start u16 | properties_len u32 | expires u32 | body_len u32 | flags u8 | expires u24 |
 //! payload: the message's buffer
 //! ```
-//! Integers are little-endian. Flag bit 0: persistent.
+//! Integers are little-endian; the time is in milliseconds since the epoch, low bits first.
 
-use crate::domain::message::{Message, MessageLayout};
+use crate::domain::message::{Message, MessageLayout, Provenance};
 use crate::storage::{LogRecord, Position};
 
 const PERSISTENT: u8 = 1;
+const EXPIRES: u8 = 1 << 1;
+const DEAD_LETTERED: u8 = 1 << 2;
+const KEYS_REPLACED: u8 = 1 << 3;
 
-/// The record of a message.
-pub(super) fn to_record(position: u64, message: &Message) -> LogRecord {
+/// A message read back.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) message: Message,
+    /// Milliseconds since the epoch; 0: never.
+    pub(super) expires_at_ms: u64,
+}
+
+/// The record of a message; `expires_at_ms` 0: never.
+pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64) -> LogRecord {
     let layout = message.layout();
+    let provenance = message.provenance();
+    let mut payload = message.buffer().clone();
     let mut meta = [0u8; 20];
     meta[0..2].copy_from_slice(&layout.names_end.to_le_bytes());
     meta[2..4].copy_from_slice(&layout.properties_start.to_le_bytes());
     meta[4..8].copy_from_slice(&layout.properties_len.to_le_bytes());
     meta[8..12].copy_from_slice(&layout.body_start.to_le_bytes());
     meta[12..16].copy_from_slice(&layout.body_len.to_le_bytes());
-    meta[16] = if message.is_persistent() { PERSISTENT } else { 0 };
-    LogRecord { position: Position(position), meta, payload: message.buffer().clone() }
+    for (flag, set) in [
+        (PERSISTENT, message.is_persistent()),
+        (EXPIRES, expires_at_ms != 0),
+        (DEAD_LETTERED, provenance.dead_lettered),
+        (KEYS_REPLACED, provenance.keys_replaced),
+    ] {
+        meta[16] |= if set { flag } else { 0 };
+    }
+    if expires_at_ms != 0 {
+        payload.truncate(layout.body_start as usize + layout.body_len as usize);
+        let time = expires_at_ms.to_le_bytes();
+        meta[8..12].copy_from_slice(&time[..4]);
+        meta[17..20].copy_from_slice(&time[4..7]);
+    }
+    LogRecord { position: Position(position), meta, payload }
 }
 
 /// The message of a record; `None` when the record was not made by [`to_record`].
-pub(super) fn from_record(record: LogRecord) -> Option<Message> {
+pub(super) fn from_record(record: LogRecord) -> Option<Stored> {
     let meta = &record.meta;
     let u16_at = |at: usize| u16::from_le_bytes([meta[at], meta[at + 1]]);
     let u32_at = |at: usize| u32::from_le_bytes([meta[at], meta[at + 1], meta[at + 2], meta[at + 3]]);
+    let has = |flag: u8| meta[16] & flag != 0;
+    let body_len = u32_at(12);
+    let (body_start, expires_at_ms) = match has(EXPIRES) {
+        true => {
+            let time = [meta[8], meta[9], meta[10], meta[11], meta[17], meta[18], meta[19], 0];
+            let start = u32::try_from(record.payload.len()).ok()?.checked_sub(body_len)?;
+            (start, u64::from_le_bytes(time))
+        }
+        false => (u32_at(8), 0),
+    };
     let layout = MessageLayout {
         names_end: u16_at(0),
         properties_start: u16_at(2),
         properties_len: u32_at(4),
-        body_start: u32_at(8),
-        body_len: u32_at(12),
+        body_start,
+        body_len,
     };
-    Message::try_from_parts(record.payload, layout, meta[16] & PERSISTENT != 0)
+    let provenance =
+        Provenance { dead_lettered: has(DEAD_LETTERED), keys_replaced: has(KEYS_REPLACED), ..Provenance::default() };
+    let persistent = has(PERSISTENT);
+    let message = Message::try_from_parts(record.payload, layout, persistent)?.with_provenance(provenance);
+    Some(Stored { message, expires_at_ms })
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
     fn a_message_survives_the_log() {
+        for expires_at_ms in [0, 1, 1_790_000_000_123, (1 << 56) - 1] {
+            for dead_lettered in [false, true] {
+                let provenance = Provenance { dead_lettered, keys_replaced: !dead_lettered, failures: 0 };
+                let message = Message::build("ex", "key", &[0, 0], b"body", true).with_provenance(provenance);
+                let back = from_record(to_record(7, &message, expires_at_ms)).unwrap();
+                let (message, at) = (back.message, back.expires_at_ms);
+                assert_eq!(
+                    (message.exchange(), message.routing_key(), message.properties(), message.body()),
+                    ("ex", "key", &[0u8, 0][..], &b"body"[..])
+                );
+                assert_eq!((message.is_persistent(), message.provenance(), at), (true, provenance, expires_at_ms));
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_goes_on_behind_the_body_is_cut() {
         let message = Message::build("ex", "key", &[0, 0], b"body", true);
-        let back = from_record(to_record(7, &message)).unwrap();
-        assert_eq!(
-            (back.exchange(), back.routing_key(), back.properties(), back.body(), back.is_persistent()),
-            ("ex", "key", &[0u8, 0][..], &b"body"[..], true)
-        );
+        let mut buffer = message.buffer().to_vec();
+        buffer.extend_from_slice(b"the next frame");
+        let message = Message::from_parts(Bytes::from(buffer), message.layout(), true);
+        assert_eq!(from_record(to_record(7, &message, 5)).unwrap().message.body(), b"body");
     }
 
     #[test]
     fn a_layout_outside_the_payload_is_refused() {
-        let mut record = to_record(7, &Message::build("ex", "key", &[0, 0], b"body", true));
-        record.meta[12] = 200;
-        assert!(from_record(record).is_none());
+        for expires_at_ms in [0, 9] {
+            let mut record = to_record(7, &Message::build("ex", "key", &[0, 0], b"body", true), expires_at_ms);
+            record.meta[12] = 200;
+            assert!(from_record(record).is_none());
+        }
     }
 }

@@ -3,24 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant};
 
-use super::command::{ConfirmRange, ConsumeRequest, Fetched, Incoming, PublishBatch, QueueCommand, Settled};
-use super::handle::{QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
+use super::clock::now_ms;
+use super::command::{ConfirmRange, QueueCommand, Settled};
+use super::dead_letters::{DeadLetters, LetterBatch};
+use super::handle::{NO_TIMESTAMP, QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
 use super::outbound::{ConnectionEvent, ConnectionSender};
-use super::outlet::{Outlet, Outlets};
-use super::stored;
+use super::outlet::Outlets;
+use super::stored::{self, Stored};
+use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
-use crate::domain::properties::check_expiration;
-use crate::domain::queue::consumer::Consumer;
-use crate::domain::queue::state::{QueueLimits, QueueState};
-use crate::domain::queue::{ConsumerId, QueueId, QueueSpec, SessionId};
+use crate::domain::queue::dead_letter::DeadLetterTo;
+use crate::domain::queue::state::{Effects, QueueState};
+use crate::domain::queue::{QueueId, QueueSpec};
 use crate::error::{Error, Resource};
-use crate::facade::ConsumerInfo;
 use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
 
 /// Commands taken from the mailbox before effects are carried out.
@@ -46,51 +46,57 @@ pub(crate) struct QueueContext {
     pub(crate) spec: Arc<QueueSpec>,
     /// Its vhost.
     pub(crate) vhost: VhostName,
-    /// Limits from arguments and policies.
-    pub(crate) limits: QueueLimits,
-    /// `x-expires`, in milliseconds.
-    pub(crate) expires_ms: Option<u64>,
+    /// What applies to it, from arguments and policies.
+    pub(crate) settings: EffectiveArguments,
     /// The log of persistent messages; used by durable queues only.
     pub(crate) log: Arc<dyn QueueLog>,
     /// Whether the log may hold messages of it: false for a queue declared just now.
     pub(crate) recover: bool,
     /// To its vhost.
     pub(crate) notices: mpsc::UnboundedSender<QueueNotice>,
+    /// To its vhost's pump of dead letters.
+    pub(crate) dead_letters: mpsc::Sender<LetterBatch>,
 }
 
 /// Starts the owner of a queue. Commands sent at once are served after recovery.
 pub(crate) fn spawn_queue(context: QueueContext) -> QueueHandle {
-    let (mailbox, commands) = mpsc::channel(QUEUE_MAILBOX_COMMANDS_MAX);
+    let (mailbox, mut commands) = mpsc::channel(QUEUE_MAILBOX_COMMANDS_MAX);
     let stats = Arc::new(QueueStats::default());
     let handle = QueueHandle::new(context.spec.clone(), context.vhost.clone(), mailbox, stats.clone());
     tokio::spawn(async move {
         let mut owner = Owner::new(context, stats);
         owner.recover().await;
-        owner.run(commands).await;
+        owner.publish_stats();
+        owner.stats.active_at_ms.store(now_ms(), Relaxed);
+        owner.run(&mut commands).await;
     });
     handle
 }
 
 /// An append under way and the confirms that wait for it.
-struct Append {
-    done: BoxFuture<'static, Result<(), StorageError>>,
-    confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
+pub(super) struct Append {
+    pub(super) done: BoxFuture<'static, Result<(), StorageError>>,
+    pub(super) confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
 }
 
+/// How the owner's life goes on after a command.
 enum Flow {
     Go,
-    End,
+    Delete(oneshot::Sender<Result<u64, Error>>),
+    Stop(oneshot::Sender<()>),
 }
 
-struct Owner {
-    context: QueueContext,
-    log: LogId,
-    epoch: Epoch,
-    state: QueueState,
-    outlets: Outlets,
-    stats: Arc<QueueStats>,
-    appends: VecDeque<Append>,
-    last_used: Instant,
+pub(super) struct Owner {
+    pub(super) context: QueueContext,
+    pub(super) log: LogId,
+    pub(super) epoch: Epoch,
+    pub(super) state: QueueState,
+    pub(super) outlets: Outlets,
+    pub(super) stats: Arc<QueueStats>,
+    pub(super) appends: VecDeque<Append>,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) dead_letter_to: Option<Arc<DeadLetterTo>>,
+    pub(super) last_used: Instant,
 }
 
 impl Owner {
@@ -98,16 +104,18 @@ impl Owner {
         Self {
             log: LogId(context.spec.id.0),
             epoch: Epoch(1),
-            state: QueueState::new(context.limits.clone()),
+            state: QueueState::new(context.settings.limits()),
             outlets: Outlets::default(),
             stats,
             appends: VecDeque::new(),
+            dead_letters: DeadLetters::new(context.spec.clone(), context.dead_letters.clone()),
+            dead_letter_to: context.settings.dead_letter_to().map(Arc::new),
             last_used: Instant::now(),
             context,
         }
     }
 
-    fn resource(&self) -> Resource {
+    pub(super) fn resource(&self) -> Resource {
         Resource::Queue(self.context.vhost.clone(), self.context.spec.name.clone())
     }
 
@@ -120,8 +128,8 @@ impl Owner {
                 for record in records {
                     let position = record.position.0;
                     match stored::from_record(record) {
-                        Some(message) => {
-                            let (expires_at_ms, priority) = self.facts(&message);
+                        Some(Stored { message, expires_at_ms }) => {
+                            let priority = self.priority(&message);
                             self.state.recover(position, message, expires_at_ms, priority);
                         }
                         None => {
@@ -132,45 +140,67 @@ impl Owner {
             }
             Err(error) => tracing::error!(queue = %self.resource(), %error, "stored messages cannot be read"),
         }
-        self.publish_stats();
     }
 
-    async fn run(&mut self, mut commands: mpsc::Receiver<QueueCommand>) {
+    async fn run(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
         let mut batch = Vec::with_capacity(COMMANDS_PER_PASS_MAX);
         loop {
             let deadline = self.deadline();
+            // Being looked at is no activity.
+            let mut active = true;
             tokio::select! {
                 biased;
                 done = Self::first_append(&mut self.appends), if !self.appends.is_empty() => self.appended(&done),
+                taken = self.dead_letters.turn(), if self.dead_letters.is_busy() => {
+                    if let Some(position) = taken {
+                        self.outlets.forget(position);
+                    }
+                }
                 taken = commands.recv_many(&mut batch, COMMANDS_PER_PASS_MAX), if self.appends.len() < APPENDS_UNDER_WAY_MAX => {
                     if taken == 0 {
                         return;
                     }
-                    for command in batch.drain(..) {
-                        if let Flow::End = self.command(command, &mut commands).await {
-                            return;
+                    active = batch.iter().any(|command| !matches!(command, QueueCommand::Consumers { .. }));
+                    let mut taken = batch.drain(..);
+                    while let Some(command) = taken.next() {
+                        match self.command(command) {
+                            Flow::Go => {}
+                            Flow::Delete(reply) => {
+                                let (ready, _) = self.state.ready();
+                                self.delete(taken, commands).await;
+                                let _ = reply.send(Ok(ready));
+                                return;
+                            }
+                            Flow::Stop(reply) => {
+                                self.stop(commands).await;
+                                let _ = reply.send(());
+                                return;
+                            }
                         }
                     }
                 }
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    if self.check_expiry() {
-                        let _ = self.context.notices.send(QueueNotice::Expired(self.context.spec.id, self.context.spec.name.clone()));
+                    if self.is_expired() {
+                        self.notify(QueueNotice::Expired);
                         self.last_used = Instant::now();
                     }
                 }
             }
             self.pass();
+            if active {
+                self.stats.active_at_ms.store(now_ms(), Relaxed);
+            }
         }
     }
 
-    async fn first_append(appends: &mut VecDeque<Append>) -> Result<(), StorageError> {
+    pub(super) async fn first_append(appends: &mut VecDeque<Append>) -> Result<(), StorageError> {
         match appends.front_mut() {
             Some(append) => append.done.as_mut().await,
             None => std::future::pending().await,
         }
     }
 
-    fn appended(&mut self, done: &Result<(), StorageError>) {
+    pub(super) fn appended(&mut self, done: &Result<(), StorageError>) {
         let Some(append) = self.appends.pop_front() else { return };
         if let Err(error) = done {
             tracing::error!(queue = %self.resource(), %error, "messages could not be made durable and are refused");
@@ -185,17 +215,16 @@ impl Owner {
 
     /// Expires, delivers, and hands the log what it may forget.
     fn pass(&mut self) {
-        if self.state.next_expiry_ms().is_some() {
-            self.state.expire(now_ms(), &mut self.outlets);
-        }
-        self.state.deliver(&mut self.outlets);
-        self.state.enforce_length(&mut self.outlets);
-        self.outlets.flush();
-        for (entry, _reason) in self.outlets.take_dropped() {
-            if entry.logged {
-                crate::domain::queue::state::Effects::forget(&mut self.outlets, entry.position);
+        // Otherwise what would leave stays where it is until letters got on.
+        if self.dead_letters.has_room() {
+            if self.state.next_expiry_ms().is_some() {
+                self.state.expire(now_ms(), &mut self.outlets);
             }
+            self.state.deliver(&mut self.outlets);
+            self.state.enforce_length(&mut self.outlets);
         }
+        self.outlets.flush();
+        self.bury();
         let forgotten = self.outlets.take_forgotten();
         if !forgotten.is_empty()
             && let Err(error) = self.context.log.remove(self.log, self.epoch, forgotten)
@@ -205,7 +234,23 @@ impl Owner {
         self.publish_stats();
     }
 
-    fn publish_stats(&self) {
+    /// Sends dropped messages on their way, or forgets them when there is none.
+    pub(super) fn bury(&mut self) {
+        let dropped = self.outlets.take_dropped();
+        if dropped.is_empty() {
+            return;
+        }
+        let at_s = now_ms() / 1000;
+        for (entry, reason) in dropped {
+            match &self.dead_letter_to {
+                Some(to) => self.dead_letters.push(entry, reason, at_s, to.clone()),
+                None if entry.logged => self.outlets.forget(entry.position),
+                None => {}
+            }
+        }
+    }
+
+    pub(super) fn publish_stats(&self) {
         let stats = &self.stats;
         let (ready, ready_bytes) = self.state.ready();
         let (unacked, unacked_bytes) = self.state.unacked();
@@ -226,13 +271,15 @@ impl Owner {
         stats.get_empty.store(tally.get_empty, Relaxed);
         stats.ack.store(tally.ack, Relaxed);
         stats.redeliver.store(tally.redeliver, Relaxed);
-        stats.active_at_ms.store(now_ms(), Relaxed);
+        let timestamp = self.state.head().and_then(Message::timestamp);
+        stats.head_timestamp_s.store(timestamp.unwrap_or(NO_TIMESTAMP), Relaxed);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let expiry =
-            self.state.next_expiry_ms().map(|at| Instant::now() + Duration::from_millis(at.saturating_sub(now_ms())));
-        let unused = match self.context.expires_ms {
+        // While letters wait nothing expires; the pump taking some is what comes next.
+        let next_expiry_ms = self.state.next_expiry_ms().filter(|_| self.dead_letters.has_room());
+        let expiry = next_expiry_ms.map(|at| Instant::now() + Duration::from_millis(at.saturating_sub(now_ms())));
+        let unused = match self.context.settings.expires_ms {
             Some(expires_ms) if self.state.consumers().is_empty() => {
                 Some(self.last_used + Duration::from_millis(expires_ms))
             }
@@ -245,13 +292,13 @@ impl Owner {
     }
 
     /// Whether the queue itself has expired.
-    fn check_expiry(&self) -> bool {
-        self.context.expires_ms.is_some_and(|expires_ms| {
+    fn is_expired(&self) -> bool {
+        self.context.settings.expires_ms.is_some_and(|expires_ms| {
             self.state.consumers().is_empty() && self.last_used.elapsed() >= Duration::from_millis(expires_ms)
         })
     }
 
-    async fn command(&mut self, command: QueueCommand, commands: &mut mpsc::Receiver<QueueCommand>) -> Flow {
+    fn command(&mut self, command: QueueCommand) -> Flow {
         match command {
             QueueCommand::Publish(batch) => self.take(batch),
             QueueCommand::Settle(settled) => self.settle(&settled),
@@ -268,10 +315,7 @@ impl Owner {
                 let _ = reply.send(self.consume(*request));
             }
             QueueCommand::Cancel { connection, consumer, reply } => {
-                if let Some(id) = self.state.consumers().find(connection, consumer) {
-                    self.state.remove_consumer(id);
-                    self.consumers_left(&[id]);
-                }
+                self.cancel(connection, consumer);
                 let _ = reply.send(());
             }
             QueueCommand::Get { session, no_ack, reply } => {
@@ -279,19 +323,27 @@ impl Owner {
                 let _ = reply.send(self.get(session, no_ack));
             }
             QueueCommand::Purge { reply } => {
-                let _ = reply.send(self.state.purge(&mut self.outlets));
+                let purged = self.state.purge(&mut self.outlets);
                 self.publish_stats();
+                let _ = reply.send(purged);
             }
             QueueCommand::SessionClosed { session } => {
                 let leaving = self.state.close_session(session, &mut self.outlets);
-                if !leaving.is_empty() {
-                    self.consumers_left(&leaving);
-                }
+                self.consumers_left(leaving.into_iter().map(|id| (id, 0)).collect());
             }
             QueueCommand::Consumers { reply } => {
                 let _ = reply.send(self.list_consumers());
             }
-            QueueCommand::Touch => self.last_used = Instant::now(),
+            QueueCommand::Touch { reply } => {
+                self.last_used = Instant::now();
+                self.pass();
+                let _ = reply.send(());
+            }
+            QueueCommand::Settings(settings) => {
+                self.state.set_limits(&settings.limits());
+                self.dead_letter_to = settings.dead_letter_to().map(Arc::new);
+                self.context.settings = *settings;
+            }
             QueueCommand::Delete { if_unused, if_empty, reply } => {
                 let (ready, _) = self.state.ready();
                 if if_unused && !self.state.consumers().is_empty() {
@@ -299,70 +351,12 @@ impl Owner {
                 } else if if_empty && ready > 0 {
                     let _ = reply.send(Err(Error::NotEmpty(self.resource())));
                 } else {
-                    self.delete(commands).await;
-                    let _ = reply.send(Ok(ready));
-                    return Flow::End;
+                    return Flow::Delete(reply);
                 }
             }
-            QueueCommand::Stop { reply } => {
-                commands.close();
-                while !self.appends.is_empty() {
-                    let done = Self::first_append(&mut self.appends).await;
-                    self.appended(&done);
-                }
-                let _ = reply.send(());
-                return Flow::End;
-            }
+            QueueCommand::Stop { reply } => return Flow::Stop(reply),
         }
         Flow::Go
-    }
-
-    /// Expiry and priority of a message, from its properties and the queue's limits.
-    fn facts(&self, message: &Message) -> (u64, u8) {
-        let limits = self.state.limits();
-        if limits.message_ttl_ms.is_none() && limits.max_priority == 0 && !message.has_expiration() {
-            return (0, 0);
-        }
-        let glance = message.glance();
-        let expiration = glance.expiration.and_then(|text| check_expiration(text).ok());
-        let ttl = match (limits.message_ttl_ms, expiration) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let priority = glance.priority.unwrap_or(0).min(limits.max_priority);
-        (ttl.map_or(0, |ttl| now_ms().saturating_add(ttl).max(1)), priority)
-    }
-
-    fn take(&mut self, batch: PublishBatch) {
-        let durable = self.context.spec.durable;
-        let mut records = Vec::new();
-        let mut at_once: Vec<ConfirmRange> = Vec::new();
-        let mut when_durable: Vec<ConfirmRange> = Vec::new();
-        for Incoming { message, sequence, channel, epoch } in batch.messages {
-            if self.state.refuses_publish() {
-                push_range(&mut at_once, channel, epoch, sequence, false);
-                continue;
-            }
-            let logged = durable && message.is_persistent();
-            let (expires_at_ms, priority) = self.facts(&message);
-            if logged {
-                records.push(stored::to_record(self.state.next_position(), &message));
-                push_range(&mut when_durable, channel, epoch, sequence, true);
-            } else {
-                push_range(&mut at_once, channel, epoch, sequence, true);
-            }
-            self.state.publish(message, expires_at_ms, priority, logged);
-        }
-        if let Some(from) = &batch.from
-            && !at_once.is_empty()
-        {
-            from.send(ConnectionEvent::Confirm(at_once));
-        }
-        if !records.is_empty() {
-            let done = self.context.log.append(self.log, self.epoch, records);
-            let confirms = batch.from.filter(|_| !when_durable.is_empty()).map(|from| (from, when_durable));
-            self.appends.push_back(Append { done, confirms });
-        }
     }
 
     fn settle(&mut self, settled: &Settled) {
@@ -371,106 +365,9 @@ impl Owner {
         }
     }
 
-    fn consume(&mut self, request: ConsumeRequest) -> Result<(), Error> {
-        let consumers = self.state.consumers();
-        if consumers.has_exclusive() || request.exclusive && !consumers.is_empty() {
-            return Err(Error::ExclusiveUse(self.resource()));
-        }
-        let ConsumeRequest {
-            session, key, tag, no_ack, exclusive, prefetch, priority, to, credit, limiter, info, ..
-        } = request;
-        let id = self.state.add_consumer(Consumer::new(key, session, tag, no_ack, exclusive, prefetch, priority));
-        let limiter = limiter.filter(|_| !no_ack);
-        self.outlets.insert(id, Outlet::new(key, to, credit, limiter, info));
-        self.publish_stats();
-        Ok(())
+    /// Tells the vhost something about this queue.
+    pub(super) fn notify(&self, notice: fn(QueueId, QueueName) -> QueueNotice) {
+        // Without a vhost there is nothing left to tell.
+        let _ = self.context.notices.send(notice(self.context.spec.id, self.context.spec.name.clone()));
     }
-
-    fn consumers_left(&mut self, leaving: &[ConsumerId]) {
-        for &id in leaving {
-            self.outlets.remove(id);
-        }
-        self.last_used = Instant::now();
-        if self.context.spec.auto_delete && self.state.consumers().is_empty() {
-            let _ =
-                self.context.notices.send(QueueNotice::Unused(self.context.spec.id, self.context.spec.name.clone()));
-        }
-    }
-
-    fn get(&mut self, session: SessionId, no_ack: bool) -> Result<Option<Fetched>, Error> {
-        if self.state.consumers().is_single_active() {
-            return Err(Error::SingleActiveGet(self.resource(), self.context.spec.kind.as_str()));
-        }
-        self.state.expire(now_ms(), &mut self.outlets);
-        let fetched = self.state.get(session, no_ack, &mut self.outlets);
-        let messages_left = self.state.ready().0;
-        self.publish_stats();
-        Ok(fetched.map(|delivered| Fetched { delivered, messages_left }))
-    }
-
-    fn list_consumers(&self) -> Vec<ConsumerInfo> {
-        self.state
-            .consumers()
-            .iter()
-            .filter_map(|(id, consumer)| {
-                let mut info = self.outlets.get(id)?.info.clone();
-                info.active = self.state.consumers().is_active(id);
-                info.blocked = consumer.is_full();
-                Some(info)
-            })
-            .collect()
-    }
-
-    async fn delete(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
-        self.stats.gone.store(true, Relaxed);
-        commands.close();
-        // A queue deleted meanwhile counts as having taken what was on its way to it.
-        for append in self.appends.drain(..) {
-            if let Some((to, ranges)) = append.confirms {
-                to.send(ConnectionEvent::Confirm(ranges));
-            }
-        }
-        while let Some(command) = commands.recv().await {
-            if let QueueCommand::Publish(PublishBatch { from: Some(from), messages }) = command {
-                let mut ranges = Vec::new();
-                for incoming in messages {
-                    push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, true);
-                }
-                from.send(ConnectionEvent::Confirm(ranges));
-            }
-        }
-        for (id, consumer) in self.state.consumers().iter() {
-            if let Some(outlet) = self.outlets.get(id) {
-                outlet.to.send(ConnectionEvent::ConsumerCancelled(consumer.key));
-            }
-        }
-        if self.context.spec.durable
-            && let Err(error) = self.context.log.delete(self.log).await
-        {
-            tracing::error!(queue = %self.resource(), %error, "the log of a deleted queue stays and is swept at the next start");
-        }
-    }
-}
-
-/// Adds a sequence number to the last range when it continues it.
-fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u32, sequence: u64, accepted: bool) {
-    if sequence == 0 {
-        return;
-    }
-    match ranges.last_mut() {
-        Some(last)
-            if last.channel == channel
-                && last.epoch == epoch
-                && last.accepted == accepted
-                && last.last + 1 == sequence =>
-        {
-            last.last = sequence;
-        }
-        _ => ranges.push(ConfirmRange { channel, epoch, first: sequence, last: sequence, accepted }),
-    }
-}
-
-/// Milliseconds since the epoch.
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,7 +1,7 @@
 //! What a vhost must know of the world around it: permissions, defaults, limits, policies.
 
+use crate::domain::arguments::EffectiveArguments;
 use crate::domain::name::{ExchangeName, VhostName};
-use crate::domain::queue::state::QueueLimits;
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::Caller;
@@ -39,8 +39,8 @@ pub(crate) trait Access: Send + Sync + 'static {
     /// Where a policy sends what an exchange does not route.
     fn policy_alternate(&self, vhost: &VhostName, exchange: &str) -> Option<ExchangeName>;
 
-    /// Limits and expiry of a queue, from its arguments and the policies that apply.
-    fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> (QueueLimits, Option<u64>);
+    /// What applies to a queue, from its arguments and the policies that match it.
+    fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> EffectiveArguments;
 
     /// Any one of the three permissions, as a passive declare wants it.
     ///

@@ -14,6 +14,7 @@ mod delete;
 mod handle;
 mod import;
 mod owner;
+mod pump;
 mod recover;
 mod registry;
 #[cfg(test)]

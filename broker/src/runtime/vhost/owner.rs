@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use super::LiveTopology;
 use super::command::{Reply, VhostCommand};
 use super::handle::{Shared, VhostHandle};
+use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
-use crate::runtime::queue::{QueueContext, QueueHandle, QueueNotice, spawn_queue};
+use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
 use crate::storage::Write;
 
 /// Requests a vhost's mailbox holds. When it is full the asking connection waits and stops
@@ -50,6 +51,7 @@ pub(super) struct Owner {
     pub(super) exclusive: HashMap<ConnectionId, Vec<QueueName>>,
     shared: Arc<Shared>,
     notices: mpsc::UnboundedSender<QueueNotice>,
+    dead_letters: mpsc::Sender<LetterBatch>,
 }
 
 /// How the owner's life goes on after a request.
@@ -63,12 +65,14 @@ pub(super) struct Unstarted {
     pub(super) owner: Owner,
     commands: mpsc::Receiver<VhostCommand>,
     queue_notices: mpsc::UnboundedReceiver<QueueNotice>,
+    letters: mpsc::Receiver<LetterBatch>,
 }
 
 impl Unstarted {
     pub(super) fn new(vhost: VhostName, context: Arc<VhostContext>) -> Self {
         let (mailbox, commands) = mpsc::channel(VHOST_MAILBOX_COMMANDS_MAX);
         let (notices, queue_notices) = mpsc::unbounded_channel();
+        let (dead_letters, letters) = mpsc::channel(PUMP_BATCHES_MAX);
         let mut topology = LiveTopology::new(vhost.clone());
         for exchange in topology.exchanges() {
             let alternate = context.access.policy_alternate(&vhost, exchange.name.as_str());
@@ -80,17 +84,26 @@ impl Unstarted {
             mailbox,
             access: context.access.clone(),
         });
-        let owner =
-            Owner { vhost, topology, context, batch: Batch::default(), exclusive: HashMap::new(), shared, notices };
-        Self { owner, commands, queue_notices }
+        let owner = Owner {
+            vhost,
+            topology,
+            context,
+            batch: Batch::default(),
+            exclusive: HashMap::new(),
+            shared,
+            notices,
+            dead_letters,
+        };
+        Self { owner, commands, queue_notices, letters }
     }
 
     /// Publishes what the owner was filled with and starts it.
     pub(super) fn start(self) -> VhostHandle {
-        let Self { mut owner, commands, queue_notices } = self;
+        let Self { mut owner, commands, queue_notices, letters } = self;
         owner.batch = Batch::default();
         owner.publish();
         let handle = VhostHandle(owner.shared.clone());
+        tokio::spawn(Pump::new(owner.shared.clone()).run(letters));
         tokio::spawn(owner.run(commands, queue_notices));
         handle
     }
@@ -163,7 +176,7 @@ impl Owner {
                 let result = self.whole(|owner| owner.import(exchanges, queues, bindings));
                 self.answer(reply, result);
             }
-            VhostCommand::PoliciesChanged => self.policies_changed(),
+            VhostCommand::PoliciesChanged => self.policies_changed().await,
             VhostCommand::Stop(reply) => {
                 futures_util::future::join_all(self.topology.queues().iter().map(QueueHandle::stop)).await;
                 return Flow::End(reply);
@@ -178,11 +191,19 @@ impl Owner {
         Flow::Go
     }
 
-    fn policies_changed(&mut self) {
+    async fn policies_changed(&mut self) {
         for exchange in self.topology.exchanges() {
             let alternate = self.context.access.policy_alternate(&self.vhost, exchange.name.as_str());
             self.topology.set_policy_alternate(exchange.name.as_str(), alternate);
         }
+        let told = self.topology.queues().into_iter().map(|queue| {
+            let settings = self.context.access.queue_settings(&self.vhost, queue.spec());
+            async move {
+                // One that is gone needs none.
+                let _ = queue.send(QueueCommand::Settings(Box::new(settings))).await;
+            }
+        });
+        futures_util::future::join_all(told).await;
     }
 
     /// Answers once the batch is recorded and published. A refusal stays what it is.
@@ -248,18 +269,18 @@ impl Owner {
 
     /// Starts a queue and adds it to the working picture.
     pub(super) fn spawn(&mut self, spec: Arc<QueueSpec>, recover: bool) -> QueueHandle {
-        let (limits, expires_ms) = self.context.access.queue_settings(&self.vhost, &spec);
+        let settings = self.context.access.queue_settings(&self.vhost, &spec);
         if let Some(connection) = spec.exclusive_owner {
             self.exclusive.entry(connection).or_default().push(spec.name.clone());
         }
         let queue = spawn_queue(QueueContext {
             spec,
             vhost: self.vhost.clone(),
-            limits,
-            expires_ms,
+            settings,
             log: self.context.log.clone(),
             recover,
             notices: self.notices.clone(),
+            dead_letters: self.dead_letters.clone(),
         });
         self.topology.insert_queue(queue.clone());
         self.batch.spawned.push(queue.clone());

@@ -12,7 +12,6 @@ use super::*;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
-use crate::domain::queue::state::QueueLimits;
 use crate::domain::queue::{ConnectionId, QueueKind};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Operation, Resource};
@@ -79,13 +78,8 @@ impl Access for Letters {
         (exchange == "with-policy").then(|| ExchangeName::new("amq.fanout").unwrap())
     }
 
-    fn queue_settings(
-        &self,
-        _vhost: &VhostName,
-        queue: &crate::domain::queue::QueueSpec,
-    ) -> (QueueLimits, Option<u64>) {
-        let arguments = EffectiveArguments::new(queue.kind, &queue.arguments);
-        (arguments.limits(), arguments.expires_ms)
+    fn queue_settings(&self, _vhost: &VhostName, queue: &crate::domain::queue::QueueSpec) -> EffectiveArguments {
+        EffectiveArguments::new(queue.kind, &queue.arguments)
     }
 }
 

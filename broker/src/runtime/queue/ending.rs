@@ -1,0 +1,67 @@
+//! The owner's end: the queue is deleted, or the application stops.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::mpsc;
+
+use super::command::{PublishBatch, QueueCommand};
+use super::outbound::ConnectionEvent;
+use super::publishing::push_range;
+use super::task::Owner;
+
+impl Owner {
+    /// Keeps what is durable, once it is.
+    pub(super) async fn stop(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
+        commands.close();
+        while !self.appends.is_empty() {
+            let done = Self::first_append(&mut self.appends).await;
+            self.appended(&done);
+        }
+    }
+
+    /// Ends everybody's business with the queue and forgets its messages.
+    pub(super) async fn delete(
+        &mut self,
+        behind: impl Iterator<Item = QueueCommand>,
+        commands: &mut mpsc::Receiver<QueueCommand>,
+    ) {
+        self.stats.gone.store(true, Relaxed);
+        commands.close();
+        // A queue deleted meanwhile counts as having taken what was on its way to it.
+        for append in self.appends.drain(..) {
+            if let Some((to, ranges)) = append.confirms {
+                to.send(ConnectionEvent::Confirm(ranges));
+            }
+        }
+        for command in behind {
+            confirm(command);
+        }
+        while let Some(command) = commands.recv().await {
+            confirm(command);
+        }
+        for (id, consumer) in self.state.consumers().iter() {
+            if let Some(outlet) = self.outlets.get(id) {
+                outlet.to.send(ConnectionEvent::ConsumerCancelled(consumer.key));
+            }
+        }
+        let resource = self.resource();
+        self.bury();
+        self.dead_letters.hand_over();
+        if self.context.spec.durable
+            && let Err(error) = self.context.log.delete(self.log).await
+        {
+            tracing::error!(queue = %resource, %error, "the log of a deleted queue stays and is swept at the next start");
+        }
+    }
+}
+
+/// Confirms what a queue does not live to take. Whoever waits for anything else sees it gone.
+fn confirm(command: QueueCommand) {
+    if let QueueCommand::Publish(PublishBatch { from: Some(from), messages }) = command {
+        let mut ranges = Vec::new();
+        for incoming in messages {
+            push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, true);
+        }
+        from.send(ConnectionEvent::Confirm(ranges));
+    }
+}

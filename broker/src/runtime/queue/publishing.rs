@@ -1,0 +1,119 @@
+//! The owner taking messages: what they are worth, whether they fit, when they are confirmed.
+
+use super::clock::now_ms;
+use super::command::{ConfirmRange, Incoming, PublishBatch};
+use super::outbound::ConnectionEvent;
+use super::stored;
+use super::task::{Append, Owner};
+use crate::domain::message::Message;
+use crate::domain::properties::check_expiration;
+use crate::domain::queue::QueueKind;
+use crate::domain::queue::ready::Entry;
+use crate::domain::queue::state::{DropReason, Effects, Overflow};
+
+/// Priority of a message without one in a quorum queue.
+const QUORUM_PRIORITY_DEFAULT: u8 = 4;
+
+impl Owner {
+    /// When a message published now expires, in milliseconds since the epoch; 0: never.
+    fn expires_at_ms(&self, message: &Message) -> u64 {
+        let queue = self.state.limits().message_ttl_ms;
+        if queue.is_none() && !message.has_expiration() {
+            return 0;
+        }
+        let own = message.glance().expiration.and_then(|text| check_expiration(text).ok());
+        let ttl = match (queue, own) {
+            (Some(queue), Some(own)) => Some(queue.min(own)),
+            (queue, own) => queue.or(own),
+        };
+        ttl.map_or(0, |ttl| now_ms().saturating_add(ttl).max(1))
+    }
+
+    pub(super) fn priority(&self, message: &Message) -> u8 {
+        let limits = self.state.limits();
+        if limits.max_priority == 0 {
+            return 0;
+        }
+        let asked = if message.has_priority() { message.glance().priority } else { None };
+        let default = if limits.kind == QueueKind::Quorum { QUORUM_PRIORITY_DEFAULT } else { 0 };
+        asked.unwrap_or(default).min(limits.max_priority)
+    }
+
+    pub(super) fn take(&mut self, batch: PublishBatch) {
+        let durable = self.context.spec.durable;
+        let mut records = Vec::new();
+        let mut at_once: Vec<ConfirmRange> = Vec::new();
+        let mut when_durable: Vec<ConfirmRange> = Vec::new();
+        for Incoming { message, sequence, channel, epoch } in batch.messages {
+            if self.refuses(&message) {
+                push_range(&mut at_once, channel, epoch, sequence, false);
+                self.refused(message);
+                continue;
+            }
+            let logged = durable && message.is_persistent();
+            let (expires_at_ms, priority) = (self.expires_at_ms(&message), self.priority(&message));
+            if logged {
+                records.push(stored::to_record(self.state.next_position(), &message, expires_at_ms));
+                push_range(&mut when_durable, channel, epoch, sequence, true);
+            } else {
+                push_range(&mut at_once, channel, epoch, sequence, true);
+            }
+            self.state.publish(message, expires_at_ms, priority, logged);
+        }
+        if let Some(from) = &batch.from
+            && !at_once.is_empty()
+        {
+            from.send(ConnectionEvent::Confirm(at_once));
+        }
+        if !records.is_empty() {
+            let done = self.context.log.append(self.log, self.epoch, records);
+            let confirms = batch.from.filter(|_| !when_durable.is_empty()).map(|from| (from, when_durable));
+            self.appends.push_back(Append { done, confirms });
+        }
+    }
+
+    /// Whether the queue is full, even after consumers got what they have room for.
+    fn refuses(&mut self, message: &Message) -> bool {
+        if !self.state.refuses_publish(message.body_len()) {
+            return false;
+        }
+        if self.dead_letters.has_room() {
+            self.state.deliver(&mut self.outlets);
+        }
+        self.state.refuses_publish(message.body_len())
+    }
+
+    fn refused(&mut self, message: Message) {
+        if self.state.limits().overflow == Overflow::RejectPublishDlx {
+            let failures = message.provenance().failures;
+            let entry = Entry {
+                position: 0,
+                message,
+                expires_at_ms: 0,
+                acquired: 0,
+                failures: failures.into(),
+                logged: false,
+                priority: 0,
+            };
+            self.outlets.dropped(entry, DropReason::MaxLength);
+        }
+    }
+}
+
+/// Adds a sequence number to the last range when it continues it.
+pub(super) fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u32, sequence: u64, accepted: bool) {
+    if sequence == 0 {
+        return;
+    }
+    match ranges.last_mut() {
+        Some(last)
+            if last.channel == channel
+                && last.epoch == epoch
+                && last.accepted == accepted
+                && last.last + 1 == sequence =>
+        {
+            last.last = sequence;
+        }
+        _ => ranges.push(ConfirmRange { channel, epoch, first: sequence, last: sequence, accepted }),
+    }
+}
