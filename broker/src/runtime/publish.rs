@@ -84,7 +84,7 @@ pub(crate) fn check_and_route(
     let mut keys = vec![message.routing_key()];
     keys.extend(further.keys.iter().map(String::as_str));
     let routed = route(topology, RouteRequest { exchange: name, routing_keys: &keys, headers: &read_headers }, buffer);
-    let message = if further.hidden { without_bcc(&message)? } else { message.clone() };
+    let message = if further.hidden { without_bcc(&message)? } else { message };
     Ok(Checked { message, cacheable: routed.is_some_and(|routed| routed.cacheable), traffic: entry.traffic().clone() })
 }
 
