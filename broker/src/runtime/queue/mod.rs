@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod consuming;
 mod dead_letters;
+mod down;
 mod ending;
 mod handle;
 mod outbound;

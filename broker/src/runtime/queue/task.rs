@@ -65,7 +65,10 @@ pub(crate) fn spawn_queue(context: QueueContext) -> QueueHandle {
     let handle = QueueHandle::new(context.spec.clone(), context.vhost.clone(), mailbox, stats.clone());
     tokio::spawn(async move {
         let mut owner = Owner::new(context, stats);
-        owner.recover().await;
+        if let Err(error) = owner.recover().await {
+            tracing::error!(queue = %owner.resource(), %error, "stored messages cannot be read: the queue is down");
+            return owner.stay_down(&error, &mut commands).await;
+        }
         owner.publish_stats();
         owner.stats.active_at_ms.store(now_ms(), Relaxed);
         owner.run(&mut commands).await;
@@ -119,27 +122,23 @@ impl Owner {
         Resource::Queue(self.context.vhost.clone(), self.context.spec.name.clone())
     }
 
-    async fn recover(&mut self) {
+    async fn recover(&mut self) -> Result<(), StorageError> {
         if !self.context.spec.durable || !self.context.recover {
-            return;
+            return Ok(());
         }
-        match self.context.log.open(self.log, self.epoch).await {
-            Ok(records) => {
-                for record in records {
-                    let position = record.position.0;
-                    match stored::from_record(record) {
-                        Some(Stored { message, expires_at_ms }) => {
-                            let priority = self.priority(&message);
-                            self.state.recover(position, message, expires_at_ms, priority);
-                        }
-                        None => {
-                            tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out")
-                        }
-                    }
+        for record in self.context.log.open(self.log, self.epoch).await? {
+            let position = record.position.0;
+            match stored::from_record(record) {
+                Some(Stored { message, expires_at_ms }) => {
+                    let priority = self.priority(&message);
+                    self.state.recover(position, message, expires_at_ms, priority);
+                }
+                None => {
+                    tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out");
                 }
             }
-            Err(error) => tracing::error!(queue = %self.resource(), %error, "stored messages cannot be read"),
         }
+        Ok(())
     }
 
     async fn run(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {

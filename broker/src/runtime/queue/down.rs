@@ -1,0 +1,105 @@
+//! A queue whose stored messages cannot be read. It takes nothing and gives nothing, so
+//! that new messages do not hide that old ones are missing; it can be deleted.
+
+use tokio::sync::mpsc;
+
+use super::command::{PublishBatch, QueueCommand};
+use super::outbound::ConnectionEvent;
+use super::publishing::push_range;
+use super::task::Owner;
+use crate::error::Error;
+use crate::storage::StorageError;
+
+impl Owner {
+    /// Refuses everything until the queue is deleted or the application stops.
+    pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut mpsc::Receiver<QueueCommand>) {
+        let refusal = Error::Unavailable(format!("{} is down: {why}", self.resource()));
+        while let Some(command) = commands.recv().await {
+            match command {
+                QueueCommand::Publish(PublishBatch { from, messages }) => {
+                    let mut ranges = Vec::new();
+                    for incoming in messages {
+                        push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, false);
+                    }
+                    if let Some(from) = from {
+                        from.send(ConnectionEvent::Confirm(ranges));
+                    }
+                }
+                QueueCommand::Consume { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+                QueueCommand::Get { reply, .. } => drop(reply.send(Err(refusal.clone()))),
+                QueueCommand::Cancel { reply, .. } | QueueCommand::Touch { reply } => drop(reply.send(())),
+                QueueCommand::Purge { reply } => drop(reply.send(0)),
+                QueueCommand::Consumers { reply } => drop(reply.send(Vec::new())),
+                QueueCommand::Settle(_)
+                | QueueCommand::Resume { .. }
+                | QueueCommand::SessionClosed { .. }
+                | QueueCommand::Settings(_) => {}
+                QueueCommand::Delete { reply, .. } => {
+                    self.delete(std::iter::empty(), commands).await;
+                    let _ = reply.send(Ok(0));
+                    return;
+                }
+                QueueCommand::Stop { reply } => {
+                    commands.close();
+                    let _ = reply.send(());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::arguments::EffectiveArguments;
+    use crate::domain::message::Message;
+    use crate::domain::name::{QueueName, UserName, VhostName};
+    use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec, SessionId};
+    use crate::domain::value::FieldTable;
+    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, spawn_queue};
+    use crate::storage::memory::MemoryEngine;
+
+    #[tokio::test]
+    async fn a_queue_that_cannot_be_read_refuses_and_can_be_deleted() {
+        let log = MemoryEngine::new().log();
+        log.close().await.unwrap();
+        let spec = QueueSpec {
+            id: QueueId(1),
+            name: QueueName::new("q").unwrap(),
+            kind: QueueKind::Classic,
+            durable: true,
+            auto_delete: false,
+            exclusive_owner: None,
+            arguments: FieldTable::new(),
+            declared_by: UserName::new("u").unwrap(),
+        };
+        let (notices, _notices) = mpsc::unbounded_channel();
+        let (dead_letters, _letters) = mpsc::channel(1);
+        let queue = spawn_queue(QueueContext {
+            settings: EffectiveArguments::new(spec.kind, &spec.arguments),
+            spec: Arc::new(spec),
+            vhost: VhostName::new("/").unwrap(),
+            log,
+            recover: true,
+            notices,
+            dead_letters,
+        });
+
+        let session = SessionId { connection: ConnectionId(1), channel: 1, epoch: 1 };
+        let fetched = queue.ask(|reply| QueueCommand::Get { session, no_ack: true, reply }).await.unwrap();
+        assert!(fetched.unwrap_err().to_string().starts_with("queue 'q' in vhost '/' is down: "));
+
+        let (from, mut events) = ConnectionSender::new();
+        let message = Message::build("", "q", &[0, 0], b"body", true);
+        let messages = vec![Incoming { message, sequence: 7, channel: 1, epoch: 1 }];
+        queue.send(QueueCommand::Publish(PublishBatch { from: Some(from), messages })).await.unwrap();
+        let Some(ConnectionEvent::Confirm(ranges)) = events.recv().await else { panic!("an answer to the publish") };
+        assert!(ranges.len() == 1 && ranges[0].first == 7 && !ranges[0].accepted);
+
+        assert_eq!(queue.delete(false, false).await, Ok(0));
+        assert!(queue.is_gone());
+    }
+}
