@@ -1,5 +1,6 @@
 //! Recorded exchanges of the reference broker, replayed on this one.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios};
@@ -40,7 +41,8 @@ fn replay(server: &Server, kind: &str, arguments: &[String], read: fn(&str) -> a
 
 fn check(kind: &str, scores: &Scores) {
     match judge(kind, scores) {
-        Ok(text) => println!("{text}"),
+        // Not through the macro, which is silent while a test passes.
+        Ok(text) => std::io::stdout().write_all(text.as_bytes()).expect("standard output is open"),
         Err(error) => panic!("{error:#}"),
     }
 }
