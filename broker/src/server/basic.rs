@@ -10,9 +10,12 @@ use crate::amqp091::confirm::ConfirmTracker;
 use crate::amqp091::encode;
 use crate::amqp091::method::Method;
 use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::arguments;
 use crate::domain::name::QueueName;
+use crate::domain::queue::consumer::check_stream_consumer;
 use crate::domain::queue::state::Disposition;
 use crate::domain::queue::{ConsumerKey, QueueKind};
+use crate::domain::value::FieldValue;
 use crate::error::{Error, Resource};
 use crate::facade::ConsumerInfo;
 use crate::runtime::publish::with_delivery_counts;
@@ -34,7 +37,13 @@ impl Session {
             ));
         }
         let tag = if consumer_tag.is_empty() { generated_tag()? } else { consumer_tag.to_owned() };
-        let priority = consumer_priority(&arguments)?;
+        let (kind, resource) = (handle.spec().kind, Resource::Queue(self.vhost.clone(), name.clone()));
+        arguments::check_consumer(&resource, &arguments, kind)?;
+        if kind == QueueKind::Stream {
+            let prefetch = channel.prefetch.max(channel.entry.global_prefetch.load(Relaxed));
+            check_stream_consumer(&resource, prefetch, no_ack)?;
+        }
+        let priority = arguments.get("x-priority").and_then(FieldValue::as_i64).unwrap_or(0);
         self.next_consumer += 1;
         let key = ConsumerKey(self.next_consumer);
         let credit = Arc::new(OutboundCredit::default());
@@ -228,16 +237,4 @@ fn generated_tag() -> Result<String, Violation> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| Violation::new(ReplyCode::InternalError, error.to_string()))?;
     Ok(format!("amq.ctag-{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)))
-}
-
-fn consumer_priority(arguments: &crate::domain::value::FieldTable) -> Result<i64, Violation> {
-    match arguments.get("x-priority") {
-        None => Ok(0),
-        Some(value) => value.as_i64().ok_or_else(|| {
-            Violation::new(
-                ReplyCode::PreconditionFailed,
-                format!("Invalid arguments in basic.consume: {{unacceptable_type,{}}}", value.type_name()),
-            )
-        }),
-    }
 }

@@ -2,11 +2,42 @@
 //!
 //! Among those of the highest priority that can take a message, each gets one in turn.
 //! A consumer without room is parked and costs nothing until it has room again.
+//!
+//! With a single active consumer only that one is served. The next is the longest-standing
+//! one; in a quorum queue the one of the highest priority, which takes over as soon as the
+//! active one has nothing out.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{ConnectionId, ConsumerId, ConsumerKey, SessionId};
+use crate::error::{Error, Resource};
+
+/// What a consumer of a stream must bring.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] without a prefetch, [`Error::NotImplemented`] without acknowledgements.
+pub fn check_stream_consumer(queue: &Resource, prefetch: u16, no_ack: bool) -> Result<(), Error> {
+    if prefetch == 0 {
+        return Err(Error::InvalidArgument(format!("consumer prefetch count is not set for stream {queue}")));
+    }
+    if no_ack {
+        return Err(Error::NotImplemented(format!("automatic acknowledgement not supported by stream {queue}")));
+    }
+    Ok(())
+}
+
+/// Which consumers are served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Served {
+    /// All that have room.
+    #[default]
+    All,
+    /// The longest-standing one.
+    Oldest,
+    /// The one of the highest priority.
+    HighestPriority,
+}
 
 /// A consumer as its queue sees it.
 #[derive(Debug, Clone)]
@@ -56,18 +87,20 @@ impl Consumer {
 #[derive(Debug, Default)]
 pub struct ConsumerSet {
     consumers: Vec<Option<(u32, Consumer)>>,
-    /// In order of registration: who is next to be the single active one.
+    /// In order of registration.
     order: Vec<ConsumerId>,
     turns: BTreeMap<Reverse<i64>, VecDeque<ConsumerId>>,
-    single_active: bool,
+    served: Served,
+    /// The one that is served when only one is.
+    active: Option<ConsumerId>,
     lives: u32,
 }
 
 impl ConsumerSet {
-    /// An empty set; `single_active`: only the longest-standing consumer is served.
+    /// An empty set.
     #[must_use]
-    pub fn new(single_active: bool) -> Self {
-        Self { single_active, ..Self::default() }
+    pub fn new(served: Served) -> Self {
+        Self { served, ..Self::default() }
     }
 
     /// Adds a consumer.
@@ -81,7 +114,31 @@ impl ConsumerSet {
         self.turns.entry(Reverse(consumer.priority)).or_default().push_back(id);
         self.order.push(id);
         self.consumers[slot] = Some((id.life, consumer));
+        self.choose_active();
         id
+    }
+
+    /// Sees to it that the single active consumer is the one it should be.
+    fn choose_active(&mut self) {
+        let next = match self.served {
+            Served::All => return,
+            Served::Oldest => self.order.first(),
+            // Of equals the longest-standing one, which `min_by_key` finds first.
+            Served::HighestPriority => {
+                self.order.iter().min_by_key(|&&id| self.get(id).map(|consumer| Reverse(consumer.priority)))
+            }
+        };
+        let next = next.copied();
+        let stays = self.active.and_then(|id| self.get(id)).is_some_and(|active| active.unacked > 0);
+        if !stays {
+            self.active = next;
+        }
+    }
+
+    /// Whether the active consumer is to make room for another once it has nothing out.
+    fn is_to_give_way(&self) -> bool {
+        let Some(active) = self.active.and_then(|id| self.get(id)) else { return false };
+        self.served == Served::HighestPriority && self.iter().any(|(_, other)| other.priority > active.priority)
     }
 
     /// Removes a consumer.
@@ -95,6 +152,10 @@ impl ConsumerSet {
                 self.turns.remove(&Reverse(consumer.priority));
             }
         }
+        if self.active == Some(id) {
+            self.active = None;
+        }
+        self.choose_active();
         Some(consumer)
     }
 
@@ -156,20 +217,27 @@ impl ConsumerSet {
     /// Whether a consumer is being served: all are, unless only one may be.
     #[must_use]
     pub fn is_active(&self, id: ConsumerId) -> bool {
-        !self.single_active || self.order.first() == Some(&id)
+        self.served == Served::All || self.active == Some(id)
+    }
+
+    /// The single active consumer.
+    #[must_use]
+    pub fn single_active(&self) -> Option<ConsumerId> {
+        self.active
     }
 
     /// Whether only one consumer is served.
     #[must_use]
     pub fn is_single_active(&self) -> bool {
-        self.single_active
+        self.served != Served::All
     }
 
     /// Whose turn it is. Consumers whose prefetch is used up are parked on the way.
     pub fn whose_turn(&mut self) -> Option<ConsumerId> {
-        if self.single_active {
-            let id = *self.order.first()?;
-            return self.get(id).is_some_and(|consumer| !consumer.parked && !consumer.is_full()).then_some(id);
+        if self.is_single_active() {
+            let id = self.active?;
+            let can = self.get(id).is_some_and(|consumer| !consumer.parked && !consumer.is_full());
+            return (can && !self.is_to_give_way()).then_some(id);
         }
         loop {
             let (&priority, turns) = self.turns.iter().find(|(_, turns)| !turns.is_empty())?;
@@ -227,8 +295,12 @@ impl ConsumerSet {
     pub fn settled(&mut self, id: ConsumerId) {
         let Some(consumer) = self.get_mut(id) else { return };
         consumer.unacked = consumer.unacked.saturating_sub(1);
+        let drained = consumer.unacked == 0;
         if consumer.parked && !consumer.is_full() {
             self.resume(id);
+        }
+        if drained && self.served == Served::HighestPriority {
+            self.choose_active();
         }
     }
 }

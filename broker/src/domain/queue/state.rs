@@ -3,7 +3,7 @@
 //! A pure state machine: commands in, effects out through [`Effects`]; time is an argument.
 //! Its owner persists and delivers the effects.
 
-use super::consumer::{Consumer, ConsumerSet};
+use super::consumer::{Consumer, ConsumerSet, Served};
 use super::ready::{Entry, ReadyList, Return};
 use super::unacked::{Unacked, UnackedSlots};
 use super::{ConsumerId, QueueKind, SessionId};
@@ -148,11 +148,17 @@ impl QueueState {
     /// An empty queue.
     #[must_use]
     pub fn new(limits: QueueLimits) -> Self {
-        let returns = if limits.kind == QueueKind::Quorum { Return::First } else { Return::ToPlace };
+        let quorum = limits.kind == QueueKind::Quorum;
+        let returns = if quorum { Return::First } else { Return::ToPlace };
+        let served = match (limits.single_active_consumer, quorum) {
+            (false, _) => Served::All,
+            (true, false) => Served::Oldest,
+            (true, true) => Served::HighestPriority,
+        };
         Self {
             ready: ReadyList::new(limits.max_priority, returns),
             unacked: UnackedSlots::default(),
-            consumers: ConsumerSet::new(limits.single_active_consumer),
+            consumers: ConsumerSet::new(served),
             limits,
             next_position: 1,
             persistent: 0,
@@ -436,3 +442,6 @@ impl QueueState {
         &self.limits
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,14 +10,15 @@ use super::handle::ConsumerTags;
 use super::outlet::Outlet;
 use super::task::{Owner, QueueNotice};
 use crate::domain::queue::consumer::Consumer;
-use crate::domain::queue::{ConnectionId, ConsumerId, ConsumerKey, SessionId};
+use crate::domain::queue::{ConnectionId, ConsumerId, ConsumerKey, QueueKind, SessionId};
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
 
 impl Owner {
     pub(super) fn consume(&mut self, request: ConsumeRequest) -> Result<(), Error> {
         let consumers = self.state.consumers();
-        if consumers.has_exclusive() || request.exclusive && !consumers.is_empty() {
+        let shared = self.context.spec.kind == QueueKind::Stream;
+        if !shared && (consumers.has_exclusive() || request.exclusive && !consumers.is_empty()) {
             return Err(Error::ExclusiveUse(self.resource()));
         }
         let ConsumeRequest {
@@ -54,14 +55,15 @@ impl Owner {
         }
     }
 
-    fn publish_tags(&self) {
+    pub(super) fn publish_tags(&mut self) {
         let consumers = self.state.consumers();
+        self.named_active = consumers.single_active();
         let tag_of = |wanted: &dyn Fn(ConsumerId, &Consumer) -> bool| {
             consumers.iter().find(|(id, consumer)| wanted(*id, consumer)).map(|(_, consumer)| consumer.tag.clone())
         };
         let tags = ConsumerTags {
             exclusive: tag_of(&|_, consumer| consumer.exclusive),
-            single_active: tag_of(&|id, _| consumers.is_single_active() && consumers.is_active(id)),
+            single_active: tag_of(&|id, _| Some(id) == consumers.single_active()),
         };
         if tags != ConsumerTags::default() || self.stats.tags.load().is_some() {
             self.stats.tags.store((tags != ConsumerTags::default()).then(|| Arc::new(tags)));
@@ -69,8 +71,8 @@ impl Owner {
     }
 
     pub(super) fn get(&mut self, session: SessionId, no_ack: bool) -> Result<Option<Fetched>, Error> {
-        if self.state.consumers().is_single_active() {
-            return Err(Error::SingleActiveGet(self.resource(), self.context.spec.kind.as_str()));
+        if self.context.spec.kind == QueueKind::Quorum && self.state.consumers().is_single_active() {
+            return Err(Error::SingleActiveGet(self.resource(), "<<\"quorum\">>"));
         }
         self.state.expire(now_ms(), &mut self.outlets);
         let fetched = self.state.get(session, no_ack, &mut self.outlets);

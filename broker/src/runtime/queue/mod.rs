@@ -16,6 +16,8 @@ mod outlet;
 mod publishing;
 mod stored;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::{ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled};
 pub(crate) use dead_letters::{Letter, LetterBatch};

@@ -59,6 +59,10 @@ impl Owner {
                 push_range(&mut at_once, channel, epoch, sequence, true);
             }
             self.state.publish(message, expires_at_ms, priority, logged);
+            // One that has no time at all still goes to a consumer that can take it now.
+            if expires_at_ms != 0 && expires_at_ms <= now_ms() && self.dead_letters.has_room() {
+                self.state.deliver(&mut self.outlets);
+            }
         }
         if let Some(from) = &batch.from
             && !at_once.is_empty()

@@ -19,7 +19,7 @@ use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::dead_letter::DeadLetterTo;
 use crate::domain::queue::state::{Effects, QueueState};
-use crate::domain::queue::{QueueId, QueueSpec};
+use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
 
@@ -100,6 +100,8 @@ pub(super) struct Owner {
     pub(super) dead_letters: DeadLetters,
     pub(super) dead_letter_to: Option<Arc<DeadLetterTo>>,
     pub(super) last_used: Instant,
+    /// The single active consumer that listings name.
+    pub(super) named_active: Option<ConsumerId>,
 }
 
 impl Owner {
@@ -114,6 +116,7 @@ impl Owner {
             dead_letters: DeadLetters::new(context.spec.clone(), context.dead_letters.clone()),
             dead_letter_to: context.settings.dead_letter_to().map(Arc::new),
             last_used: Instant::now(),
+            named_active: None,
             context,
         }
     }
@@ -224,6 +227,9 @@ impl Owner {
         }
         self.outlets.flush();
         self.bury();
+        if self.named_active != self.state.consumers().single_active() {
+            self.publish_tags();
+        }
         let forgotten = self.outlets.take_forgotten();
         if !forgotten.is_empty()
             && let Err(error) = self.context.log.remove(self.log, self.epoch, forgotten)
