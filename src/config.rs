@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use broker::Settings;
+use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
 
 use file::{Assignment, Origin};
@@ -158,6 +159,7 @@ impl Config {
             handshake_timeout: Duration::ZERO,
             max_message_size: 0,
             password_hashing: HashAlgorithm::default(),
+            default_queue_type: QueueKind::default(),
             product: String::new(),
             version: String::new(),
             platform: format!("Warren {}", env!("CARGO_PKG_VERSION")),

@@ -72,7 +72,7 @@ async fn get_overview(call: Call) -> Answer {
         "erlang_full_version": settings.platform,
         "crypto_lib_version": "none",
         "disable_stats": without_stats,
-        "default_queue_type": "classic",
+        "default_queue_type": settings.default_queue_type.as_str(),
         "is_op_policy_updating_enabled": true,
         "enable_queue_totals": call.query.is_true("enable_queue_totals"),
         "require_definition_json_extension": false,

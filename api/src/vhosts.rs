@@ -99,7 +99,7 @@ async fn put_vhost(call: Call) -> Answer {
             None | Some(Value::Null) => Vec::new(),
             Some(given) => tags::parse(given)?,
         },
-        default_queue_type: parse_default_queue_type(&fields)?,
+        default_queue_type: parse_default_queue_type(&fields, call.node().settings().default_queue_type)?,
         protected_from_deletion: None,
         tracing: fields.boolean("tracing")?,
     };
@@ -107,11 +107,11 @@ async fn put_vhost(call: Call) -> Answer {
     Ok(put.into())
 }
 
-/// The type of queues declared without one, under either spelling of the field.
-fn parse_default_queue_type(fields: &Fields) -> Result<QueueKind, ApiError> {
+/// The type of queues declared without one, under either spelling of the field; the node's when left out.
+fn parse_default_queue_type(fields: &Fields, of_node: QueueKind) -> Result<QueueKind, ApiError> {
     match fields.get("default_queue_type").or_else(|| fields.get("defaultqueuetype")) {
-        None | Some(Value::Null) => Ok(QueueKind::Classic),
-        Some(Value::String(name)) if name == "undefined" => Ok(QueueKind::Classic),
+        None | Some(Value::Null) => Ok(of_node),
+        Some(Value::String(name)) if name == "undefined" => Ok(of_node),
         Some(Value::String(name)) if name.is_empty() => {
             Err(ApiError::bad_request("default_queue_type must not be an empty string"))
         }

@@ -47,6 +47,7 @@ async fn start() -> Fixture {
         max_message_size: 16 * 1024 * 1024,
         // The slow default would dominate the test.
         password_hashing: HashAlgorithm::Sha256,
+        default_queue_type: broker::domain::queue::QueueKind::Classic,
         product: "RabbitMQ".to_owned(),
         version: "4.3.5".to_owned(),
         platform: "Warren".to_owned(),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
 
 use super::host;
@@ -198,6 +199,16 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Named("1", "internal"),
         doc: "Where users are looked up: in the broker itself is all there is.",
         set: Set::Choice(&["internal", "rabbit_auth_backend_internal"], |_, _| {}),
+    },
+    Setting {
+        key: "default_queue_type",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("classic"),
+        doc: "Type of queues declared without one in virtual hosts that do not say.",
+        set: Set::Choice(&["classic", "quorum", "stream"], |config, name| {
+            config.node.default_queue_type = QueueKind::from_wire(name).unwrap_or_default();
+        }),
     },
     Setting {
         key: "password_hashing_module",

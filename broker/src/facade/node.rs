@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Broker;
 use super::lifecycle::{self, Request, Transition};
 use super::system;
+use crate::domain::queue::QueueKind;
 use crate::domain::user::HashAlgorithm;
 use crate::error::Error;
 use crate::storage::BoxFuture;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub max_message_size: u32,
     /// How new passwords are hashed.
     pub password_hashing: HashAlgorithm,
+    /// Type of queues declared without one in vhosts that do not say.
+    pub default_queue_type: QueueKind,
     /// Product in server properties and overview: `RabbitMQ`.
     pub product: String,
     /// Compatible version in server properties and overview: strict `X.Y.Z`.

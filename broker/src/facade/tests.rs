@@ -55,6 +55,7 @@ fn settings(folder: &std::path::Path) -> Settings {
         handshake_timeout: Duration::from_secs(10),
         max_message_size: 1 << 24,
         password_hashing: HashAlgorithm::Argon2id,
+        default_queue_type: QueueKind::Classic,
         product: "RabbitMQ".into(),
         version: "4.3.5".into(),
         platform: "Warren".into(),

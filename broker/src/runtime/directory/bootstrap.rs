@@ -35,6 +35,7 @@ pub(crate) struct FirstBoot {
     vhost: VhostName,
     permissions: [String; 3],
     cluster_name: Option<String>,
+    default_queue_type: QueueKind,
     /// Users and vhosts come from elsewhere.
     pub(super) is_provisioned: bool,
 }
@@ -53,6 +54,7 @@ impl FirstBoot {
             vhost: VhostName::new(&settings.default_vhost)?,
             permissions: settings.default_permissions.clone(),
             cluster_name: settings.cluster_name.clone(),
+            default_queue_type: settings.default_queue_type,
             is_provisioned: settings.is_provisioned,
         })
     }
@@ -67,6 +69,7 @@ impl FirstBoot {
             vhost: VhostName::new("/").unwrap(),
             permissions: [".*"; 3].map(str::to_owned),
             cluster_name: None,
+            default_queue_type: QueueKind::Classic,
             is_provisioned: false,
         }
     }
@@ -79,7 +82,7 @@ impl FirstBoot {
             name: self.vhost.clone(),
             description: "Default virtual host".into(),
             tags: Vec::new(),
-            default_queue_type: QueueKind::Classic,
+            default_queue_type: self.default_queue_type,
             protected_from_deletion: None,
             tracing: false,
             limits: VhostLimits::default(),
