@@ -57,7 +57,7 @@ impl Outgoing {
     }
 
     /// Hands everything over, waiting for room in mailboxes. Returns confirms for publishes
-    /// whose queue was gone: those count as taken.
+    /// whose queue was deleted: those count as taken. One that merely stopped has taken nothing.
     pub(super) async fn flush(&mut self, from: &ConnectionSender) -> Vec<ConfirmRange> {
         let mut taken = Vec::new();
         let mut largest = 0;
@@ -66,7 +66,9 @@ impl Outgoing {
             largest = largest.max(messages.len());
             move_out(&mut messages, held_bytes);
             let batch = PublishBatch { from: Some(from.clone()), messages };
-            if let Err(QueueCommand::Publish(batch)) = queue.send(QueueCommand::Publish(batch)).await {
+            if let Err(QueueCommand::Publish(batch)) = queue.send(QueueCommand::Publish(batch)).await
+                && queue.is_gone()
+            {
                 taken.extend(batch.messages.iter().filter(|incoming| incoming.sequence != 0).map(|incoming| {
                     ConfirmRange {
                         channel: incoming.channel,

@@ -126,7 +126,7 @@ pub const EXCHANGE_ARGUMENTS: &[(&str, &str)] = &[(ALTERNATE_EXCHANGE, "Where me
 ///
 /// Without `x-queue-type` (an empty one and `undefined` count as none) the vhost's default
 /// is taken, unless exclusive, auto-delete or transient queues cannot be of that type:
-/// then it is a classic queue, silently. Arguments come back in name order.
+/// then it is a classic queue, silently. Arguments it is added to come back in name order.
 #[must_use]
 pub fn with_queue_type(arguments: &FieldTable, default: QueueKind, fits_any_kind: bool) -> FieldTable {
     let mut entries: Vec<(String, FieldValue)> =
@@ -136,8 +136,8 @@ pub fn with_queue_type(arguments: &FieldTable, default: QueueKind, fits_any_kind
         let kind = if fits_any_kind { default } else { QueueKind::Classic };
         entries.retain(|(name, _)| name != QUEUE_TYPE);
         entries.push((QUEUE_TYPE.to_owned(), FieldValue::text(kind.as_str())));
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     }
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     entries.into_iter().collect()
 }
 

@@ -199,3 +199,14 @@ impl ReadyList {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_waits_stays_small() {
+        // Millions may wait; what is added here is added to each.
+        assert!(size_of::<Entry>() <= 80, "{}", size_of::<Entry>());
+    }
+}

@@ -306,6 +306,37 @@ async fn a_crash_loses_no_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_letter_whose_queue_has_stopped_stays_for_the_next_start() {
+    let mut world = World::new().await;
+    let dead = world.queue("dead", FieldTable::new()).await;
+    let gone = world.queue("gone", FieldTable::new()).await;
+    let source = world.queue("source", to_dead(&[])).await;
+    let arguments =
+        [("x-dead-letter-exchange", FieldValue::text("")), ("x-dead-letter-routing-key", FieldValue::text("gone"))];
+    let other = world.queue("other", table(&arguments)).await;
+    for queue in [&source, &other] {
+        world.publish(queue, &["1"], None).await;
+    }
+    dead.stop().await;
+    let _ = gone.delete(false, false).await;
+    for queue in [&source, &other] {
+        let delivered = world.get(queue).await.unwrap();
+        world.settle(queue, &delivered, Disposition::Discard).await;
+    }
+    // Letters of one pump stay in order, so once this one arrived the earlier were tried.
+    let last = world.queue("last", FieldTable::new()).await;
+    let arguments =
+        [("x-dead-letter-exchange", FieldValue::text("")), ("x-dead-letter-routing-key", FieldValue::text("last"))];
+    let behind = world.queue("behind", table(&arguments)).await;
+    world.publish(&behind, &["1"], Some("0")).await;
+    until!(last.touch().await.ready == 1);
+    world.publish(&source, &["2"], None).await;
+    let world = world.restart(true).await;
+    assert_eq!(world.bodies(&world.find("source").unwrap()).await, ["1", "2"]);
+    assert!(world.bodies(&world.find("other").unwrap()).await.is_empty());
+}
+
+#[tokio::test]
 async fn letters_that_go_nowhere_are_dropped() {
     let mut world = World::new().await;
     let arguments = table(&[("x-dead-letter-exchange", FieldValue::text("missing"))]);

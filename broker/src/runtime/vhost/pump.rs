@@ -94,8 +94,10 @@ impl Pump {
             let batch = PublishBatch { from: Some(self.sender.clone()), messages };
             if let Err(QueueCommand::Publish(PublishBatch { messages, .. })) =
                 queue.send(QueueCommand::Publish(batch)).await
+                && queue.is_gone()
             {
-                // A queue that is gone counts as having answered.
+                // A queue that is deleted counts as having answered. One that merely stopped
+                // does not: the letters stay in the source's log for the next start.
                 let answered = messages.iter().filter(|incoming| incoming.sequence != 0);
                 answered.for_each(|incoming| self.settle_one(incoming.sequence));
             }
