@@ -25,6 +25,8 @@ pika_programs! {
     exchanges_route_by_their_type => "test_routing.py",
     requests_get_their_replies => "test_rpc.py",
     refusals_have_the_reference_s_code_and_text => "test_refusals.py",
+    frames_in_and_out_of_order_are_answered => "test_wire_connection.py",
+    methods_of_a_channel_are_answered => "test_wire_channel.py",
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
 }
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import pika
 import pytest
+from wire import RECORDING, Wire, answers, record
 
 DEADLINE_S = 30
 
@@ -27,11 +28,13 @@ class Broker:
         self.vhost = vhost
         self._open = []
 
-    def api(self, method, path, body=None):
+    def api(self, method, path, body=None, headers=()):
         """A management request as guest."""
         request = urllib.request.Request(self.http + "/api" + path, method=method)
         request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
         request.add_header("Content-Type", "application/json")
+        for name, value in dict(headers).items():
+            request.add_header(name, value)
         data = None if body is None else json.dumps(body).encode()
         with urllib.request.urlopen(request, data, timeout=DEADLINE_S) as answer:
             text = answer.read()
@@ -110,3 +113,16 @@ def broker(request):
     yield broker
     broker.close_all()
     broker.api("DELETE", "/vhosts/" + quote(vhost, safe=""))
+
+
+@pytest.fixture
+def wire(broker, request):
+    """A recorder of frames; at the end of the row they must be those the reference sent."""
+    wire = Wire(broker)
+    yield wire
+    wire.finish()
+    file, row = request.module.__name__.removeprefix("test_wire_"), request.node.name.removeprefix("test_")
+    if RECORDING is not None:
+        record(file + RECORDING, row, wire.lines)
+    else:
+        assert wire.lines == answers(file + ".differs").get(row, answers(file)[row])

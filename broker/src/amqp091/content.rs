@@ -135,6 +135,16 @@ struct Header {
 const BODY_CAPACITY_AT_ONCE_MAX: u64 = 1 << 20;
 
 impl Gathering {
+    /// 505: another frame came where the next part of the content belongs.
+    #[must_use]
+    pub fn interrupted(&self) -> Violation {
+        let text = match self.header {
+            None => "expected content header for class 60, got non content header frame instead",
+            Some(_) => "expected content body, got non content body frame instead",
+        };
+        Violation::connection(ReplyCode::UnexpectedFrame, text)
+    }
+
     /// After the method frame.
     #[must_use]
     pub fn new(exchange: &str, routing_key: &str, mandatory: bool, immediate: bool) -> Self {
@@ -153,10 +163,7 @@ impl Gathering {
                 self.header = Some(header);
                 Ok(whole)
             }
-            (None, kind) => Err(Violation::connection(
-                ReplyCode::UnexpectedFrame,
-                format!("expected content header for class 60, got {} instead", frame_words(kind)),
-            )),
+            (None, _) => Err(self.interrupted()),
             (Some(header), BODY) => {
                 if header.body.len() as u64 + payload.len() as u64 > header.body_len {
                     return Err(Violation::connection(
@@ -167,10 +174,7 @@ impl Gathering {
                 header.body.extend_from_slice(payload);
                 Ok(header.body.len() as u64 == header.body_len)
             }
-            (Some(_), kind) => Err(Violation::connection(
-                ReplyCode::UnexpectedFrame,
-                format!("expected content body, got {} instead", frame_words(kind)),
-            )),
+            (Some(_), _) => Err(self.interrupted()),
         }
     }
 
@@ -190,15 +194,6 @@ impl Gathering {
     }
 }
 
-fn frame_words(kind: u8) -> &'static str {
-    match kind {
-        METHOD => "method frame",
-        HEADER => "content header frame",
-        BODY => "non content header frame",
-        _ => "frame of unknown type",
-    }
-}
-
 fn read_header(payload: &[u8]) -> Result<Header, Violation> {
     let Some((head, properties)) = payload.split_first_chunk::<12>() else {
         return Err(Violation::connection(ReplyCode::FrameError, "content header frame is too short"));
@@ -214,7 +209,7 @@ fn read_header(payload: &[u8]) -> Result<Header, Violation> {
     if body_len > BODY_BYTES_HARD_MAX {
         return Err(Violation::connection(
             ReplyCode::FrameError,
-            format!("content body size {body_len} is larger than the limit of {BODY_BYTES_HARD_MAX} bytes"),
+            format!("content body size {body_len} exceeds maximum allowed size {BODY_BYTES_HARD_MAX}"),
         ));
     }
     let persistent = glance(properties)?.persistent;

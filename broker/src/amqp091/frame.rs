@@ -58,10 +58,49 @@ pub fn read(bytes: &[u8], frame_max: u32) -> Result<Option<Frame<'_>>, Violation
     if rest[size] != END {
         return Err(Violation::connection(
             ReplyCode::FrameError,
-            format!("type {}, channel {channel}: invalid frame end marker {}", head[0], rest[size]),
+            format!("{}: {{invalid_frame_end_marker,{}}}", octets(head[0], &rest[..size]), rest[size]),
         ));
     }
     Ok(Some(Frame { kind: head[0], channel, payload: &rest[..size] }))
+}
+
+/// Octets of a bad frame that are shown: more than a reply text has room for.
+const SHOWN_BYTES_MAX: usize = 255;
+
+/// A frame's type and payload, in the words of the reference.
+fn octets(kind: u8, payload: &[u8]) -> String {
+    let shown = &payload[..payload.len().min(SHOWN_BYTES_MAX)];
+    let inner = match std::str::from_utf8(shown) {
+        Ok(text) if !text.is_empty() && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        _ => shown.iter().map(u8::to_string).collect::<Vec<_>>().join(","),
+    };
+    format!("type {kind}, all octets = <<{inner}>>")
+}
+
+/// 501: a frame of no known type, or too short for its type.
+#[must_use]
+pub fn unknown(frame: &Frame<'_>) -> Violation {
+    Violation::connection(ReplyCode::FrameError, format!("{}: unknown_frame", octets(frame.kind, frame.payload)))
+}
+
+/// 505: a frame that has no business on its channel.
+#[must_use]
+pub fn misplaced(frame: &Frame<'_>) -> Violation {
+    Violation::connection(ReplyCode::UnexpectedFrame, octets(frame.kind, frame.payload))
+}
+
+/// Whether a frame's payload can be what its type says.
+#[must_use]
+pub fn is_known(frame: &Frame<'_>) -> bool {
+    match frame.kind {
+        METHOD => frame.payload.len() >= 4,
+        HEADER => frame.payload.len() >= 12,
+        BODY => true,
+        HEARTBEAT => frame.payload.is_empty(),
+        _ => false,
+    }
 }
 
 /// Length of the complete frames at the start of `bytes`.

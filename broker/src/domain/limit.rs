@@ -75,7 +75,7 @@ impl UserLimits {
     pub fn check_channels(&self, user: &UserName, open: usize) -> Result<(), Error> {
         match self.max_channels {
             limit @ Some(max) if is_reached(limit, open) => Err(Error::NotAllowed(format!(
-                "number of channels opened for user '{user}' has reached the maximum allowed user limit of ({max})"
+                "number of channels opened for user '{user}' has reached the maximum allowed user limit of {max}"
             ))),
             _ => Ok(()),
         }
@@ -251,7 +251,7 @@ mod tests {
         assert!(limits.check_channels(&user, 2).is_ok());
         assert_eq!(
             limits.check_channels(&user, 3).unwrap_err().to_string(),
-            "number of channels opened for user 'u' has reached the maximum allowed user limit of (3)"
+            "number of channels opened for user 'u' has reached the maximum allowed user limit of 3"
         );
     }
 }

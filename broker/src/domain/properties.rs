@@ -225,9 +225,9 @@ pub fn check_expiration(text: &str) -> Result<u64, String> {
     }
     match text.parse::<i128>() {
         Ok(value) if value < 0 => Err(format!("{{value_negative,{value}}}")),
-        Ok(value) if value > i128::from(EXPIRATION_MS_MAX) => Err(format!("{{value_too_big,{value}}}")),
+        Ok(value) if value > i128::from(EXPIRATION_MS_MAX) => Err(format!("{{value_too_large,{value}}}")),
         Ok(value) => Ok(value as u64),
-        Err(_) => Err(format!("{{value_too_big,{text}}}")),
+        Err(_) => Err(format!("{{value_too_large,{text}}}")),
     }
 }
 

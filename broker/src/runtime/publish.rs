@@ -117,7 +117,7 @@ fn further_keys(headers: &FieldTable) -> Result<FurtherKeys, Error> {
         let Some(value) = headers.get(name) else { continue };
         let FieldValue::Array(items) = value else {
             return Err(Error::InvalidMessage(format!(
-                "invalid type for header '{name}': expected array, got {}",
+                "invalid message: {{unacceptable_type_in_header,\"{name}\",{}}}",
                 value.type_name()
             )));
         };

@@ -27,8 +27,6 @@ impl Session {
         let Method::BasicConsume { queue, consumer_tag, no_ack, exclusive, nowait, arguments, .. } = method else {
             return Ok(());
         };
-        let name = self.named_queue(number, queue)?;
-        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.consume")?;
         let Some(channel) = self.channels.get(&number) else { return Ok(()) };
         if channel.consumers.contains_key(consumer_tag) {
             return Err(Violation::connection(
@@ -36,6 +34,8 @@ impl Session {
                 format!("attempt to reuse consumer tag '{consumer_tag}'"),
             ));
         }
+        let name = self.named_queue(number, queue)?;
+        let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.consume")?;
         let tag = if consumer_tag.is_empty() { generated_tag()? } else { consumer_tag.to_owned() };
         let (kind, resource) = (handle.spec().kind, Resource::Queue(self.vhost.clone(), name.clone()));
         arguments::check_consumer(&resource, &arguments, kind)?;

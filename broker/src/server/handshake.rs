@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         };
         self.send(|out| encode::connection_tune(out, offered.channel_max, offered.frame_max, offered.heartbeat_s))
             .await?;
-        let answered = self.method(|method| match *method {
+        let answered = self.method("tuning", |method| match *method {
             Method::ConnectionTuneOk { channel_max, frame_max, heartbeat } => {
                 Some(Tuned { channel_max, frame_max, heartbeat_s: heartbeat })
             }
@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         self.frame_max = tuned.frame_max;
 
         let vhost = self
-            .method(|method| match *method {
+            .method("opening", |method| match *method {
                 Method::ConnectionOpen { vhost, .. } => Some(vhost.to_owned()),
                 _ => None,
             })
@@ -166,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
 
     async fn log_in(&mut self, broker: &Broker, ends: Ends) -> Result<(Arc<User>, FieldTable, String), Over> {
         let (client_properties, mechanism, response) = self
-            .method(|method| match method {
+            .method("starting", |method| match method {
                 Method::ConnectionStartOk { client_properties, mechanism, response, .. } => {
                     Some((client_properties.clone(), (*mechanism).to_owned(), response.to_vec()))
                 }
@@ -198,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
     }
 
     /// The next method, when it is the one the state waits for.
-    async fn method<T>(&mut self, wanted: impl Fn(&Method<'_>) -> Option<T>) -> Result<T, Over> {
+    async fn method<T>(&mut self, state: &str, wanted: impl Fn(&Method<'_>) -> Option<T>) -> Result<T, Over> {
         loop {
             let (outcome, used) = match frame::read(&self.input, self.frame_max) {
                 Ok(None) => {
@@ -210,16 +210,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
                 Err(violation) => (Err((violation, (0, 0))), 0),
                 Ok(Some(frame)) => {
                     let used = frame.payload.len() + frame::OVERHEAD_BYTES;
+                    let channel = frame.channel;
                     if frame.kind == frame::HEARTBEAT {
                         (Ok(None), used)
                     } else {
                         let ids = Method::ids_of(frame.payload);
                         let outcome = match Method::decode(frame.payload) {
-                            Ok(method) => wanted(&method).map(Some).ok_or_else(|| {
+                            Ok(method) => wanted(&method).filter(|_| channel == 0).map(Some).ok_or_else(|| {
                                 (
                                     Violation::connection(
                                         ReplyCode::ChannelError,
-                                        "unexpected method in connection state starting",
+                                        format!("unexpected method in connection state {state}"),
                                     ),
                                     ids,
                                 )
@@ -252,12 +253,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         let _ = self.send(|out| encode::close(out, 0, violation.code.number(), &violation.reply_text(), ids)).await;
         let agreed = async {
             let mut rest = [0u8; 512];
-            while self.socket.read(&mut rest).await.is_ok_and(|count| count > 0) {}
+            let mut tail = Vec::new();
+            while let Ok(count @ 1..) = self.socket.read(&mut rest).await {
+                tail.extend_from_slice(&rest[..count]);
+                if tail.windows(CLOSE_OK.len()).any(|frame| frame == CLOSE_OK) {
+                    break;
+                }
+                tail.drain(..tail.len().saturating_sub(CLOSE_OK.len()));
+            }
         };
         let _ = tokio::time::timeout(CLOSE_WAIT, agreed).await;
         Over
     }
 }
+
+/// The frame of `connection.close-ok`.
+const CLOSE_OK: [u8; 12] = [frame::METHOD, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frame::END];
 
 /// Whether a user may enter a vhost now.
 fn check_open(broker: &Broker, user: &User, name: &str) -> Result<VhostName, Error> {

@@ -26,7 +26,7 @@ impl Session {
     pub(super) async fn channel_method(&mut self, number: u16, method: Method<'_>) -> Result<(), Violation> {
         match method {
             Method::ChannelFlow { active } => self.flow(number, active),
-            Method::ChannelFlowOk { .. } | Method::ChannelCloseOk {} | Method::BasicCancelOk { .. } => Ok(()),
+            Method::ChannelCloseOk {} | Method::BasicCancelOk { .. } => Ok(()),
             Method::AccessRequest { .. } => {
                 encode::access_request_ok(&mut self.output.bytes, number);
                 Ok(())
@@ -58,8 +58,9 @@ impl Session {
             | Method::ConnectionOpen { .. }
             | Method::ConnectionClose { .. }
             | Method::ConnectionCloseOk {}
-            | Method::ConnectionUpdateSecret { .. } => {
-                Err(Violation::connection(ReplyCode::ChannelError, "connection method on a channel other than 0"))
+            | Method::ConnectionUpdateSecret { .. }
+            | Method::ChannelFlowOk { .. } => {
+                Err(Violation::connection(ReplyCode::CommandInvalid, "unimplemented method"))
             }
             Method::ChannelOpen { .. }
             | Method::ChannelClose { .. }
@@ -154,7 +155,9 @@ impl Session {
     async fn queue_method(&mut self, number: u16, method: Method<'_>) -> Result<(), Violation> {
         match method {
             Method::QueueDeclare { queue, passive: true, nowait, .. } => {
-                let name = self.named_queue(number, &strip_line_breaks(queue))?;
+                // Unlike everywhere else, no name is not the last queue declared.
+                let name = QueueName::new(strip_line_breaks(queue))
+                    .map_err(|error| Error::InvalidArgument(error.to_string()))?;
                 let found = self.vhost_handle.declare_queue_passive(&self.caller, name.as_str())?;
                 let totals = found.touch().await;
                 self.declared(number, name, totals.ready, totals.consumers, nowait);

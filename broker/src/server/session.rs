@@ -188,39 +188,49 @@ impl Session {
             return;
         }
         let result = match frame.kind {
-            frame::HEARTBEAT if frame.channel == 0 && frame.payload.is_empty() => Ok(()),
-            frame::HEARTBEAT => {
-                Err((Violation::connection(ReplyCode::UnexpectedFrame, "heartbeat on a channel other than 0"), (0, 0)))
-            }
+            _ if !frame::is_known(&frame) => Err((frame::unknown(&frame), (0, 0))),
+            frame::HEARTBEAT if frame.channel == 0 => Ok(()),
+            frame::HEARTBEAT => Err((frame::misplaced(&frame), (0, 0))),
+            frame::HEADER | frame::BODY if frame.channel == 0 => Err((frame::misplaced(&frame), (0, 0))),
+            frame::HEADER | frame::BODY if !self.awaits_content(frame.channel) => Err((
+                Violation::connection(
+                    ReplyCode::UnexpectedFrame,
+                    "expected method frame, got non method frame instead",
+                ),
+                (0, 0),
+            )),
             frame::METHOD => {
                 let ids = Method::ids_of(frame.payload);
                 match Method::decode(frame.payload) {
+                    // A method in the place of content is an error of the publish before it.
+                    Ok(method) if self.is_gathering(frame.channel) => {
+                        self.take_method(frame.channel, method).await.map_err(|violation| (violation, (60, 40)))
+                    }
                     Ok(method) => self.take_method(frame.channel, method).await.map_err(|violation| (violation, ids)),
                     Err(violation) => Err((violation, ids)),
                 }
             }
             frame::HEADER | frame::BODY => self.take_content(frame).map_err(|violation| (violation, (60, 40))),
-            other => Err((Violation::connection(ReplyCode::FrameError, format!("unknown frame type {other}")), (0, 0))),
+            _ => Err((frame::unknown(&frame), (0, 0))),
         };
         if let Err((violation, ids)) = result {
             self.fail(frame.channel, &violation, ids).await;
         }
     }
 
+    /// Whether a content frame is in order on a channel, or to be ignored there.
+    fn awaits_content(&self, number: u16) -> bool {
+        self.channels.get(&number).is_some_and(|channel| channel.closing || channel.gathering.is_some())
+    }
+
+    fn is_gathering(&self, number: u16) -> bool {
+        self.channels.get(&number).is_some_and(|channel| !channel.closing && channel.gathering.is_some())
+    }
+
     fn take_content(&mut self, frame: Frame<'_>) -> Result<(), Violation> {
-        let Some(channel) = self.channels.get_mut(&frame.channel) else {
-            return Err(Violation::connection(ReplyCode::ChannelError, "expected 'channel.open'"));
-        };
-        if channel.closing {
-            return Ok(());
-        }
-        let Some(gathering) = channel.gathering.as_mut() else {
-            let words = if frame.kind == frame::HEADER { "content header" } else { "content body" };
-            return Err(Violation::connection(
-                ReplyCode::UnexpectedFrame,
-                format!("expected method frame, got {words} frame instead"),
-            ));
-        };
+        let Some(channel) = self.channels.get_mut(&frame.channel) else { return Ok(()) };
+        // A channel that is closing ignores what was under way.
+        let Some(gathering) = channel.gathering.as_mut().filter(|_| !channel.closing) else { return Ok(()) };
         let whole = gathering.take(frame.kind, frame.payload)?;
         if gathering.body_len().is_some_and(|len| len > u64::from(self.max_message_size)) {
             let len = gathering.body_len().unwrap_or_default();
@@ -254,12 +264,8 @@ impl Session {
             }
             return Ok(());
         }
-        if channel.gathering.is_some() {
-            channel.gathering = None;
-            return Err(Violation::connection(
-                ReplyCode::UnexpectedFrame,
-                "expected content header for class 60, got method frame instead",
-            ));
+        if let Some(gathering) = channel.gathering.take() {
+            return Err(gathering.interrupted());
         }
         match method {
             Method::BasicPublish { exchange, routing_key, mandatory, immediate, .. } => {
@@ -294,20 +300,17 @@ impl Session {
                 self.standing = Standing::Closed;
                 Ok(())
             }
-            Method::ConnectionCloseOk {} => {
-                self.standing = Standing::Closed;
-                Ok(())
-            }
             Method::ConnectionUpdateSecret { .. } => {
                 Err(Violation::connection(ReplyCode::NotAllowed, "New secret was refused by one of the backends"))
             }
             Method::ConnectionStartOk { .. }
             | Method::ConnectionSecureOk { .. }
             | Method::ConnectionTuneOk { .. }
-            | Method::ConnectionOpen { .. } => {
+            | Method::ConnectionOpen { .. }
+            | Method::ConnectionCloseOk {} => {
                 Err(Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running"))
             }
-            _ => Err(Violation::connection(ReplyCode::ChannelError, "unexpected channel method on channel 0")),
+            _ => Err(Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running")),
         }
     }
 
@@ -316,7 +319,7 @@ impl Session {
             return Err(Violation::connection(ReplyCode::ChannelError, "second 'channel.open' seen"));
         }
         let open = self.channels.len();
-        if number > self.tuned.channel_max || open >= usize::from(self.tuned.channel_max) {
+        if open >= usize::from(self.tuned.channel_max) {
             return Err(Violation::connection(
                 ReplyCode::NotAllowed,
                 format!(
