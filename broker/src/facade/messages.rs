@@ -75,7 +75,7 @@ impl Broker {
         for queue in &buffer.queues {
             let incoming = Incoming { message: checked.message.clone(), sequence, channel: 1, epoch: 0 };
             let batch = PublishBatch { from: Some(sender.clone()), messages: vec![incoming] };
-            if queue.send(QueueCommand::Publish(batch)).await.is_err() {
+            if queue.send(QueueCommand::Publish(batch)).await.is_err() && queue.is_gone() {
                 tracker.settle(sequence, sequence, true);
             }
         }
