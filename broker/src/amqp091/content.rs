@@ -9,7 +9,7 @@ use super::frame::{self, BODY, HEADER, METHOD};
 use super::method::BASIC_PUBLISH;
 use super::reply::{ReplyCode, Violation};
 use crate::domain::message::{Message, MessageLayout};
-use crate::domain::properties::glance;
+use crate::domain::properties::check;
 
 /// Largest body any content header may announce: beyond it the connection ends.
 pub const BODY_BYTES_HARD_MAX: u64 = 512 << 20;
@@ -58,7 +58,7 @@ pub fn publish_in_place(chunk: &Bytes, at: usize) -> Result<Option<(u16, Publish
     let names_start = method.start + 6;
     let Some((names_len, flags)) = names(&bytes[names_start..method.start + method.size])? else { return Ok(None) };
     let properties = &head[12..];
-    let persistent = glance(properties)?.persistent;
+    let persistent = check(properties)?.persistent;
     let layout = MessageLayout {
         names_end: names_len,
         properties_start: (header.start + 12 - names_start) as u16,
@@ -212,7 +212,7 @@ fn read_header(payload: &[u8]) -> Result<Header, Violation> {
             format!("content body size {body_len} exceeds maximum allowed size {BODY_BYTES_HARD_MAX}"),
         ));
     }
-    let persistent = glance(properties)?.persistent;
+    let persistent = check(properties)?.persistent;
     let body = Vec::with_capacity(body_len.min(BODY_CAPACITY_AT_ONCE_MAX) as usize);
     Ok(Header { properties: properties.to_vec(), persistent, body_len, body })
 }

@@ -161,14 +161,35 @@ pub struct Glance<'a> {
 /// # Errors
 /// [`Malformed`]
 pub fn glance(bytes: &[u8]) -> Result<Glance<'_>, Malformed> {
+    walk(bytes).map(|(glance, _)| glance)
+}
+
+/// [`glance`] for properties from outside: whatever consumers would stumble over is refused.
+///
+/// # Errors
+/// [`Malformed`], also for unknown flags, a header table that is none, and octets behind
+/// the last property.
+pub fn check(bytes: &[u8]) -> Result<Glance<'_>, Malformed> {
+    const UNKNOWN_FLAGS: u16 = 0b11;
+    let (glance, rest) = walk(bytes)?;
+    if Reader::new(bytes).u16()? & UNKNOWN_FLAGS != 0 {
+        return Err(Malformed::Flags);
+    }
+    if let Some(headers) = glance.headers {
+        Reader::new(headers).skip_table()?;
+    }
+    if rest.is_empty() { Ok(glance) } else { Err(Malformed::Trailing) }
+}
+
+fn walk(bytes: &[u8]) -> Result<(Glance<'_>, &[u8]), Malformed> {
     let mut reader = Reader::new(bytes);
     let flags = reader.u16()?;
     let mut glance = Glance::default();
     if flags & CONTENT_TYPE != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & CONTENT_ENCODING != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & HEADERS != 0 {
         let start = reader.rest();
@@ -182,7 +203,7 @@ pub fn glance(bytes: &[u8]) -> Result<Glance<'_>, Malformed> {
         glance.priority = Some(reader.u8()?);
     }
     if flags & CORRELATION_ID != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & REPLY_TO != 0 {
         glance.reply_to = Some(reader.short_string()?);
@@ -191,24 +212,24 @@ pub fn glance(bytes: &[u8]) -> Result<Glance<'_>, Malformed> {
         glance.expiration = Some(reader.short_string()?);
     }
     if flags & MESSAGE_ID != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & TIMESTAMP != 0 {
         reader.u64()?;
     }
     if flags & KIND != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & USER_ID != 0 {
         glance.user_id = Some(reader.short_string()?);
     }
     if flags & APP_ID != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
     if flags & CLUSTER_ID != 0 {
-        reader.short_string()?;
+        reader.skip_short_string()?;
     }
-    Ok(glance)
+    Ok((glance, reader.rest()))
 }
 
 /// Longest accepted expiration: ten years, in milliseconds.
@@ -260,6 +281,21 @@ mod tests {
         assert!(seen.persistent);
         assert_eq!((seen.priority, seen.expiration, seen.user_id), (Some(5), Some("60000"), Some("guest")));
         assert_eq!(Reader::new(seen.headers.unwrap()).table().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_consumers_would_stumble_over_is_refused() {
+        let bytes = sample().encode();
+        assert!(check(&bytes).is_ok());
+        let mut trailing = bytes.clone();
+        trailing.push(0);
+        assert_eq!(check(&trailing), Err(Malformed::Trailing));
+        assert!(glance(&trailing).is_ok());
+        let mut continued = bytes;
+        continued[1] |= 1;
+        assert_eq!(check(&continued), Err(Malformed::Flags));
+        let headers_without_value = [0x20, 0, 0, 0, 0, 3, 1, b'k', b'?'];
+        assert_eq!(check(&headers_without_value), Err(Malformed::Type));
     }
 
     #[test]

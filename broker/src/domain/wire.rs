@@ -23,6 +23,12 @@ pub enum Malformed {
     /// An unknown type tag.
     #[error("unknown field type")]
     Type,
+    /// Bytes behind the last value.
+    #[error("octets behind the last field")]
+    Trailing,
+    /// More property flags than there are properties.
+    #[error("unknown property flags")]
+    Flags,
     /// Tables within tables beyond [`NESTING_MAX`].
     #[error("fields nested too deeply")]
     Nesting,
@@ -102,6 +108,15 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(len.into())?).map_err(|_| Malformed::Utf8)
     }
 
+    /// A short string that nobody looks into, of whatever octets.
+    ///
+    /// # Errors
+    /// [`Malformed::Truncated`]
+    pub fn skip_short_string(&mut self) -> Result<(), Malformed> {
+        let len = self.u8()?;
+        self.take(len.into()).map(drop)
+    }
+
     /// A long string.
     ///
     /// # Errors
@@ -131,6 +146,50 @@ impl<'a> Reader<'a> {
             table.insert(name, value);
         }
         Ok(table)
+    }
+
+    /// Walks a field table without building it.
+    ///
+    /// # Errors
+    /// [`Malformed`]
+    pub fn skip_table(&mut self) -> Result<(), Malformed> {
+        self.skip_nested_table(0)
+    }
+
+    fn skip_nested_table(&mut self, depth: usize) -> Result<(), Malformed> {
+        if depth > NESTING_MAX {
+            return Err(Malformed::Nesting);
+        }
+        let mut inner = Reader(self.long_string()?);
+        while !inner.0.is_empty() {
+            inner.short_string()?;
+            inner.skip_value(depth)?;
+        }
+        Ok(())
+    }
+
+    fn skip_value(&mut self, depth: usize) -> Result<(), Malformed> {
+        match self.u8()? {
+            b't' | b'b' | b'B' => self.take(1).map(drop),
+            b's' | b'u' => self.take(2).map(drop),
+            b'I' | b'i' | b'f' => self.take(4).map(drop),
+            b'D' => self.take(5).map(drop),
+            b'l' | b'd' | b'T' => self.take(8).map(drop),
+            b'S' | b'x' => self.long_string().map(drop),
+            b'V' => Ok(()),
+            b'F' => self.skip_nested_table(depth + 1),
+            b'A' => {
+                if depth >= NESTING_MAX {
+                    return Err(Malformed::Nesting);
+                }
+                let mut inner = Reader(self.long_string()?);
+                while !inner.0.is_empty() {
+                    inner.skip_value(depth + 1)?;
+                }
+                Ok(())
+            }
+            _ => Err(Malformed::Type),
+        }
     }
 
     fn value(&mut self, depth: usize) -> Result<FieldValue, Malformed> {
@@ -285,12 +344,14 @@ mod tests {
             let table: FieldTable = entries.into_iter().collect();
             let mut bytes = Vec::new();
             write_table(&mut bytes, &table);
+            prop_assert_eq!(Reader::new(&bytes).skip_table(), Ok(()));
             prop_assert_eq!(Reader::new(&bytes).table(), Ok(table));
         }
 
         #[test]
         fn arbitrary_bytes_are_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Reader::new(&bytes).table();
+            // Walking and building agree on what is a table.
+            prop_assert_eq!(Reader::new(&bytes).skip_table(), Reader::new(&bytes).table().map(drop));
         }
     }
 
