@@ -168,6 +168,14 @@ fn delete_member(call: &Call) -> Result<Answer, Failure> {
     }
 }
 
+/// Switches of every command that adds replicas of many queues.
+pub const GROW_SWITCHES: &[Switch] = &[
+    Switch::text("vhost-pattern"),
+    Switch::text("queue-pattern"),
+    Switch::text("membership"),
+    Switch::flag("errors-only"),
+];
+
 /// `grow`.
 pub const GROW_QUEUES: Command = Command {
     name: "grow",
@@ -184,12 +192,7 @@ pub const GROW_QUEUES: Command = Command {
         ("--errors-only", "only list queues which reported an error"),
     ],
     guides: &["quorum-queues"],
-    switches: &[
-        Switch::text("vhost-pattern"),
-        Switch::text("queue-pattern"),
-        Switch::text("membership"),
-        Switch::flag("errors-only"),
-    ],
+    switches: GROW_SWITCHES,
     format: Format::Table,
     words: Words::exactly(2),
     check: check_strategy,
@@ -221,12 +224,7 @@ pub const GROW_TO_COUNT: Command = Command {
         ("--errors-only", "only queues that failed"),
     ],
     guides: &["quorum-queues"],
-    switches: &[
-        Switch::text("vhost-pattern"),
-        Switch::text("queue-pattern"),
-        Switch::text("membership"),
-        Switch::flag("errors-only"),
-    ],
+    switches: GROW_SWITCHES,
     format: Format::Table,
     words: Words::exactly(2),
     check: check_count,

@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
 use crate::commands::queues::not_found;
-use crate::commands::replicas::{check_strategy, grow, kind, nothing_changed, queue, queue_not_found};
+use crate::commands::replicas::{GROW_SWITCHES, check_strategy, grow, kind, nothing_changed, queue, queue_not_found};
 use crate::commands::runtime::alone;
 use crate::endpoints::QUEUE;
 use crate::exit::{Failure, Kind};
@@ -38,12 +38,7 @@ pub const GROW_STREAMS: Command = Command {
         ("--errors-only", "only list streams which reported an error"),
     ],
     guides: &["streams"],
-    switches: &[
-        Switch::text("vhost-pattern"),
-        Switch::text("queue-pattern"),
-        Switch::text("membership"),
-        Switch::flag("errors-only"),
-    ],
+    switches: GROW_SWITCHES,
     format: Format::Table,
     words: Words::exactly(2),
     check: check_strategy,
