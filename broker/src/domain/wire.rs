@@ -311,37 +311,14 @@ fn tagged(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    fn any_value() -> impl Strategy<Value = FieldValue> {
-        let leaf = prop_oneof![
-            any::<bool>().prop_map(FieldValue::Boolean),
-            any::<i8>().prop_map(FieldValue::I8),
-            any::<u8>().prop_map(FieldValue::U8),
-            any::<i16>().prop_map(FieldValue::I16),
-            any::<u16>().prop_map(FieldValue::U16),
-            any::<i32>().prop_map(FieldValue::I32),
-            any::<u32>().prop_map(FieldValue::U32),
-            any::<i64>().prop_map(FieldValue::I64),
-            any::<u64>().prop_map(FieldValue::Timestamp),
-            (any::<u8>(), any::<u32>()).prop_map(|(s, v)| FieldValue::Decimal(s, v)),
-            ".{0,20}".prop_map(|text| FieldValue::text(&text)),
-            Just(FieldValue::Void),
-        ];
-        leaf.prop_recursive(4, 32, 6, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(FieldValue::Array),
-                prop::collection::vec(("[a-z]{1,8}", inner), 0..6)
-                    .prop_map(|entries| FieldValue::Table(entries.into_iter().collect())),
-            ]
-        })
-    }
+    use super::*;
+    use crate::domain::value::tests::any_table;
 
     proptest! {
         #[test]
-        fn a_table_is_what_it_was_after_the_wire(entries in prop::collection::vec(("[a-z]{1,8}", any_value()), 0..8)) {
-            let table: FieldTable = entries.into_iter().collect();
+        fn a_table_is_what_it_was_after_the_wire(table in any_table()) {
             let mut bytes = Vec::new();
             write_table(&mut bytes, &table);
             prop_assert_eq!(Reader::new(&bytes).skip_table(), Ok(()));

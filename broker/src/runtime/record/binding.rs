@@ -94,9 +94,9 @@ fn arguments_digest(binding: &Binding) -> Result<String, Error> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::field::tests::any_table;
     use super::super::tests::stored;
     use super::*;
+    use crate::domain::value::tests::any_table;
     use crate::domain::value::{FieldTable, FieldValue};
 
     fn binding(to: Destination, routing_key: &str, arguments: FieldTable) -> Binding {

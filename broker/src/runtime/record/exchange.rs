@@ -77,9 +77,9 @@ fn exchange_key(vhost: &VhostName, name: &ExchangeName) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::field::tests::any_table;
     use super::super::tests::stored;
     use super::*;
+    use crate::domain::value::tests::any_table;
 
     proptest! {
         #[test]

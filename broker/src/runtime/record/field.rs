@@ -145,41 +145,11 @@ fn field_value(value: StoredValue) -> Result<FieldValue, base64::DecodeError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Any field table of bounded size.
-    pub(in crate::runtime::record) fn any_table() -> impl Strategy<Value = FieldTable> {
-        let leaf = prop_oneof![
-            any::<bool>().prop_map(FieldValue::Boolean),
-            any::<i8>().prop_map(FieldValue::I8),
-            any::<u8>().prop_map(FieldValue::U8),
-            any::<i16>().prop_map(FieldValue::I16),
-            any::<u16>().prop_map(FieldValue::U16),
-            any::<i32>().prop_map(FieldValue::I32),
-            any::<u32>().prop_map(FieldValue::U32),
-            any::<i64>().prop_map(FieldValue::I64),
-            // NaN compares unequal to itself; its bits are checked below.
-            (-1e9f32..1e9).prop_map(FieldValue::F32),
-            (-1e9f64..1e9).prop_map(FieldValue::F64),
-            (any::<u8>(), any::<u32>()).prop_map(|(scale, v)| FieldValue::Decimal(scale, v)),
-            proptest::collection::vec(any::<u8>(), 0..8).prop_map(|v| FieldValue::LongString(v.into())),
-            ".{0,6}".prop_map(|text| FieldValue::text(&text)),
-            proptest::collection::vec(any::<u8>(), 0..8).prop_map(|v| FieldValue::ByteArray(v.into())),
-            any::<u64>().prop_map(FieldValue::Timestamp),
-            Just(FieldValue::Void),
-        ];
-        let value = leaf.prop_recursive(3, 16, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(FieldValue::Array),
-                proptest::collection::vec((".{0,4}", inner), 0..4)
-                    .prop_map(|entries| FieldValue::Table(entries.into_iter().collect())),
-            ]
-        });
-        proptest::collection::vec((".{0,6}", value), 0..5).prop_map(|entries| entries.into_iter().collect())
-    }
+    use crate::domain::value::tests::any_table;
 
     fn through_json(table: &FieldTable) -> FieldTable {
         let text = serde_json::to_string(&StoredTable::from_table(table).unwrap()).unwrap();

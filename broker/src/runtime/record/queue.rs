@@ -78,9 +78,9 @@ fn queue_key(vhost: &VhostName, name: &QueueName) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::field::tests::any_table;
     use super::super::tests::stored;
     use super::*;
+    use crate::domain::value::tests::any_table;
 
     proptest! {
         #[test]
