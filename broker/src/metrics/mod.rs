@@ -1,5 +1,7 @@
 //! Counters kept by each owner, summed by readers.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 /// What happened on a queue since it exists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounters {
@@ -19,6 +21,47 @@ pub struct QueueCounters {
     pub ack: u64,
     /// Delivered again.
     pub redeliver: u64,
+}
+
+/// [`QueueCounters`] that one owner writes and anybody reads.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicQueueCounters {
+    pub(crate) publish: AtomicU64,
+    pub(crate) deliver: AtomicU64,
+    pub(crate) deliver_no_ack: AtomicU64,
+    pub(crate) get: AtomicU64,
+    pub(crate) get_no_ack: AtomicU64,
+    pub(crate) get_empty: AtomicU64,
+    pub(crate) ack: AtomicU64,
+    pub(crate) redeliver: AtomicU64,
+}
+
+impl AtomicQueueCounters {
+    /// The counters now.
+    pub(crate) fn load(&self) -> QueueCounters {
+        QueueCounters {
+            publish: self.publish.load(Relaxed),
+            deliver: self.deliver.load(Relaxed),
+            deliver_no_ack: self.deliver_no_ack.load(Relaxed),
+            get: self.get.load(Relaxed),
+            get_no_ack: self.get_no_ack.load(Relaxed),
+            get_empty: self.get_empty.load(Relaxed),
+            ack: self.ack.load(Relaxed),
+            redeliver: self.redeliver.load(Relaxed),
+        }
+    }
+
+    /// Shows what the owner counted.
+    pub(crate) fn store(&self, counters: QueueCounters) {
+        self.publish.store(counters.publish, Relaxed);
+        self.deliver.store(counters.deliver, Relaxed);
+        self.deliver_no_ack.store(counters.deliver_no_ack, Relaxed);
+        self.get.store(counters.get, Relaxed);
+        self.get_no_ack.store(counters.get_no_ack, Relaxed);
+        self.get_empty.store(counters.get_empty, Relaxed);
+        self.ack.store(counters.ack, Relaxed);
+        self.redeliver.store(counters.redeliver, Relaxed);
+    }
 }
 
 /// What happened on a channel since it exists.

@@ -9,13 +9,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::clock::idle_since_ms;
 use super::directory::Difference;
 use super::queue::{ConnectionEvent, ConnectionSender};
 use crate::domain::name::{UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
 use crate::facade::{ChannelInfo, ConnectionInfo};
-use crate::metrics::{ChannelCounters, Churn, QueueCounters};
+use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
 
 /// What is fixed once a connection is open.
 #[derive(Debug, Clone)]
@@ -43,7 +44,6 @@ pub(crate) struct ConnectionEntry {
     pub(crate) send_oct: AtomicU64,
     pub(crate) send_cnt: AtomicU64,
     pub(crate) send_pend: AtomicU64,
-    pub(crate) blocked: AtomicBool,
     channels: Mutex<BTreeMap<u16, Arc<ChannelEntry>>>,
 }
 
@@ -77,7 +77,7 @@ impl ConnectionEntry {
             peer_port: facts.peer.port(),
             host: facts.local.ip().to_canonical().to_string(),
             port: facts.local.port(),
-            state: if self.blocked.load(Relaxed) { "blocked" } else { "running" }.to_owned(),
+            state: "running".to_owned(),
             user: facts.user.clone(),
             vhost: facts.vhost.clone(),
             auth_mechanism: facts.auth_mechanism.clone(),
@@ -118,37 +118,21 @@ pub(crate) struct ChannelEntry {
     pub(crate) prefetch: AtomicU16,
     pub(crate) global_prefetch: AtomicU16,
     pub(crate) active_at_ms: AtomicU64,
-    pub(crate) publish: AtomicU64,
+    pub(crate) counters: AtomicQueueCounters,
     pub(crate) confirmed: AtomicU64,
     pub(crate) return_unroutable: AtomicU64,
     pub(crate) drop_unroutable: AtomicU64,
-    pub(crate) deliver: AtomicU64,
-    pub(crate) deliver_no_ack: AtomicU64,
-    pub(crate) get: AtomicU64,
-    pub(crate) get_no_ack: AtomicU64,
-    pub(crate) get_empty: AtomicU64,
-    pub(crate) ack: AtomicU64,
-    pub(crate) redeliver: AtomicU64,
 }
 
 impl ChannelEntry {
     fn counters(&self) -> ChannelCounters {
-        let publish = self.publish.load(Relaxed);
+        let queue = self.counters.load();
         ChannelCounters {
-            publish,
+            publish: queue.publish,
             confirm: self.confirmed.load(Relaxed),
             return_unroutable: self.return_unroutable.load(Relaxed),
             drop_unroutable: self.drop_unroutable.load(Relaxed),
-            queue: QueueCounters {
-                publish,
-                deliver: self.deliver.load(Relaxed),
-                deliver_no_ack: self.deliver_no_ack.load(Relaxed),
-                get: self.get.load(Relaxed),
-                get_no_ack: self.get_no_ack.load(Relaxed),
-                get_empty: self.get_empty.load(Relaxed),
-                ack: self.ack.load(Relaxed),
-                redeliver: self.redeliver.load(Relaxed),
-            },
+            queue,
         }
     }
 
@@ -156,7 +140,6 @@ impl ChannelEntry {
         let facts = &connection.facts;
         let unacknowledged = self.unacknowledged.load(Relaxed);
         let consumers = self.consumers.load(Relaxed);
-        let active_at_ms = self.active_at_ms.load(Relaxed);
         ChannelInfo {
             connection: connection.id,
             connection_name: connection.name(),
@@ -175,7 +158,7 @@ impl ChannelEntry {
             prefetch_count: self.prefetch.load(Relaxed),
             global_prefetch_count: self.global_prefetch.load(Relaxed),
             state: "running".to_owned(),
-            idle_since_ms: (active_at_ms != 0).then_some(active_at_ms),
+            idle_since_ms: idle_since_ms(self.active_at_ms.load(Relaxed)),
             counters: self.counters(),
         }
     }
@@ -214,7 +197,6 @@ impl Registry {
             send_oct: AtomicU64::new(0),
             send_cnt: AtomicU64::new(0),
             send_pend: AtomicU64::new(0),
-            blocked: AtomicBool::new(false),
             channels: Mutex::default(),
         });
         self.lock().insert(id, entry.clone());

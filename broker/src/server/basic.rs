@@ -139,15 +139,15 @@ impl Session {
         };
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let Some(fetched) = fetched else {
-            channel.entry.get_empty.fetch_add(1, Relaxed);
+            channel.entry.counters.get_empty.fetch_add(1, Relaxed);
             encode::basic_get_empty(&mut self.output.bytes, number);
             return Ok(());
         };
         let delivered = fetched.delivered;
         let tag = channel.take_tag();
-        let counter = if no_ack { &channel.entry.get_no_ack } else { &channel.entry.get };
+        let counter = if no_ack { &channel.entry.counters.get_no_ack } else { &channel.entry.counters.get };
         counter.fetch_add(1, Relaxed);
-        channel.entry.redeliver.fetch_add(u64::from(delivered.redelivered), Relaxed);
+        channel.entry.counters.redeliver.fetch_add(u64::from(delivered.redelivered), Relaxed);
         if !no_ack {
             channel.outstanding.push_back(Outstanding { tag, slot: delivered.slot, queue: handle.clone() });
             channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
@@ -192,7 +192,7 @@ impl Session {
         channel.transaction = transaction;
         let settled = settled?;
         if disposition == Disposition::Ack {
-            channel.entry.ack.fetch_add(settled, Relaxed);
+            channel.entry.counters.ack.fetch_add(settled, Relaxed);
         }
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         Ok(())

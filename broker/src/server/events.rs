@@ -59,9 +59,10 @@ impl Session {
                 channel.outstanding.push_back(Outstanding { tag, slot, queue: consumer.queue.clone() });
             }
         }
-        let counter = if consumer.no_ack { &channel.entry.deliver_no_ack } else { &channel.entry.deliver };
+        let counter =
+            if consumer.no_ack { &channel.entry.counters.deliver_no_ack } else { &channel.entry.counters.deliver };
         counter.fetch_add(count, Relaxed);
-        channel.entry.redeliver.fetch_add(redeliveries, Relaxed);
+        channel.entry.counters.redeliver.fetch_add(redeliveries, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         self.entry.send_cnt.fetch_add(count * 3, Relaxed);
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);

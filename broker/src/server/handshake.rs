@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -20,6 +20,7 @@ use crate::domain::user::User;
 use crate::domain::value::FieldTable;
 use crate::error::Error;
 use crate::facade::{Broker, Peer};
+use crate::runtime::clock::now_ms;
 use crate::runtime::queue::ConnectionSender;
 use crate::runtime::registry::ConnectionFacts;
 
@@ -128,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             heartbeat_s: tuned.heartbeat_s,
             frame_max: tuned.frame_max,
             channel_max: tuned.channel_max,
-            connected_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |at| at.as_millis() as u64),
+            connected_at_ms: now_ms(),
         };
         let entry = broker.registry().add(id, facts, sender.clone());
         let mut session = Session::new(Opened {

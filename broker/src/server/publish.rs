@@ -61,7 +61,7 @@ impl Session {
     pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool) {
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let queues = &self.routes.queues;
-        channel.entry.publish.fetch_add(1, Relaxed);
+        channel.entry.counters.publish.fetch_add(1, Relaxed);
         if queues.is_empty() {
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);

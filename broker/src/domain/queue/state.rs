@@ -8,6 +8,7 @@ use super::ready::{Entry, ReadyList, Return};
 use super::unacked::{Unacked, UnackedSlots};
 use super::{ConsumerId, QueueKind, SessionId};
 use crate::domain::message::Message;
+use crate::metrics::QueueCounters;
 
 /// A message handed to a consumer or fetched.
 #[derive(Debug, Clone)]
@@ -110,27 +111,6 @@ pub trait Effects {
     fn released(&mut self, consumer: ConsumerId);
 }
 
-/// Deliveries, by kind, since the queue exists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Taken.
-    pub publish: u64,
-    /// Delivered, acknowledgement wanted.
-    pub deliver: u64,
-    /// Delivered, none wanted.
-    pub deliver_no_ack: u64,
-    /// Fetched, acknowledgement wanted.
-    pub get: u64,
-    /// Fetched, none wanted.
-    pub get_no_ack: u64,
-    /// Fetches that found nothing.
-    pub get_empty: u64,
-    /// Acknowledged.
-    pub ack: u64,
-    /// Handed out again.
-    pub redeliver: u64,
-}
-
 /// One queue.
 #[derive(Debug)]
 pub struct QueueState {
@@ -141,7 +121,7 @@ pub struct QueueState {
     next_position: u64,
     persistent: u64,
     persistent_bytes: u64,
-    tally: Tally,
+    counters: QueueCounters,
 }
 
 impl QueueState {
@@ -163,7 +143,7 @@ impl QueueState {
             next_position: 1,
             persistent: 0,
             persistent_bytes: 0,
-            tally: Tally::default(),
+            counters: QueueCounters::default(),
         }
     }
 
@@ -226,7 +206,7 @@ impl QueueState {
     pub fn publish(&mut self, message: Message, expires_at_ms: u64, priority: u8, logged: bool) -> u64 {
         let position = self.next_position;
         self.next_position += 1;
-        self.tally.publish += 1;
+        self.counters.publish += 1;
         self.add(position, message, expires_at_ms, priority, logged);
         position
     }
@@ -289,9 +269,9 @@ impl QueueState {
             self.consumers.served(id);
             let delivered = self.hand_out(entry, no_ack, session, Some(id), effects);
             if no_ack {
-                self.tally.deliver_no_ack += 1;
+                self.counters.deliver_no_ack += 1;
             } else {
-                self.tally.deliver += 1;
+                self.counters.deliver += 1;
             }
             effects.deliver(id, delivered);
         }
@@ -308,7 +288,7 @@ impl QueueState {
         let (acquired, failures) = (entry.acquired, entry.failures);
         let redelivered = acquired > 0;
         if redelivered {
-            self.tally.redeliver += 1;
+            self.counters.redeliver += 1;
         }
         if no_ack {
             self.finish(&entry, effects);
@@ -323,13 +303,13 @@ impl QueueState {
     /// Fetches one message.
     pub fn get(&mut self, session: SessionId, no_ack: bool, effects: &mut impl Effects) -> Option<Delivered> {
         let Some(entry) = self.ready.pop() else {
-            self.tally.get_empty += 1;
+            self.counters.get_empty += 1;
             return None;
         };
         if no_ack {
-            self.tally.get_no_ack += 1;
+            self.counters.get_no_ack += 1;
         } else {
-            self.tally.get += 1;
+            self.counters.get += 1;
         }
         Some(self.hand_out(entry, no_ack, session, None, effects))
     }
@@ -343,7 +323,7 @@ impl QueueState {
         }
         match disposition {
             Disposition::Ack => {
-                self.tally.ack += 1;
+                self.counters.ack += 1;
                 self.finish(&unacked.entry, effects);
             }
             Disposition::RejectRequeue if self.limits.kind == QueueKind::Quorum => {
@@ -432,8 +412,8 @@ impl QueueState {
 
     /// What happened so far.
     #[must_use]
-    pub fn tally(&self) -> Tally {
-        self.tally
+    pub fn counters(&self) -> QueueCounters {
+        self.counters
     }
 
     /// The limits it obeys.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::clock::now_ms;
 use super::command::{ConsumeRequest, Fetched};
 use super::handle::ConsumerTags;
 use super::outlet::Outlet;
@@ -13,6 +12,7 @@ use crate::domain::queue::consumer::Consumer;
 use crate::domain::queue::{ConnectionId, ConsumerId, ConsumerKey, QueueKind, SessionId};
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
+use crate::runtime::clock::now_ms;
 
 impl Owner {
     pub(super) fn consume(&mut self, request: ConsumeRequest) -> Result<(), Error> {

@@ -7,20 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
-use super::clock::now_ms;
 use super::command::QueueCommand;
 use crate::domain::name::VhostName;
 use crate::domain::queue::QueueSpec;
 use crate::error::Error;
 use crate::facade::QueueTotals;
-use crate::metrics::QueueCounters;
+use crate::metrics::{AtomicQueueCounters, QueueCounters};
+use crate::runtime::clock::idle_since_ms;
 
 /// Commands a queue's mailbox holds. When it is full the sender waits: a connection
 /// stops reading its socket, so the publisher slows down to what the queue can take.
 pub(crate) const QUEUE_MAILBOX_COMMANDS_MAX: usize = 128;
-
-/// A queue counts as idle when nothing happened for so long.
-const IDLE_AFTER_MS: u64 = 1_000;
 
 /// Consumers that listings name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,14 +41,7 @@ pub(crate) struct QueueStats {
     pub(crate) persistent: AtomicU64,
     pub(crate) persistent_bytes: AtomicU64,
     pub(crate) consumers: AtomicU64,
-    pub(crate) publish: AtomicU64,
-    pub(crate) deliver: AtomicU64,
-    pub(crate) deliver_no_ack: AtomicU64,
-    pub(crate) get: AtomicU64,
-    pub(crate) get_no_ack: AtomicU64,
-    pub(crate) get_empty: AtomicU64,
-    pub(crate) ack: AtomicU64,
-    pub(crate) redeliver: AtomicU64,
+    pub(crate) counters: AtomicQueueCounters,
     /// Milliseconds since the epoch of the last thing that happened.
     pub(crate) active_at_ms: AtomicU64,
     /// Timestamp of the first ready message, in seconds; `u64::MAX`: it has none.
@@ -72,19 +62,6 @@ impl QueueStats {
             persistent: self.persistent.load(Relaxed),
             persistent_bytes: self.persistent_bytes.load(Relaxed),
             consumers: self.consumers.load(Relaxed),
-        }
-    }
-
-    fn counters(&self) -> QueueCounters {
-        QueueCounters {
-            publish: self.publish.load(Relaxed),
-            deliver: self.deliver.load(Relaxed),
-            deliver_no_ack: self.deliver_no_ack.load(Relaxed),
-            get: self.get.load(Relaxed),
-            get_no_ack: self.get_no_ack.load(Relaxed),
-            get_empty: self.get_empty.load(Relaxed),
-            ack: self.ack.load(Relaxed),
-            redeliver: self.redeliver.load(Relaxed),
         }
     }
 }
@@ -134,13 +111,12 @@ impl QueueHandle {
 
     /// Its counters since it exists.
     pub(crate) fn counters(&self) -> QueueCounters {
-        self.0.stats.counters()
+        self.0.stats.counters.load()
     }
 
     /// Since when nothing happened, in milliseconds since the epoch; `None` while something does.
     pub(crate) fn idle_since_ms(&self) -> Option<u64> {
-        let at = self.0.stats.active_at_ms.load(Relaxed);
-        (at != 0 && at.saturating_add(IDLE_AFTER_MS) <= now_ms()).then_some(at)
+        idle_since_ms(self.0.stats.active_at_ms.load(Relaxed))
     }
 
     /// Timestamp property of the first ready message, in seconds.

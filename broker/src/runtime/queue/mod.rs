@@ -4,7 +4,6 @@
 //! owner task (`task`, and by subject `publishing`, `consuming`, `ending`) touches the state. It never waits for a connection and never for
 //! another queue.
 
-mod clock;
 mod command;
 mod consuming;
 mod dead_letters;

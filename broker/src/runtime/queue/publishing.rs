@@ -1,6 +1,5 @@
 //! The owner taking messages: what they are worth, whether they fit, when they are confirmed.
 
-use super::clock::now_ms;
 use super::command::{ConfirmRange, Incoming, PublishBatch};
 use super::outbound::ConnectionEvent;
 use super::stored;
@@ -10,6 +9,7 @@ use crate::domain::properties::check_expiration;
 use crate::domain::queue::QueueKind;
 use crate::domain::queue::ready::Entry;
 use crate::domain::queue::state::{DropReason, Effects, Overflow};
+use crate::runtime::clock::now_ms;
 
 /// Priority of a message without one in a quorum queue.
 const QUORUM_PRIORITY_DEFAULT: u8 = 4;

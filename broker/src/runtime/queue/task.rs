@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant};
 
-use super::clock::now_ms;
 use super::command::{ConfirmRange, QueueCommand, Settled};
 use super::dead_letters::{DeadLetters, LetterBatch};
 use super::handle::{NO_TIMESTAMP, QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
@@ -21,6 +20,7 @@ use crate::domain::queue::dead_letter::DeadLetterTo;
 use crate::domain::queue::state::{Effects, QueueState};
 use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
+use crate::runtime::clock::now_ms;
 use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
 
 /// Commands taken from the mailbox before effects are carried out.
@@ -260,7 +260,6 @@ impl Owner {
         let (ready, ready_bytes) = self.state.ready();
         let (unacked, unacked_bytes) = self.state.unacked();
         let (persistent, persistent_bytes) = self.state.persistent();
-        let tally = self.state.tally();
         stats.ready.store(ready, Relaxed);
         stats.ready_bytes.store(ready_bytes, Relaxed);
         stats.unacknowledged.store(unacked, Relaxed);
@@ -268,14 +267,7 @@ impl Owner {
         stats.persistent.store(persistent, Relaxed);
         stats.persistent_bytes.store(persistent_bytes, Relaxed);
         stats.consumers.store(self.state.consumers().len() as u64, Relaxed);
-        stats.publish.store(tally.publish, Relaxed);
-        stats.deliver.store(tally.deliver, Relaxed);
-        stats.deliver_no_ack.store(tally.deliver_no_ack, Relaxed);
-        stats.get.store(tally.get, Relaxed);
-        stats.get_no_ack.store(tally.get_no_ack, Relaxed);
-        stats.get_empty.store(tally.get_empty, Relaxed);
-        stats.ack.store(tally.ack, Relaxed);
-        stats.redeliver.store(tally.redeliver, Relaxed);
+        stats.counters.store(self.state.counters());
         let timestamp = self.state.head().and_then(Message::timestamp);
         stats.head_timestamp_s.store(timestamp.unwrap_or(NO_TIMESTAMP), Relaxed);
     }

@@ -589,6 +589,6 @@ proptest! {
         let mut all: Vec<u64> = model.ready.iter().chain(model.out.keys()).chain(&model.gone).copied().collect();
         all.sort_unstable();
         prop_assert_eq!(all, (1..=published).collect::<Vec<_>>());
-        prop_assert_eq!(state.tally().publish, published);
+        prop_assert_eq!(state.counters().publish, published);
     }
 }
