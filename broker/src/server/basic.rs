@@ -176,6 +176,7 @@ impl Session {
             Method::BasicReject { delivery_tag, requeue: false } => (delivery_tag, false, Disposition::Discard),
             _ => return Ok(()),
         };
+        self.touch(number);
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let outgoing = &mut self.outgoing;
         let mut transaction = channel.transaction.take();

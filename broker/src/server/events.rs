@@ -66,6 +66,7 @@ impl Session {
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         self.entry.send_cnt.fetch_add(count * 3, Relaxed);
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
+        self.touch(number);
     }
 
     fn consumer_cancelled(&mut self, key: ConsumerKey) {

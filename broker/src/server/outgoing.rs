@@ -16,7 +16,7 @@ pub(super) struct Outgoing {
     settlements: Vec<(QueueHandle, Disposition, Vec<u32>)>,
     /// Capacity the next publish batch starts with: what the last one needed.
     publish_capacity: usize,
-    /// Size of the buffers the gathered messages were read into.
+    /// Size of the buffer the gathered messages were read into.
     held_bytes: usize,
 }
 
@@ -31,7 +31,7 @@ const BATCH_CAPACITY_MAX: usize = 2048;
 impl Outgoing {
     /// Messages from now on lie in a buffer of that size.
     pub(super) fn reading_from(&mut self, held_bytes: usize) {
-        self.held_bytes = self.held_bytes.max(held_bytes);
+        self.held_bytes = held_bytes;
     }
 
     pub(super) fn publish(&mut self, queue: &QueueHandle, incoming: Incoming) {
@@ -61,10 +61,9 @@ impl Outgoing {
     pub(super) async fn flush(&mut self, from: &ConnectionSender) -> Vec<ConfirmRange> {
         let mut taken = Vec::new();
         let mut largest = 0;
-        let held_bytes = std::mem::take(&mut self.held_bytes);
         for (queue, mut messages) in self.publishes.drain(..) {
             largest = largest.max(messages.len());
-            move_out(&mut messages, held_bytes);
+            move_out(&mut messages, self.held_bytes);
             let batch = PublishBatch { from: Some(from.clone()), messages };
             if let Err(QueueCommand::Publish(batch)) = queue.send(QueueCommand::Publish(batch)).await
                 && queue.is_gone()

@@ -23,6 +23,7 @@ impl Session {
         if message.body_len() > self.max_message_size {
             return Err(self.too_large(message.body_len().into()));
         }
+        self.touch(number);
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let plain = is_plain(&message);
         if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, message.names()) {

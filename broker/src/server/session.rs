@@ -25,6 +25,7 @@ use crate::domain::queue::{ConnectionId, ConsumerKey, SessionId};
 use crate::domain::routing::RouteBuffer;
 use crate::domain::user::User;
 use crate::facade::{Broker, Caller};
+use crate::runtime::clock::now_ms;
 use crate::runtime::directory::Directory;
 use crate::runtime::queue::{ConnectionEvent, ConnectionSender, OutboundCredit, QueueCommand, QueueHandle};
 use crate::runtime::registry::ConnectionEntry;
@@ -88,6 +89,8 @@ pub(super) struct Session {
     pub(super) routes: RouteBuffer<QueueHandle>,
     /// Channels with publishes that may be answered at the end of the pass.
     pub(super) to_confirm: Vec<u16>,
+    /// Channels something happened on in this pass.
+    touched: Vec<u16>,
     pub(super) max_message_size: u32,
 }
 
@@ -119,6 +122,7 @@ impl Session {
             directory,
             routes: RouteBuffer::default(),
             to_confirm: Vec::new(),
+            touched: Vec::new(),
             max_message_size,
         }
     }
@@ -285,6 +289,7 @@ impl Session {
             method => {
                 // What the client published or settled before comes before what it asks now.
                 self.flush().await;
+                self.touch(number);
                 self.channel_method(number, method).await?;
                 self.refresh();
                 Ok(())
@@ -406,8 +411,27 @@ impl Session {
             self.confirmed(&taken);
         }
         self.answer_confirms();
-        for channel in self.channels.values_mut() {
-            channel.routes.count();
+        self.count_touched();
+    }
+
+    /// Something happened on a channel. A run on one channel is noted once.
+    pub(super) fn touch(&mut self, number: u16) {
+        if self.touched.last() != Some(&number) {
+            self.touched.push(number);
+        }
+    }
+
+    /// Brings the numbers of the channels up to date that this pass touched.
+    fn count_touched(&mut self) {
+        if self.touched.is_empty() {
+            return;
+        }
+        let now_ms = now_ms();
+        for number in self.touched.drain(..) {
+            if let Some(channel) = self.channels.get_mut(&number) {
+                channel.routes.count();
+                channel.entry.active_at_ms.store(now_ms, Relaxed);
+            }
         }
     }
 
