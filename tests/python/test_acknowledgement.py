@@ -98,3 +98,15 @@ def test_cancel_stops_deliveries_and_keeps_the_rest_ready(broker, channel):
     publish(channel, "b")
     assert channel.basic_get("work", auto_ack=True)[2] == b"b"
     assert inbox.bodies == ["a"]
+
+
+def test_messages_that_were_out_before_a_global_prefetch_do_not_use_it_up_for_ever(broker, channel):
+    publish(channel, "a", "b", "c")
+    reader = broker.channel()
+    first, _, _ = reader.basic_get("work")
+    reader.basic_qos(prefetch_count=1, global_qos=True)
+    inbox = Inbox(reader, "work")
+    reader.basic_ack(first.delivery_tag)
+    inbox.wait_for(1)
+    reader.basic_ack(inbox.got[0][0].delivery_tag)
+    assert inbox.wait_for(2) == ["b", "c"]

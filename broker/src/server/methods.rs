@@ -1,5 +1,6 @@
 //! What a client asks on a channel, one method to one call of the broker.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::session::Session;
@@ -90,9 +91,9 @@ impl Session {
         }
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         if global {
-            let limiter =
-                channel.limiter.get_or_insert_with(|| ChannelLimiter::starting_with(channel.outstanding.len()));
-            limiter.set_limit(prefetch_count);
+            // Deliveries to consumers that came later take and give back its places; what is
+            // out already does neither.
+            channel.limiter.get_or_insert_with(Arc::<ChannelLimiter>::default).set_limit(prefetch_count);
             channel.entry.global_prefetch.store(prefetch_count, Relaxed);
         } else {
             channel.prefetch = prefetch_count;

@@ -4,7 +4,6 @@
 //! what bounds it is credit held beforehand: deliveries by [`OutboundCredit`] and
 //! prefetch, confirms by the publishes the connection itself sent.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use tokio::sync::mpsc;
@@ -98,13 +97,6 @@ pub(crate) struct ChannelLimiter {
 }
 
 impl ChannelLimiter {
-    /// A limiter of a channel that has messages out already.
-    pub(crate) fn starting_with(outstanding: usize) -> Arc<Self> {
-        let limiter = Self::default();
-        limiter.used.store(u32::try_from(outstanding).unwrap_or(u32::MAX), SeqCst);
-        Arc::new(limiter)
-    }
-
     /// Sets the limit; 0 means none.
     pub(crate) fn set_limit(&self, limit: u16) {
         self.limit.store(limit.into(), SeqCst);
