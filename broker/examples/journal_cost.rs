@@ -47,7 +47,13 @@ async fn append(directory: &Path, records: u64, payload: usize, batch: u64, keep
     let mut flight = VecDeque::new();
     for first in (1..=records).step_by(batch as usize) {
         let records = (first..first + batch)
-            .map(|position| LogRecord { position: Position(position), meta: [0; 20], payload: body.clone() })
+            .map(|position| LogRecord {
+                position: Position(position),
+                meta: [0; 16],
+                weight: 0,
+                shares: 1,
+                payload: body.clone(),
+            })
             .collect();
         flight.push_back((first, storage.log.append(LOG, EPOCH, records)));
         if flight.len() >= IN_FLIGHT
@@ -72,7 +78,7 @@ async fn reopen(directory: &Path) -> Result<(), Box<dyn Error>> {
     let storage = LocalStorage::open(directory)?;
     let recovered = begin.elapsed();
     let records = storage.log.open(LOG, EPOCH).await?;
-    println!("restart: {:?} to recover, {:?} until {} records are back", recovered, begin.elapsed(), records.len());
+    println!("restart: {:?} to recover, {:?} until {} records are known", recovered, begin.elapsed(), records.records);
     Ok(())
 }
 
@@ -82,7 +88,9 @@ async fn many_logs(directory: &Path) -> Result<(), Box<dyn Error>> {
     println!("start on an empty directory: {:?}", begin.elapsed());
     let body = Bytes::from(vec![b'x'; 100]);
     for position in 1..=RECORDS_PER_LOG {
-        let records = || vec![LogRecord { position: Position(position), meta: [0; 20], payload: body.clone() }];
+        let records = || {
+            vec![LogRecord { position: Position(position), meta: [0; 16], weight: 0, shares: 1, payload: body.clone() }]
+        };
         let appends: Vec<_> = (1..=LOGS).map(|log| storage.log.append(LogId(log), EPOCH, records())).collect();
         for append in appends {
             append.await?;
@@ -94,12 +102,12 @@ async fn many_logs(directory: &Path) -> Result<(), Box<dyn Error>> {
     let storage = LocalStorage::open(directory)?;
     let recovered = begin.elapsed();
     let opening: Vec<_> = (1..=LOGS).map(|log| storage.log.open(LogId(log), EPOCH)).collect();
-    let mut records = 0;
+    let mut records = 0u64;
     for log in opening {
-        records += log.await?.len();
+        records += log.await?.records;
     }
     println!(
-        "restart with {LOGS} logs: {recovered:?} to recover, {:?} until {records} records are back",
+        "restart with {LOGS} logs: {recovered:?} to recover, {:?} until {records} records are known",
         begin.elapsed()
     );
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    BoxFuture, Change, Entry, Epoch, Expect, LogId, LogRecord, MetadataStore, Position, QueueLog, Revision,
+    BoxFuture, Change, Entry, Epoch, Expect, LogId, LogRecord, MetadataStore, Position, QueueLog, ReadLimit, Revision,
     StorageError, Write,
 };
 
@@ -29,14 +29,46 @@ const EPOCH: Epoch = Epoch(3);
 pub fn record(position: u64, payload_bytes: usize) -> LogRecord {
     let mut payload = format!("payload of {position} ").into_bytes();
     payload.resize(payload_bytes, b'.');
-    let mut meta = [0; 20];
+    let mut meta = [0; 16];
     meta[..8].copy_from_slice(&position.to_le_bytes());
-    LogRecord { position: Position(position), meta, payload: Bytes::from(payload) }
+    LogRecord {
+        position: Position(position),
+        meta,
+        weight: position as u32 % 1000,
+        shares: 1,
+        payload: Bytes::from(payload),
+    }
 }
 
 /// Records at these positions.
 pub fn records(positions: RangeInclusive<u64>) -> Vec<LogRecord> {
     positions.map(|position| record(position, 40)).collect()
+}
+
+/// Few enough that a read of anything longer takes several.
+const READ_LIMIT: ReadLimit = ReadLimit { records: 7, bytes: 2_000_000 };
+
+/// Opens a log and reads all of it, checking that the summary tells the truth.
+pub async fn contents(log: &Arc<dyn QueueLog>, id: LogId, epoch: Epoch) -> Result<Vec<LogRecord>, StorageError> {
+    let summary = log.open(id, epoch).await?;
+    let mut records: Vec<LogRecord> = Vec::new();
+    let mut ranges = summary.ranges.clone();
+    while !ranges.is_empty() {
+        let batch = log.read(id, epoch, ranges.clone(), READ_LIMIT).await?;
+        assert!(!batch.records.is_empty() && batch.records.len() <= READ_LIMIT.records);
+        assert_eq!(batch.lost, Vec::new());
+        records.extend(batch.records);
+        let Some(next) = batch.next else { break };
+        ranges.retain_mut(|range| {
+            *range = next.max(*range.start())..=*range.end();
+            !range.is_empty()
+        });
+    }
+    assert_eq!(summary.records, records.len() as u64);
+    assert_eq!(summary.weight, records.iter().map(|record| u64::from(record.weight)).sum::<u64>());
+    let positions = summary.ranges.iter().flat_map(|range| range.start().0..=range.end().0);
+    assert!(positions.eq(records.iter().map(|record| record.position.0)));
+    Ok(records)
 }
 
 /// A range of positions.
@@ -197,16 +229,16 @@ async fn reopen(fixture: &mut impl Fixture) -> Arc<dyn QueueLog> {
 
 async fn records_come_back_in_order(fixture: &mut impl Fixture) {
     let log = fixture.log();
-    assert_eq!(log.open(LOG, EPOCH).await, Ok(Vec::new()), "an unknown log is empty");
+    assert_eq!(contents(&log, LOG, EPOCH).await, Ok(Vec::new()), "an unknown log is empty");
     log.append(LOG, EPOCH, records(1..=3)).await.unwrap();
     log.append(LOG, EPOCH, records(10..=12)).await.unwrap();
     log.append(LOG, EPOCH, Vec::new()).await.unwrap();
     let expected: Vec<_> = records(1..=3).into_iter().chain(records(10..=12)).collect();
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), expected, "in the same process");
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), expected, "in the same process");
     drop(log);
     for _ in 0..2 {
         let log = reopen(fixture).await;
-        assert_eq!(log.open(LOG, EPOCH).await.unwrap(), expected, "after a restart");
+        assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), expected, "after a restart");
     }
 }
 
@@ -215,10 +247,10 @@ async fn removed_records_stay_away(fixture: &mut impl Fixture) {
     log.remove(LOG, EPOCH, vec![range(2..=2), range(10..=11), range(500..=600)]).unwrap();
     log.append(LOG, EPOCH, records(13..=13)).await.unwrap();
     let expected = [record(1, 40), record(3, 40), record(12, 40), record(13, 40)];
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), expected);
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), expected);
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), expected);
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), expected);
 }
 
 async fn an_open_ended_range_spares_later_records(fixture: &mut impl Fixture) {
@@ -228,22 +260,22 @@ async fn an_open_ended_range_spares_later_records(fixture: &mut impl Fixture) {
     let later = log.append(LOG, EPOCH, records(16..=17));
     earlier.await.unwrap();
     later.await.unwrap();
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), records(16..=17));
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), records(16..=17));
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), records(16..=17));
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), records(16..=17));
     log.remove(LOG, EPOCH, vec![range(0..=u64::MAX)]).unwrap();
     log.append(LOG, EPOCH, records(18..=18)).await.unwrap();
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(LOG, EPOCH).await.unwrap(), records(18..=18));
+    assert_eq!(contents(&log, LOG, EPOCH).await.unwrap(), records(18..=18));
 }
 
 async fn logs_are_separate_and_named(fixture: &mut impl Fixture) {
     let log = fixture.log();
     let (one, two, empty) = (LogId(100), LogId(u64::MAX), LogId(101));
     for id in [one, two, empty] {
-        log.open(id, EPOCH).await.unwrap();
+        contents(&log, id, EPOCH).await.unwrap();
     }
     let (first, second) = tokio::join!(log.append(one, EPOCH, records(1..=1)), log.append(two, EPOCH, records(1..=2)));
     first.and(second).unwrap();
@@ -254,7 +286,7 @@ async fn logs_are_separate_and_named(fixture: &mut impl Fixture) {
     let log = reopen(fixture).await;
     let named = log.logs().await.unwrap();
     assert!(named.contains(&one) && named.contains(&two) && !named.contains(&empty), "{named:?}");
-    let (first, second) = tokio::join!(log.open(one, EPOCH), log.open(two, EPOCH));
+    let (first, second) = tokio::join!(contents(&log, one, EPOCH), contents(&log, two, EPOCH));
     assert_eq!((first.unwrap(), second.unwrap()), (records(1..=1), records(1..=2)));
 }
 
@@ -267,29 +299,29 @@ async fn deleted_log_starts_anew(fixture: &mut impl Fixture) {
     before.await.unwrap();
     deleted.await.unwrap();
     after.await.unwrap();
-    assert_eq!(log.open(id, Epoch(1)).await.unwrap(), records(1..=6), "positions and epochs begin anew");
+    assert_eq!(contents(&log, id, Epoch(1)).await.unwrap(), records(1..=6), "positions and epochs begin anew");
     log.delete(LogId(201)).await.unwrap();
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(id, Epoch(1)).await.unwrap(), records(1..=6));
+    assert_eq!(contents(&log, id, Epoch(1)).await.unwrap(), records(1..=6));
     log.delete(id).await.unwrap();
-    assert_eq!(log.open(id, Epoch(1)).await.unwrap(), Vec::new());
+    assert_eq!(contents(&log, id, Epoch(1)).await.unwrap(), Vec::new());
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(id, Epoch(1)).await.unwrap(), Vec::new());
+    assert_eq!(contents(&log, id, Epoch(1)).await.unwrap(), Vec::new());
 }
 
 async fn older_epochs_are_fenced(fixture: &mut impl Fixture) {
     let log = fixture.log();
     let id = LogId(300);
-    log.open(id, Epoch(5)).await.unwrap();
+    contents(&log, id, Epoch(5)).await.unwrap();
     log.append(id, Epoch(5), records(1..=1)).await.unwrap();
-    assert_eq!(log.open(id, Epoch(4)).await, Err(StorageError::Fenced));
-    assert_eq!(log.open(id, Epoch(6)).await.unwrap(), records(1..=1));
+    assert_eq!(contents(&log, id, Epoch(4)).await, Err(StorageError::Fenced));
+    assert_eq!(contents(&log, id, Epoch(6)).await.unwrap(), records(1..=1));
     assert_eq!(log.append(id, Epoch(5), records(2..=2)).await, Err(StorageError::Fenced));
     assert_eq!(log.remove(id, Epoch(5), vec![range(1..=1)]), Err(StorageError::Fenced));
     log.append(id, Epoch(6), records(2..=2)).await.unwrap();
-    assert_eq!(log.open(id, Epoch(6)).await.unwrap(), records(1..=2), "fenced calls changed nothing");
+    assert_eq!(contents(&log, id, Epoch(6)).await.unwrap(), records(1..=2), "fenced calls changed nothing");
 }
 
 async fn positions_must_grow(fixture: &mut impl Fixture) {
@@ -301,7 +333,7 @@ async fn positions_must_grow(fixture: &mut impl Fixture) {
         assert!(matches!(log.append(id, EPOCH, wrong).await, Err(StorageError::Unavailable(_))));
     }
     log.append(id, EPOCH, records(7..=7)).await.unwrap();
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), records(7..=7));
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), records(7..=7));
 }
 
 /// An owner that knows only the live records goes on behind the last of them.
@@ -313,17 +345,17 @@ async fn positions_may_be_given_out_again_to_a_new_owner(fixture: &mut impl Fixt
     drop(log);
     let log = reopen(fixture).await;
     let expected: Vec<_> = [1, 2, 3, 7].map(|position| record(position, 40)).into();
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected);
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), expected);
     let again: Vec<_> = (8..=12).map(|position| record(position, 99)).collect();
     log.append(id, EPOCH, again.clone()).await.unwrap();
     let expected = [expected, again].concat();
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected);
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), expected);
     log.remove(id, EPOCH, vec![range(7..=12)]).unwrap();
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), expected[..3], "opened by another owner");
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), expected[..3], "opened by another owner");
     log.append(id, EPOCH, records(4..=4)).await.unwrap();
     drop(log);
     let log = reopen(fixture).await;
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), records(1..=4));
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), records(1..=4));
 }
 
 async fn calls_fix_the_order(fixture: &mut impl Fixture) {
@@ -334,7 +366,7 @@ async fn calls_fix_the_order(fixture: &mut impl Fixture) {
         appended.await.unwrap();
     }
     drop(log.append(id, EPOCH, records(51..=51)));
-    assert_eq!(log.open(id, EPOCH).await.unwrap(), records(1..=51), "a dropped future undoes nothing");
+    assert_eq!(contents(&log, id, EPOCH).await.unwrap(), records(1..=51), "a dropped future undoes nothing");
 }
 
 async fn payloads_of_every_size_come_back(fixture: &mut impl Fixture) {
@@ -343,10 +375,10 @@ async fn payloads_of_every_size_come_back(fixture: &mut impl Fixture) {
     let sizes = [0, 1, 7, 8, 9, 1000, 131_071, 131_072, 131_073, 600_000, 3_000_001, 17_000_000];
     let all: Vec<_> = (0u64..).zip(sizes).map(|(position, size)| record(position, size)).collect();
     log.append(id, EPOCH, all.clone()).await.unwrap();
-    assert!(log.open(id, EPOCH).await.unwrap() == all, "in the same process");
+    assert!(contents(&log, id, EPOCH).await.unwrap() == all, "in the same process");
     drop(log);
     let log = reopen(fixture).await;
-    assert!(log.open(id, EPOCH).await.unwrap() == all, "after a restart");
+    assert!(contents(&log, id, EPOCH).await.unwrap() == all, "after a restart");
     log.delete(id).await.unwrap();
 }
 
@@ -357,10 +389,14 @@ async fn closed_log_is_unavailable(fixture: &mut impl Fixture) {
     log.remove(id, EPOCH, vec![range(1..=1)]).unwrap();
     log.close().await.unwrap();
     last.await.unwrap();
-    assert!(matches!(log.open(id, EPOCH).await, Err(StorageError::Unavailable(_))));
+    assert!(matches!(contents(&log, id, EPOCH).await, Err(StorageError::Unavailable(_))));
     assert!(matches!(log.append(id, EPOCH, records(3..=3)).await, Err(StorageError::Unavailable(_))));
     assert!(matches!(log.remove(id, EPOCH, vec![range(2..=2)]), Err(StorageError::Unavailable(_))));
     drop(log);
     fixture.restart().await;
-    assert_eq!(fixture.log().open(id, EPOCH).await.unwrap(), records(2..=2), "closing finishes what was handed over");
+    assert_eq!(
+        contents(&fixture.log(), id, EPOCH).await.unwrap(),
+        records(2..=2),
+        "closing finishes what was handed over"
+    );
 }

@@ -5,7 +5,7 @@
 //! that waits for durability, unless syncs are held. Removes wait for the next one, as the
 //! trait allows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::watch::Watchers;
 use super::{
-    BoxFuture, Change, Entry, Epoch, Expect, LogId, LogRecord, MetadataStore, Position, QueueLog, Revision,
-    StorageError, Write,
+    BoxFuture, Change, Entry, Epoch, Expect, LogBatch, LogId, LogRecord, LogSummary, MetadataStore, Position, QueueLog,
+    ReadLimit, Revision, StorageError, Write,
 };
 
 /// An engine; clones are the same engine.
@@ -31,6 +31,8 @@ struct State {
     held: bool,
     writes_left: Option<u64>,
     syncs_left: Option<u64>,
+    reads_left: Option<u64>,
+    damaged: BTreeSet<(LogId, Position)>,
     metadata_refusal: Option<StorageError>,
     log_refusal: Option<StorageError>,
     epochs: HashMap<LogId, Epoch>,
@@ -100,6 +102,8 @@ impl MemoryEngine {
             held: false,
             writes_left: None,
             syncs_left: None,
+            reads_left: None,
+            damaged: BTreeSet::new(),
             metadata_refusal: None,
             log_refusal: None,
             epochs: HashMap::new(),
@@ -130,6 +134,16 @@ impl MemoryEngine {
     /// crash and never confirmed. Both stores then answer `Unavailable`.
     pub fn fail_after_syncs(&self, syncs: u64) {
         self.state().syncs_left = Some(syncs);
+    }
+
+    /// The next `reads` reads of logs succeed, all later ones fail.
+    pub fn fail_after_reads(&self, reads: u64) {
+        self.state().reads_left = Some(reads);
+    }
+
+    /// The next read that meets this record finds it damaged.
+    pub fn damage(&self, log: LogId, position: Position) {
+        self.state().damaged.insert((log, position));
     }
 
     /// While held, nothing becomes durable and whoever waits for that goes on waiting;
@@ -170,6 +184,33 @@ impl MemoryEngine {
             answer.await.map_err(|_| closed())?
         })
     }
+}
+
+fn summary(records: &BTreeMap<Position, LogRecord>) -> LogSummary {
+    let mut summary = LogSummary::default();
+    for record in records.values() {
+        summary.records += 1;
+        summary.weight += u64::from(record.weight);
+        match summary.ranges.last_mut() {
+            Some(last) if last.end().0 + 1 == record.position.0 => *last = *last.start()..=record.position,
+            _ => summary.ranges.push(record.position..=record.position),
+        }
+    }
+    summary
+}
+
+fn batch(records: &BTreeMap<Position, LogRecord>, ranges: Vec<RangeInclusive<Position>>, limit: ReadLimit) -> LogBatch {
+    let mut batch = LogBatch::default();
+    let mut bytes = 0;
+    for (position, record) in ranges.into_iter().flat_map(|range| records.range(range)) {
+        bytes += record.payload.len();
+        if !batch.records.is_empty() && (batch.records.len() >= limit.records || bytes > limit.bytes) {
+            batch.next = Some(*position);
+            break;
+        }
+        batch.records.push(LogRecord { shares: 1, ..record.clone() });
+    }
+    batch
 }
 
 fn closed() -> StorageError {
@@ -333,18 +374,45 @@ impl MetadataStore for MemoryEngine {
 }
 
 impl QueueLog for MemoryEngine {
-    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>> {
+    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<LogSummary, StorageError>> {
         let mut state = self.state();
         let opened = state.log_open().and_then(|()| state.admit(log, epoch)).map(|()| {
-            let records: Vec<LogRecord> =
-                state.now.logs.get(&log).map(|records| records.values().cloned().collect()).unwrap_or_default();
-            match records.last() {
-                Some(record) => state.last.insert(log, record.position),
+            let summary = state.now.logs.get(&log).map(summary).unwrap_or_default();
+            match summary.ranges.last() {
+                Some(range) => state.last.insert(log, *range.end()),
                 None => state.last.remove(&log),
             };
-            records
+            summary
         });
         Box::pin(std::future::ready(opened))
+    }
+
+    fn read(
+        &self,
+        log: LogId,
+        epoch: Epoch,
+        ranges: Vec<RangeInclusive<Position>>,
+        limit: ReadLimit,
+    ) -> BoxFuture<'static, Result<LogBatch, StorageError>> {
+        let mut state = self.state();
+        let read = state.log_open().and_then(|()| state.admit(log, epoch)).and_then(|()| {
+            State::spend(&mut state.reads_left)?;
+            let lost = std::mem::take(&mut state.damaged);
+            let mut batch = match state.now.logs.get(&log) {
+                Some(records) => batch(records, ranges, limit),
+                None => LogBatch::default(),
+            };
+            batch.lost = batch
+                .records
+                .extract_if(.., |record| lost.contains(&(log, record.position)))
+                .map(|record| record.position)
+                .collect();
+            for position in &batch.lost {
+                state.apply(Operation::Remove(log, *position..=*position));
+            }
+            Ok(batch)
+        });
+        Box::pin(std::future::ready(read))
     }
 
     fn append(
@@ -414,7 +482,7 @@ impl QueueLog for MemoryEngine {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conformance::{Fixture, log_suite, metadata_suite, range, records};
+    use super::super::conformance::{Fixture, contents, log_suite, metadata_suite, range, records};
     use super::*;
 
     const LOG: LogId = LogId(1);
@@ -463,7 +531,7 @@ mod tests {
         let after = engine.crash();
         assert!(matches!(waiting.await, Err(StorageError::Unavailable(_))));
         assert!(matches!(engine.log().logs().await, Err(StorageError::Unavailable(_))));
-        assert_eq!(after.log().open(LOG, EPOCH).await.unwrap(), records(1..=2), "the remove was not synced");
+        assert_eq!(contents(&after.log(), LOG, EPOCH).await.unwrap(), records(1..=2), "the remove was not synced");
     }
 
     #[tokio::test]
@@ -475,7 +543,7 @@ mod tests {
         engine.hold_syncs(false);
         first.await.unwrap();
         second.await.unwrap();
-        assert_eq!(engine.crash().log().open(LOG, EPOCH).await.unwrap(), records(1..=2));
+        assert_eq!(contents(&engine.crash().log(), LOG, EPOCH).await.unwrap(), records(1..=2));
     }
 
     #[tokio::test]
@@ -488,7 +556,7 @@ mod tests {
         assert!(engine.metadata().write(put("k")).await.is_err());
         assert!(engine.metadata().get("k").await.is_err());
         let after = engine.crash();
-        assert_eq!(after.log().open(LOG, EPOCH).await.unwrap(), records(1..=1));
+        assert_eq!(contents(&after.log(), LOG, EPOCH).await.unwrap(), records(1..=1));
         assert_eq!(after.metadata().get("k").await, Ok(None));
     }
 

@@ -8,14 +8,16 @@
 #[cfg(test)]
 mod conformance;
 pub mod local;
+mod log;
 pub mod memory;
 mod watch;
 
 use std::future::Future;
-use std::ops::RangeInclusive;
 use std::pin::Pin;
 
 use bytes::Bytes;
+
+pub use log::{LogBatch, LogRecord, LogSummary, QueueLog, ReadLimit};
 
 /// A boxed future: the price of one allocation per batch for an object-safe seam.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -121,51 +123,5 @@ pub trait MetadataStore: Send + Sync + 'static {
     fn watch(&self, from: Revision) -> tokio::sync::mpsc::Receiver<Change>;
 
     /// Resolves when everything written is durable and the store is closed.
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>>;
-}
-
-/// One record of a log. Storage checks it and returns it as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogRecord {
-    /// Where it stands; greater than every earlier position of the log.
-    pub position: Position,
-    /// Fixed-size facts about the payload, opaque to storage.
-    pub meta: [u8; 20],
-    /// The payload, opaque to storage.
-    pub payload: Bytes,
-}
-
-/// Durable logs of records, one per [`LogId`].
-pub trait QueueLog: Send + Sync + 'static {
-    /// All live records of a log in position order, and fences every earlier epoch.
-    /// An unknown log is an empty one.
-    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>>;
-
-    /// Adds records, all or none. Positions grow; after [`Self::open`] they go on behind the
-    /// last live record, even where removed ones have been. Resolves when the records are
-    /// durable: this instant is what a publisher confirm means. The call itself fixes the
-    /// order relative to later calls for the same log; the returned future only waits, and
-    /// dropping it does not undo.
-    fn append(&self, log: LogId, epoch: Epoch, records: Vec<LogRecord>)
-    -> BoxFuture<'static, Result<(), StorageError>>;
-
-    /// Records are no longer needed; positions not appended before this call are not
-    /// touched, so a range may be open-ended. Becomes durable with a later group, at the latest
-    /// within a bounded time; after a crash before that, removed records may come back.
-    ///
-    /// # Errors
-    /// [`StorageError::Fenced`], or [`StorageError::Unavailable`] after a failed write.
-    fn remove(&self, log: LogId, epoch: Epoch, positions: Vec<RangeInclusive<Position>>) -> Result<(), StorageError>;
-
-    /// Forgets the whole log, its positions and its epoch.
-    fn delete(&self, log: LogId) -> BoxFuture<'_, Result<(), StorageError>>;
-
-    /// Every log that holds records, so that the owner can delete those it does not know.
-    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogId>, StorageError>>;
-
-    /// Resolves when everything handed over before is durable.
-    fn sync(&self) -> BoxFuture<'_, Result<(), StorageError>>;
-
-    /// [`Self::sync`], then ends. Later calls answer `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StorageError>>;
 }

@@ -1,10 +1,10 @@
 //! A message as a log record, and back.
 //!
 //! ```text
-//! meta: | names_end u16 | properties_start u16 | properties_len u32 | body_start u32 | body_len u32 | flags u8 | 0 0 0 |
+//! meta: | names_end u16 | properties_start u16 | properties_len u32 | body_start u32 | flags u8 | 0 0 0 |
 //! with EXPIRES the body ends with the payload, so its start is known, and the time stands there:
-//! meta: | names_end u16 | properties_start u16 | properties_len u32 | expires u32 | body_len u32 | flags u8 | expires u24 |
-//! payload: the message's buffer
+//! meta: | names_end u16 | properties_start u16 | properties_len u32 | expires u32 | flags u8 | expires u24 |
+//! weight: length of the body; payload: the message's buffer
 //! ```
 //! Integers are little-endian; the time is in milliseconds since the epoch, low bits first.
 
@@ -29,27 +29,26 @@ pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64) ->
     let layout = message.layout();
     let provenance = message.provenance();
     let mut payload = message.buffer().clone();
-    let mut meta = [0u8; 20];
+    let mut meta = [0u8; 16];
     meta[0..2].copy_from_slice(&layout.names_end.to_le_bytes());
     meta[2..4].copy_from_slice(&layout.properties_start.to_le_bytes());
     meta[4..8].copy_from_slice(&layout.properties_len.to_le_bytes());
     meta[8..12].copy_from_slice(&layout.body_start.to_le_bytes());
-    meta[12..16].copy_from_slice(&layout.body_len.to_le_bytes());
     for (flag, set) in [
         (PERSISTENT, message.is_persistent()),
         (EXPIRES, expires_at_ms != 0),
         (DEAD_LETTERED, provenance.dead_lettered),
         (KEYS_REPLACED, provenance.keys_replaced),
     ] {
-        meta[16] |= if set { flag } else { 0 };
+        meta[12] |= if set { flag } else { 0 };
     }
     if expires_at_ms != 0 {
         payload.truncate(layout.body_start as usize + layout.body_len as usize);
         let time = expires_at_ms.to_le_bytes();
         meta[8..12].copy_from_slice(&time[..4]);
-        meta[17..20].copy_from_slice(&time[4..7]);
+        meta[13..16].copy_from_slice(&time[4..7]);
     }
-    LogRecord { position: Position(position), meta, payload }
+    LogRecord { position: Position(position), meta, weight: layout.body_len, shares: 1, payload }
 }
 
 /// The message of a record; `None` when the record was not made by [`to_record`].
@@ -57,11 +56,11 @@ pub(super) fn from_record(record: LogRecord) -> Option<Stored> {
     let meta = &record.meta;
     let u16_at = |at: usize| u16::from_le_bytes([meta[at], meta[at + 1]]);
     let u32_at = |at: usize| u32::from_le_bytes([meta[at], meta[at + 1], meta[at + 2], meta[at + 3]]);
-    let has = |flag: u8| meta[16] & flag != 0;
-    let body_len = u32_at(12);
+    let has = |flag: u8| meta[12] & flag != 0;
+    let body_len = record.weight;
     let (body_start, expires_at_ms) = match has(EXPIRES) {
         true => {
-            let time = [meta[8], meta[9], meta[10], meta[11], meta[17], meta[18], meta[19], 0];
+            let time = [meta[8], meta[9], meta[10], meta[11], meta[13], meta[14], meta[15], 0];
             let start = u32::try_from(record.payload.len()).ok()?.checked_sub(body_len)?;
             (start, u64::from_le_bytes(time))
         }
@@ -117,7 +116,7 @@ mod tests {
     fn a_layout_outside_the_payload_is_refused() {
         for expires_at_ms in [0, 9] {
             let mut record = to_record(7, &Message::build("ex", "key", &[0, 0], b"body", true), expires_at_ms);
-            record.meta[12] = 200;
+            record.weight = 200;
             assert!(from_record(record).is_none());
         }
     }

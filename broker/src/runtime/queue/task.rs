@@ -21,7 +21,7 @@ use crate::domain::queue::state::{Effects, QueueState};
 use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::runtime::clock::now_ms;
-use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
+use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, ReadLimit, StorageError};
 
 /// Commands taken from the mailbox before effects are carried out.
 const COMMANDS_PER_PASS_MAX: usize = 32;
@@ -29,6 +29,9 @@ const COMMANDS_PER_PASS_MAX: usize = 32;
 /// Appends of one queue under way to the disk. Beyond it the queue stops reading its
 /// mailbox, which slows its publishers to the speed of the disk.
 const APPENDS_UNDER_WAY_MAX: usize = 64;
+
+/// How much is read back at once.
+const RECOVERY_READ: ReadLimit = ReadLimit { records: 4096, bytes: 1 << 20 };
 
 /// What a queue tells its vhost. The channel has no capacity of its own: a queue sends
 /// at most one `Unused` per consumer that leaves and one `Expired` in its life.
@@ -129,17 +132,26 @@ impl Owner {
         if !self.context.spec.durable || !self.context.recover {
             return Ok(());
         }
-        for record in self.context.log.open(self.log, self.epoch).await? {
-            let position = record.position.0;
-            match stored::from_record(record) {
-                Some(Stored { message, expires_at_ms }) => {
-                    let priority = self.priority(&message);
-                    self.state.recover(position, message, expires_at_ms, priority);
-                }
-                None => {
-                    tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out");
+        let mut ranges = self.context.log.open(self.log, self.epoch).await?.ranges;
+        while !ranges.is_empty() {
+            let batch = self.context.log.read(self.log, self.epoch, ranges.clone(), RECOVERY_READ).await?;
+            for record in batch.records {
+                let position = record.position.0;
+                match stored::from_record(record) {
+                    Some(Stored { message, expires_at_ms }) => {
+                        let priority = self.priority(&message);
+                        self.state.recover(position, message, expires_at_ms, priority);
+                    }
+                    None => {
+                        tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out");
+                    }
                 }
             }
+            let Some(next) = batch.next else { break };
+            ranges.retain_mut(|range| {
+                *range = next.max(*range.start())..=*range.end();
+                !range.is_empty()
+            });
         }
         Ok(())
     }

@@ -134,6 +134,7 @@ impl Core {
                 return Ok(());
             }
             self.segments.remove(id);
+            self.open_files.forget(*id);
         }
         if let Err(error) = self.disk.sync_directory() {
             self.stop_reclaiming(ids.first().copied().unwrap_or_default(), &error);
@@ -232,7 +233,7 @@ impl Core {
         let bytes = record_bytes(payload.len());
         let (to, place) = self.push(&Header { group: self.group, ..*header }, payload)?;
         if let Some(index) = self.logs.get_mut(&header.log) {
-            index.relocate(Slot::new(header.position, to, place, bytes));
+            index.relocate(Slot::new(header.position, to, place, bytes, header.weight));
         }
         if let Some(segment) = self.segments.get_mut(&to) {
             segment.add_live(bytes);

@@ -26,21 +26,21 @@
 //! Targets are never newer than their segment, so the oldest segment has none, and
 //! deletion always gets on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::io::Result;
 
 use super::compact::Reclaim;
 use super::disk::{Disk, SegmentId};
 use super::index::{LogIndex, Slot};
-use super::load::Loader;
+use super::read::{OpenFiles, ReadJob};
 use super::record::{
     Head, Header, Kind, PAYLOAD_BYTES_MAX, RANGE_BYTES, RANGES_PER_RECORD_MAX, encode_range, record_bytes,
 };
 use super::recover::{Finding, recover};
 use super::request::{Answer, Reply, Request};
-use super::segment::{Dead, Segment};
+use super::segment::{Dead, Segment, Suspicion};
 use super::writer::Writer;
-use crate::storage::{LogId, LogRecord, StorageError};
+use crate::storage::{LogId, LogRecord, Position, StorageError};
 
 /// A range to remove from a log.
 type Removal = (u64, u64, u64);
@@ -65,7 +65,8 @@ pub struct Core {
     closing: Option<Reply<()>>,
     removals: Vec<Removal>,
     ranges: Vec<u8>,
-    loaders: VecDeque<Loader>,
+    reads: Vec<ReadJob>,
+    pub(super) open_files: OpenFiles,
     pub(super) reclaim: Reclaim,
 }
 
@@ -105,7 +106,8 @@ impl Core {
             closing: None,
             removals: Vec::new(),
             ranges: Vec::new(),
-            loaders: VecDeque::new(),
+            reads: Vec::new(),
+            open_files: OpenFiles::default(),
             reclaim: Reclaim::new(segment_bytes),
         };
         Ok((core, found.findings))
@@ -127,6 +129,11 @@ impl Core {
             }
         }
         self.run_part(&mut requests[begin..])?;
+        for request in &*requests {
+            if let Request::Damaged(_, places) = request {
+                self.report_damage(places)?;
+            }
+        }
         for request in requests.drain(..) {
             match request.into_answer() {
                 Some(Answer::Closed(reply)) => self.closing = Some(reply),
@@ -148,8 +155,7 @@ impl Core {
 
     /// Tells everyone whose group is durable; returns who asked for the end.
     pub fn answer(&mut self) -> Option<Reply<()>> {
-        let mut loader = Loader::default();
-        for answer in self.answers.drain(..) {
+        for answer in std::mem::take(&mut self.answers) {
             match answer {
                 Answer::Closed(reply) | Answer::Done(reply) => drop(reply.send(Ok(()))),
                 Answer::Invalid(reply) => drop(reply.send(Err(invalid()))),
@@ -159,19 +165,19 @@ impl Core {
                     logs.sort_unstable();
                     let _ = reply.send(Ok(logs));
                 }
-                Answer::Open(log, reply) => match self.logs.get_mut(&log.0) {
-                    Some(index) => {
+                Answer::Open(log, reply) => {
+                    let summary = self.logs.get_mut(&log.0).map(|index| {
                         index.begin(self.next_generation);
                         self.next_generation = self.next_generation.saturating_add(1);
-                        loader.add(log.0, index.live(), index.len(), reply);
-                    }
-                    None => drop(reply.send(Ok(Vec::new()))),
-                },
+                        index.summary()
+                    });
+                    let _ = reply.send(Ok(summary.unwrap_or_default()));
+                }
+                Answer::Read(read) => {
+                    let job = self.begin_read(read);
+                    self.reads.extend(job);
+                }
             }
-        }
-        if !loader.is_done() {
-            loader.arrange();
-            self.loaders.push_back(loader);
         }
         self.closing.take()
     }
@@ -184,8 +190,11 @@ impl Core {
                 answer => answer.refuse(error),
             }
         }
-        // Dropped loaders tell their askers by closing the channel.
-        self.loaders.clear();
+    }
+
+    /// The reads that were prepared, for another thread.
+    pub fn take_reads(&mut self) -> Vec<ReadJob> {
+        std::mem::take(&mut self.reads)
     }
 
     /// Who asked for the end, when the journal failed before it could come in order.
@@ -193,31 +202,17 @@ impl Core {
         self.closing.take()
     }
 
-    /// Whether logs are being loaded.
-    #[must_use]
-    pub fn is_loading(&self) -> bool {
-        !self.loaders.is_empty()
-    }
-
     /// Whether there is work without a request.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.is_loading() || self.reclaim.has_work()
+        self.reclaim.has_work()
     }
 
-    /// Does a bounded part of that work. Loading comes first, and no segment goes away
-    /// meanwhile.
+    /// Does a bounded part of that work.
     ///
     /// # Errors
     /// The disk's, on writing: the journal has failed.
     pub fn work(&mut self) -> Result<()> {
-        if let Some(loader) = self.loaders.front_mut() {
-            loader.step(self.disk.as_ref(), self.nonce);
-            if loader.is_done() {
-                self.loaders.pop_front();
-            }
-            return Ok(());
-        }
         if self.reclaim.has_work() { self.reclaim_step() } else { Ok(()) }
     }
 
@@ -282,6 +277,9 @@ impl Core {
                         }
                     }
                 }
+                Request::Damaged(log, places) => {
+                    self.removals.extend(places.iter().map(|(_, position)| (log.0, position.0, position.0)));
+                }
                 _ => {}
             }
         }
@@ -297,6 +295,18 @@ impl Core {
         }
     }
 
+    /// Keeps segments with damage aside, and has them rewritten without it.
+    fn report_damage(&mut self, places: &[(SegmentId, Position)]) -> Result<()> {
+        for (id, position) in places {
+            let Some(segment) = self.segments.get_mut(id) else { continue };
+            let kept = self.disk.set_aside(*id)?.name;
+            tracing::error!(segment = id, position = position.0, kept, "journal: a damaged record is lost");
+            segment.suspicion = Suspicion::Damaged;
+            self.reclaim.note_closed();
+        }
+        Ok(())
+    }
+
     fn append(&mut self, log: u64, records: &[LogRecord]) -> Result<()> {
         let start = self.removals.partition_point(|removal| removal.0 < log);
         let count = self.removals[start..].partition_point(|removal| removal.0 == log);
@@ -306,12 +316,19 @@ impl Core {
             let position = record.position.0;
             let removed = !removals.is_empty() && covers(&self.removals[removals.clone()], position);
             if !removed {
-                let header =
-                    Header { kind: Kind::Data, log, generation, position, group: self.group, meta: record.meta };
+                let header = Header {
+                    kind: Kind::Data,
+                    log,
+                    generation,
+                    position,
+                    group: self.group,
+                    meta: record.meta,
+                    weight: record.weight,
+                };
                 let (segment, place) = self.push(&header, &record.payload)?;
                 let bytes = record_bytes(record.payload.len());
                 if let Some(index) = self.logs.get_mut(&log) {
-                    index.insert(Slot::new(position, segment, place, bytes));
+                    index.insert(Slot::new(position, segment, place, bytes, record.weight));
                 }
                 if let Some(segment) = self.segments.get_mut(&segment) {
                     segment.add_live(bytes);
@@ -377,7 +394,7 @@ impl Core {
         payload: &[u8],
         targets: &[SegmentId],
     ) -> Result<()> {
-        let header = Header { kind, log, generation, position: 0, group: self.group, meta: [0; 20] };
+        let header = Header { kind, log, generation, position: 0, group: self.group, meta: [0; 16], weight: 0 };
         let (id, _) = self.push(&header, payload)?;
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.remove_bytes += record_bytes(payload.len()) as u64;

@@ -2,18 +2,18 @@
 //! lost, nothing removed comes back, and whatever is found is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use tokio::sync::oneshot;
 
 use super::core::Core;
-use super::index::Slot;
 use super::journal::LocalLog;
 use super::record::HEAD_BYTES;
 use super::recover::Finding;
-use super::request::Request;
+use super::request::{Read, Request};
 use super::simulated::{Chance, SimulatedDisk};
 use crate::storage::conformance::{range, record, records};
-use crate::storage::{Epoch, LogId, LogRecord, Position, QueueLog, StorageError};
+use crate::storage::{Epoch, LogBatch, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError};
 
 /// Small enough that a few groups fill it, so that everything happens often.
 const SMALL_SEGMENT: u64 = HEAD_BYTES as u64 + 3000;
@@ -46,19 +46,39 @@ fn settle(core: &mut Core) {
     }
 }
 
-fn read(core: &mut Core, log: u64) -> Vec<LogRecord> {
+fn open_log(core: &mut Core, log: u64) -> LogSummary {
     let (reply, mut answer) = oneshot::channel();
     let mut requests = vec![Request::Open(LogId(log), reply)];
     core.run(&mut requests).unwrap();
     core.answer();
-    while core.is_loading() {
-        core.work().unwrap();
+    answer.try_recv().unwrap().unwrap()
+}
+
+/// What one read brings; damage it finds is handed to the journal.
+fn read_batch(core: &mut Core, log: u64, ranges: Vec<RangeInclusive<Position>>, records: usize) -> LogBatch {
+    let (reply, mut answer) = oneshot::channel();
+    let limit = ReadLimit { records, bytes: usize::MAX };
+    core.run(&mut vec![Request::Read(Read { log: LogId(log), ranges, limit, reply })]).unwrap();
+    core.answer();
+    for job in core.take_reads() {
+        let done = job.run();
+        if !done.damaged.is_empty() {
+            core.run(&mut vec![Request::Damaged(done.log, done.damaged.clone())]).unwrap();
+        }
+        done.answer();
     }
     answer.try_recv().unwrap().unwrap()
 }
 
+fn read(core: &mut Core, log: u64) -> Vec<LogRecord> {
+    let summary = open_log(core, log);
+    let batch = read_batch(core, log, summary.ranges, usize::MAX);
+    assert_eq!((batch.lost, batch.next, summary.records), (Vec::new(), None, batch.records.len() as u64));
+    batch.records
+}
+
 fn positions(core: &Core, log: u64) -> Vec<u64> {
-    core.logs.get(&log).map(|index| index.live().map(Slot::position).collect()).unwrap_or_default()
+    core.logs.get(&log).map(|index| index.live().map(|slot| slot.position()).collect()).unwrap_or_default()
 }
 
 /// What may or must be there: log → position → records, of which one is there. (More than

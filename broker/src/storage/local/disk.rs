@@ -48,7 +48,7 @@ pub struct SetAside {
 }
 
 /// One file.
-pub trait DiskFile: Debug + Send {
+pub trait DiskFile: Debug + Send + Sync {
     /// Its length in bytes.
     fn bytes(&self) -> Result<u64>;
 

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -18,10 +18,13 @@ use tokio::sync::oneshot;
 use super::core::Core;
 use super::disk::Disk;
 use super::lock::DirectoryLock;
+use super::read::ReadJob;
 use super::recover::Finding;
-use super::request::{Reply, Request};
+use super::request::{Read, Reply, Request};
 use super::segment::SEGMENT_BYTES;
-use crate::storage::{BoxFuture, Epoch, LogId, LogRecord, Position, QueueLog, StorageError};
+use crate::storage::{
+    BoxFuture, Epoch, LogBatch, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError,
+};
 
 /// Payload bytes that may wait for the disk. Owners hold the same bytes anyway, so this
 /// guards against a disk that stands still, not against memory use.
@@ -88,7 +91,8 @@ impl LocalLog {
     pub fn open(disk: Box<dyn Disk>, lock: Option<Arc<DirectoryLock>>) -> Result<(Self, Vec<Finding>), StorageError> {
         let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
         let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new() });
-        let thread = Thread { shared: Arc::clone(&shared), core, requests: Vec::new() };
+        let reader = start_reader(Arc::clone(&shared))?;
+        let thread = Thread { shared: Arc::clone(&shared), core, requests: Vec::new(), reader };
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || thread.run(lock))
@@ -108,6 +112,22 @@ impl LocalLog {
         });
         wait(handed, answer)
     }
+
+    fn ask_as_owner<T: Send + 'static>(
+        &self,
+        log: LogId,
+        epoch: Epoch,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> BoxFuture<'static, Result<T, StorageError>> {
+        let (reply, answer) = oneshot::channel();
+        let handed = self.shared.hand_over(|pending| {
+            pending.admit(log, epoch)?;
+            pending.urgent = true;
+            pending.requests.push(request(reply));
+            Ok(())
+        });
+        wait(handed, answer)
+    }
 }
 
 fn wait<T: Send + 'static>(
@@ -121,15 +141,18 @@ fn wait<T: Send + 'static>(
 }
 
 impl QueueLog for LocalLog {
-    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>> {
-        let (reply, answer) = oneshot::channel();
-        let handed = self.shared.hand_over(|pending| {
-            pending.admit(log, epoch)?;
-            pending.urgent = true;
-            pending.requests.push(Request::Open(log, reply));
-            Ok(())
-        });
-        wait(handed, answer)
+    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<LogSummary, StorageError>> {
+        self.ask_as_owner(log, epoch, |reply| Request::Open(log, reply))
+    }
+
+    fn read(
+        &self,
+        log: LogId,
+        epoch: Epoch,
+        ranges: Vec<RangeInclusive<Position>>,
+        limit: ReadLimit,
+    ) -> BoxFuture<'static, Result<LogBatch, StorageError>> {
+        self.ask_as_owner(log, epoch, |reply| Request::Read(Read { log, ranges, limit, reply }))
     }
 
     fn append(
@@ -255,11 +278,38 @@ impl Shared {
     }
 }
 
+/// Starts the thread that reads records back. It ends when the journal's thread has.
+fn start_reader(shared: Arc<Shared>) -> Result<mpsc::Sender<ReadJob>, StorageError> {
+    // Without capacity of its own: an owner has one read under way.
+    let (jobs, waiting) = mpsc::channel::<ReadJob>();
+    let run = move || {
+        for job in waiting {
+            let mut done = job.run();
+            let damaged = std::mem::take(&mut done.damaged);
+            if !damaged.is_empty() {
+                // A journal that has ended will find the damage again.
+                let _ = shared.hand_over(|pending| {
+                    pending.urgent = true;
+                    pending.requests.push(Request::Damaged(done.log, damaged));
+                    Ok(())
+                });
+            }
+            done.answer();
+        }
+    };
+    std::thread::Builder::new()
+        .name("journal-read".to_owned())
+        .spawn(run)
+        .map_err(|error| StorageError::Unavailable(format!("cannot start the journal's reading thread: {error}")))?;
+    Ok(jobs)
+}
+
 /// The journal's thread.
 struct Thread {
     shared: Arc<Shared>,
     core: Core,
     requests: Vec<Request>,
+    reader: mpsc::Sender<ReadJob>,
 }
 
 impl Thread {
@@ -272,7 +322,12 @@ impl Thread {
             if self.requests.capacity() > REQUESTS_KEPT_MAX {
                 self.requests = Vec::new();
             }
-            if let Some(closing) = self.core.answer() {
+            let closing = self.core.answer();
+            for job in self.core.take_reads() {
+                // The reading thread outlives this one.
+                let _ = self.reader.send(job);
+            }
+            if let Some(closing) = closing {
                 let result = self.finish();
                 break (Some(closing), result.map_err(|error| failed(&error)));
             }
@@ -289,9 +344,6 @@ impl Thread {
     }
 
     fn finish(&mut self) -> std::io::Result<()> {
-        while self.core.is_loading() {
-            self.core.work()?;
-        }
         self.core.finish()
     }
 

@@ -20,7 +20,7 @@
 //! | `writer`, `disk` | the active segment; system calls |
 //! | `recover`, `scan`, `killed` | reading everything once at start, judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
-//! | `load` | reading the records of opened logs |
+//! | `read` | reading records back, on a thread of its own |
 //! | `index`, `segment` | what lives; how much of a segment still matters |
 
 mod compact;
@@ -31,9 +31,9 @@ mod disk;
 mod index;
 mod journal;
 mod killed;
-mod load;
 mod lock;
 mod metadata;
+mod read;
 mod record;
 mod recover;
 mod request;
@@ -139,7 +139,7 @@ impl LocalStorage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::conformance::{Fixture, log_suite, metadata_suite, records};
+    use crate::storage::conformance::{Fixture, contents, log_suite, metadata_suite, records};
     use crate::storage::{BoxFuture, Epoch, Expect, LogId, Write};
 
     struct OnDisk {
@@ -204,6 +204,6 @@ mod tests {
         storage.log.append(LogId(1), Epoch(1), records(1..=1)).await.unwrap();
         fixture.storage = Some(storage);
         fixture.restart().await;
-        assert_eq!(fixture.log().open(LogId(1), Epoch(1)).await.unwrap(), records(1..=1));
+        assert_eq!(contents(&fixture.log(), LogId(1), Epoch(1)).await.unwrap(), records(1..=1));
     }
 }

@@ -14,7 +14,8 @@
 //! record:
 //!   0  marker u32            4   crc32c u32        8   payload bytes u32
 //!   12 kind u8, zero u8      14  group u16         16  log u64
-//!   24 position u64          32  generation u32    36  meta 20 bytes
+//!   24 position u64          32  generation u32    36  meta, first 12 bytes
+//!   48 weight u32            52  meta, last 4 bytes
 //!   56 payload, zeros up to a multiple of 8
 //! ```
 //!
@@ -100,7 +101,9 @@ pub struct Header {
     /// Number of the group it was synced with; wraps.
     pub group: u16,
     /// Caller's facts about a data record; otherwise zeros.
-    pub meta: [u8; 20],
+    pub meta: [u8; 16],
+    /// Caller's weight of a data record; otherwise 0.
+    pub weight: u32,
 }
 
 /// Bytes of a record with this payload, padding included.
@@ -137,7 +140,9 @@ impl Checker {
         bytes[24..32].copy_from_slice(&header.position.to_le_bytes());
         bytes[14..16].copy_from_slice(&header.group.to_le_bytes());
         bytes[32..36].copy_from_slice(&header.generation.to_le_bytes());
-        bytes[36..56].copy_from_slice(&header.meta);
+        bytes[36..48].copy_from_slice(&header.meta[..12]);
+        bytes[48..52].copy_from_slice(&header.weight.to_le_bytes());
+        bytes[52..56].copy_from_slice(&header.meta[12..]);
         let check = self.check(place, &bytes[CHECKED_FROM..], payload);
         bytes[4..8].copy_from_slice(&check.to_le_bytes());
         bytes
@@ -155,8 +160,9 @@ impl Checker {
         if self.check(place, &head[CHECKED_FROM..], payload) != u32_at(head, 4) {
             return None;
         }
-        let mut meta = [0; 20];
-        meta.copy_from_slice(&head[36..56]);
+        let mut meta = [0; 16];
+        meta[..12].copy_from_slice(&head[36..48]);
+        meta[12..].copy_from_slice(&head[52..56]);
         let header = Header {
             kind: Kind::from_byte(head[12])?,
             log: u64_at(head, 16),
@@ -164,6 +170,7 @@ impl Checker {
             generation: u32_at(head, 32),
             group: u16::from_le_bytes([head[14], head[15]]),
             meta,
+            weight: u32_at(head, 48),
         };
         Some((header, payload))
     }
@@ -277,7 +284,8 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header { kind: Kind::Data, log: 7, generation: 2, position: 9, group: 3, meta: [5; 20] };
+    const HEADER: Header =
+        Header { kind: Kind::Data, log: 7, generation: 2, position: 9, group: 3, meta: [5; 16], weight: 4 };
 
     fn encoded(payload: &[u8]) -> Vec<u8> {
         let mut bytes = Checker::new(1, 2).encode(4096, &HEADER, payload).to_vec();

@@ -213,7 +213,7 @@ impl Recovery<'_> {
             let size = record_bytes(found.payload);
             match header.kind {
                 Kind::Data => {
-                    let slot = Slot::new(header.position, id, found.place as u64, size);
+                    let slot = Slot::new(header.position, id, found.place as u64, size, header.weight);
                     match self.killer(header) {
                         None => self.found.entry(header.log).or_default().push((slot, header.generation)),
                         Some(killer) if killer != id => {

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::oneshot;
 
-use super::load::OpenReply;
-use crate::storage::{LogId, LogRecord, Position, StorageError};
+use super::disk::SegmentId;
+use crate::storage::{LogBatch, LogId, LogRecord, LogSummary, Position, ReadLimit, StorageError};
 
 /// Where the answer to a request goes.
 pub type Reply<T> = oneshot::Sender<Result<T, StorageError>>;
@@ -23,14 +23,31 @@ pub enum Request {
     Remove(LogId, Vec<RangeInclusive<Position>>),
     /// Forgets a log.
     Delete(LogId, Reply<()>),
-    /// Reads a log.
-    Open(LogId, OpenReply),
+    /// Sums a log up.
+    Open(LogId, Reply<LogSummary>),
+    /// Reads records of a log.
+    Read(Read),
+    /// Records that could not be read back, with the segments they lie in.
+    Damaged(LogId, Vec<(SegmentId, Position)>),
     /// Names the logs with records.
     Logs(Reply<Vec<LogId>>),
     /// Only waits for the group.
     Sync(Reply<()>),
     /// Ends the journal.
     Close(Reply<()>),
+}
+
+/// What to read, and for whom.
+#[derive(Debug)]
+pub struct Read {
+    /// The log.
+    pub log: LogId,
+    /// Its positions, in order.
+    pub ranges: Vec<RangeInclusive<Position>>,
+    /// How much of them.
+    pub limit: ReadLimit,
+    /// Who waits.
+    pub reply: Reply<LogBatch>,
 }
 
 /// A request's answer, given when its group is durable.
@@ -40,8 +57,10 @@ pub enum Answer {
     Done(Reply<()>),
     /// It broke a rule, nothing was done.
     Invalid(Reply<()>),
-    /// The log's records.
-    Open(LogId, OpenReply),
+    /// What is in the log.
+    Open(LogId, Reply<LogSummary>),
+    /// Records of the log.
+    Read(Read),
     /// The logs with records.
     Logs(Reply<Vec<LogId>>),
     /// The journal has ended.
@@ -58,7 +77,8 @@ impl Request {
             Self::Open(log, reply) => Some(Answer::Open(log, reply)),
             Self::Logs(reply) => Some(Answer::Logs(reply)),
             Self::Close(reply) => Some(Answer::Closed(reply)),
-            Self::Remove(..) => None,
+            Self::Read(read) => Some(Answer::Read(read)),
+            Self::Remove(..) | Self::Damaged(..) => None,
         }
     }
 
@@ -78,6 +98,7 @@ impl Answer {
         match self {
             Self::Done(reply) | Self::Invalid(reply) | Self::Closed(reply) => drop(reply.send(Err(error))),
             Self::Open(_, reply) => drop(reply.send(Err(error))),
+            Self::Read(read) => drop(read.reply.send(Err(error))),
             Self::Logs(reply) => drop(reply.send(Err(error))),
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use crate::storage::{
-    BoxFuture, Change, Entry, Epoch, LogId, LogRecord, MetadataStore, Position, QueueLog, Revision, StorageError, Write,
+    BoxFuture, Change, Entry, Epoch, LogBatch, LogId, LogRecord, LogSummary, MetadataStore, Position, QueueLog,
+    ReadLimit, Revision, StorageError, Write,
 };
 
 /// Keys and values in memory; refuses writes on demand.
@@ -70,8 +71,18 @@ impl MetadataStore for Store {
 pub(super) struct Logs(pub(super) Mutex<BTreeSet<LogId>>);
 
 impl QueueLog for Logs {
-    fn open(&self, _log: LogId, _epoch: Epoch) -> BoxFuture<'_, Result<Vec<LogRecord>, StorageError>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn open(&self, _log: LogId, _epoch: Epoch) -> BoxFuture<'_, Result<LogSummary, StorageError>> {
+        Box::pin(async { Ok(LogSummary::default()) })
+    }
+
+    fn read(
+        &self,
+        _log: LogId,
+        _epoch: Epoch,
+        _ranges: Vec<std::ops::RangeInclusive<Position>>,
+        _limit: ReadLimit,
+    ) -> BoxFuture<'static, Result<LogBatch, StorageError>> {
+        Box::pin(async { Ok(LogBatch::default()) })
     }
 
     fn append(&self, log: LogId, _: Epoch, _: Vec<LogRecord>) -> BoxFuture<'static, Result<(), StorageError>> {
