@@ -1,6 +1,7 @@
 //! The broker at a glance.
 
 use broker::Node;
+use broker::domain::exchange::ExchangeKind;
 use openapi::overview as wire;
 use serde_json::{Map, Value, json};
 
@@ -14,13 +15,9 @@ pub(crate) fn mount(on: &mut Mounts) {
 
 /// Exchange types, as overview and nodes list them.
 pub(crate) fn exchange_types() -> Value {
-    let describe = |name: &str, description: &str| json!({"name": name, "description": description, "enabled": true});
-    json!([
-        describe("direct", "AMQP direct exchange, as per the AMQP specification"),
-        describe("fanout", "AMQP fanout exchange, as per the AMQP specification"),
-        describe("headers", "AMQP headers exchange, as per the AMQP specification"),
-        describe("topic", "AMQP topic exchange, as per the AMQP specification"),
-    ])
+    let describe =
+        |kind: ExchangeKind| json!({"name": kind.as_str(), "description": kind.description(), "enabled": true});
+    Value::Array(ExchangeKind::ALL.into_iter().map(describe).collect())
 }
 
 /// Listeners, as overview lists them.

@@ -23,6 +23,7 @@ pika_programs! {
     consumers_share_a_work_queue => "test_work_queue.py",
     messages_are_acknowledged_or_come_back => "test_acknowledgement.py",
     exchanges_route_by_their_type => "test_routing.py",
+    exchanges_choose_one_binding => "test_choosing_exchanges.py",
     requests_get_their_replies => "test_rpc.py",
     refusals_have_the_reference_s_code_and_text => "test_refusals.py",
     frames_in_and_out_of_order_are_answered => "test_wire_connection.py",

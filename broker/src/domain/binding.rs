@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::exchange::{ExchangeKind, headers, topic};
+use super::exchange::{ExchangeKind, consistent_hash, headers, random, topic};
 use super::name::{ExchangeName, QueueName};
+use super::queue::QueueKind;
 use super::term::canonical;
 use super::value::FieldTable;
 use crate::error::Error;
@@ -60,25 +61,20 @@ impl Binding {
         }
     }
 
-    /// Checks key and arguments against the kind of the source exchange.
+    /// Checks key, arguments and destination against the kind of the source exchange;
+    /// `queue` is the type of the queue it leads to.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] with the reference's sentence.
-    pub fn check(&self, source: ExchangeKind) -> Result<(), Error> {
-        match source {
-            ExchangeKind::Direct | ExchangeKind::Fanout => Ok(()),
-            ExchangeKind::Headers => {
-                headers::refusal(&self.arguments).map_or(Ok(()), |refusal| Err(Error::InvalidArgument(refusal)))
-            }
-            ExchangeKind::Topic => match topic::hash_wildcards(&self.routing_key) {
-                wildcards if wildcards > topic::HASH_WILDCARDS_MAX => Err(Error::InvalidArgument(format!(
-                    "Topic binding key '{}' uses {wildcards} '#' wildcards, at most {} are allowed",
-                    self.routing_key,
-                    topic::HASH_WILDCARDS_MAX
-                ))),
-                _ => Ok(()),
-            },
-        }
+    pub fn check(&self, source: ExchangeKind, queue: Option<QueueKind>) -> Result<(), Error> {
+        let refusal = match source {
+            ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::ModulusHash | ExchangeKind::Random => None,
+            ExchangeKind::Headers => headers::refusal(&self.arguments),
+            ExchangeKind::Topic => topic::refusal(&self.routing_key),
+            ExchangeKind::LocalRandom => random::local_refusal(&self.routing_key, queue),
+            ExchangeKind::ConsistentHash => return consistent_hash::weight(&self.routing_key).map(drop),
+        };
+        refusal.map_or(Ok(()), |refusal| Err(Error::InvalidArgument(refusal)))
     }
 
     /// What tells it from other bindings of the same source.
@@ -179,10 +175,17 @@ mod tests {
                 Some("Invalid x-match field value <<\"z\">>; expected all, any, all-with-x, or any-with-x"),
             ),
             (ExchangeKind::Topic, Some("Topic binding key '#.a.#.#' uses 3 '#' wildcards, at most 2 are allowed")),
+            (ExchangeKind::ModulusHash, None),
+            (ExchangeKind::Random, None),
+            (ExchangeKind::LocalRandom, Some("Non empty binding '#.a.#.#' key not permitted")),
+            (ExchangeKind::ConsistentHash, Some("The binding key must be an integer: <<\"#.a.#.#\">>")),
         ] {
-            assert_eq!(odd.check(kind).err().map(|error| error.to_string()).as_deref(), expected);
+            assert_eq!(
+                odd.check(kind, Some(QueueKind::Classic)).err().map(|error| error.to_string()).as_deref(),
+                expected
+            );
         }
-        assert_eq!(binding("#.a.#", FieldTable::new()).check(ExchangeKind::Topic), Ok(()));
+        assert_eq!(binding("#.a.#", FieldTable::new()).check(ExchangeKind::Topic, None), Ok(()));
     }
 
     #[test]

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::binding::Binding;
-use super::exchange::{Exchange, Sink};
+use super::exchange::{Exchange, HashOn, Sink};
 use super::name::ExchangeName;
+use super::properties::Properties;
 use super::topology::{BoundBinding, ExchangeEntry, QueueRef, Target, Topology};
 use super::value::FieldTable;
 
@@ -21,6 +22,60 @@ pub struct RouteRequest<'a> {
     pub routing_keys: &'a [&'a str],
     /// Reads the message's headers: called at most once, and only when a headers exchange asks.
     pub headers: &'a dyn Fn() -> FieldTable,
+    /// Reads the message's properties: called only when an exchange hashes one of them.
+    pub properties: &'a dyn Fn() -> Properties,
+    /// Throws dice with 2^64 sides: called once for each exchange that chooses by chance.
+    pub chance: &'a dyn Fn() -> u64,
+}
+
+impl<'a> RouteRequest<'a> {
+    /// A message that is nothing but its routing keys, where chance always falls on the first.
+    #[must_use]
+    pub fn of_keys(exchange: &'a str, routing_keys: &'a [&'a str]) -> Self {
+        Self { exchange, routing_keys, headers: &FieldTable::new, properties: &Properties::default, chance: &|| 0 }
+    }
+}
+
+/// A message as matchers ask about it; notes whether they asked for more than its keys.
+pub(super) struct Question<'a> {
+    request: RouteRequest<'a>,
+    headers: Option<FieldTable>,
+    keys_decide: bool,
+}
+
+impl<'a> Question<'a> {
+    fn new(request: RouteRequest<'a>) -> Self {
+        Self { request, headers: None, keys_decide: true }
+    }
+
+    /// The routing keys, the message's own first.
+    pub(super) fn keys(&self) -> &'a [&'a str] {
+        self.request.routing_keys
+    }
+
+    /// The headers, read at most once.
+    pub(super) fn headers(&mut self) -> &FieldTable {
+        self.keys_decide = false;
+        self.headers.get_or_insert_with(self.request.headers)
+    }
+
+    /// The hash of what an exchange hashes.
+    pub(super) fn hash(&mut self, hash_on: &HashOn) -> u64 {
+        match hash_on {
+            HashOn::RoutingKey => HashOn::key_hash(self.keys().first().unwrap_or(&"")),
+            HashOn::Header(name) => HashOn::header_hash(self.headers().get(name)),
+            HashOn::CorrelationId | HashOn::MessageId | HashOn::Timestamp => {
+                self.keys_decide = false;
+                hash_on.property_hash(&(self.request.properties)())
+            }
+        }
+    }
+
+    /// A number by chance.
+    pub(super) fn chance(&mut self) -> u64 {
+        self.keys_decide = false;
+        (self.request.chance)()
+    }
 }
 
 /// Room for one routing after another, so that the usual case allocates nothing.
@@ -187,7 +242,7 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
     buffer.seen.clear();
     let mut entry = topology.exchange(request.exchange)?;
     let mut reached = Reached::Published;
-    let mut headers: Option<FieldTable> = None;
+    let mut question = Question::new(request);
     loop {
         witness.visits(entry, &reached);
         let mut found = Found { buffer, witness, any: false };
@@ -197,12 +252,8 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
                 found.witness.matches(&mut || Arc::new(Binding::implicit(&queue.spec().name)));
                 found.buffer.queues.push(queue.clone());
             }
-        } else if let Some(matcher) = entry.match_headers() {
-            matcher.matches(headers.get_or_insert_with(request.headers), &mut found);
         } else {
-            for key in request.routing_keys {
-                entry.match_key(key, &mut found);
-            }
+            entry.find(&mut question, &mut found);
         }
         if !found.any
             && let Some(alternate) = entry.alternate()
@@ -232,138 +283,8 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
         buffer.queues.sort_unstable_by_key(|queue| queue.spec().id);
         buffer.queues.dedup_by_key(|queue| queue.spec().id);
     }
-    Some(Routed { cacheable: headers.is_none() })
+    Some(Routed { cacheable: question.keys_decide })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::exchange::headers;
-    use super::super::topology::tests::*;
-    use super::super::value::FieldValue;
-    use super::*;
-
-    fn names(topology: &Topology<Arc<crate::domain::queue::QueueSpec>>, exchange: &str, keys: &[&str]) -> Vec<String> {
-        let request = RouteRequest { exchange, routing_keys: keys, headers: &FieldTable::new };
-        let mut buffer = RouteBuffer::default();
-        route(topology, request, &mut buffer).unwrap();
-        let routed: Vec<_> = buffer.queues.iter().map(|queue| queue.name.to_string()).collect();
-        let trace = trace_route(topology, request).unwrap();
-        assert_eq!(routed, trace.queues.iter().map(|queue| queue.name.to_string()).collect::<Vec<_>>());
-        routed
-    }
-
-    /// Queues `a`, `b`, `c`; exchanges `one` to `three` (fanout) and `keyed` (direct).
-    fn sample() -> Topology<Arc<crate::domain::queue::QueueSpec>> {
-        let mut topology = vhost();
-        for queue in ["a", "b", "c"] {
-            declare_queue(&mut topology, queue, true);
-        }
-        for exchange in ["one", "two", "three"] {
-            declare_exchange(&mut topology, exchange, ExchangeKind::Fanout, false);
-        }
-        declare_exchange(&mut topology, "keyed", ExchangeKind::Direct, false);
-        topology
-    }
-
-    #[test]
-    fn the_default_exchange_routes_by_queue_name() {
-        let topology = sample();
-        assert_eq!(names(&topology, "", &["a"]), ["a"]);
-        assert_eq!(names(&topology, "", &["a", "c", "a", "nope"]), ["a", "c"]);
-        assert!(names(&topology, "", &["nope"]).is_empty());
-    }
-
-    #[test]
-    fn a_queue_bound_twice_gets_one_copy() {
-        let mut topology = sample();
-        topology.bind(to_queue("keyed", "a", "alex")).unwrap();
-        topology.bind(to_queue("keyed", "a", "sb")).unwrap();
-        topology.bind(to_queue("keyed", "b", "sb")).unwrap();
-        assert_eq!(names(&topology, "keyed", &["alex"]), ["a"]);
-        assert_eq!(names(&topology, "keyed", &["alex", "sb"]), ["a", "b"]);
-        assert!(names(&topology, "keyed", &["other"]).is_empty());
-    }
-
-    #[test]
-    fn exchanges_bound_in_a_circle_end() {
-        let mut topology = sample();
-        for (from, to) in [("one", "two"), ("two", "three"), ("three", "one"), ("one", "one")] {
-            topology.bind(to_exchange(from, to, "")).unwrap();
-        }
-        topology.bind(to_queue("three", "b", "")).unwrap();
-        topology.bind(to_queue("one", "a", "")).unwrap();
-        for start in ["one", "two", "three"] {
-            assert_eq!(names(&topology, start, &["k"]), ["a", "b"]);
-        }
-    }
-
-    #[test]
-    fn alternates_take_what_nothing_matched_and_chain() {
-        let mut topology = sample();
-        topology.set_policy_alternate("keyed", Some(exchange_name("one")));
-        topology.set_policy_alternate("one", Some(exchange_name("two")));
-        topology.set_policy_alternate("two", Some(exchange_name("keyed")));
-        assert!(names(&topology, "keyed", &["k"]).is_empty());
-        topology.bind(to_queue("two", "c", "")).unwrap();
-        topology.bind(to_queue("keyed", "a", "k")).unwrap();
-        assert_eq!(names(&topology, "keyed", &["k"]), ["a"]);
-        assert_eq!(names(&topology, "keyed", &["other"]), ["c"]);
-        topology.set_policy_alternate("keyed", Some(exchange_name("gone")));
-        let request = RouteRequest { exchange: "keyed", routing_keys: &["other"], headers: &FieldTable::new };
-        let trace = trace_route(&topology, request).unwrap();
-        assert_eq!(trace.missing, [exchange_name("gone")]);
-        assert_eq!(trace.steps[0].alternate, Some(exchange_name("gone")));
-    }
-
-    #[test]
-    fn a_binding_to_an_exchange_that_routes_nothing_still_counts_as_matched() {
-        let mut topology = sample();
-        topology.bind(to_exchange("keyed", "one", "k")).unwrap();
-        topology.bind(to_queue("two", "c", "")).unwrap();
-        topology.set_policy_alternate("keyed", Some(exchange_name("two")));
-        assert!(names(&topology, "keyed", &["k"]).is_empty());
-        assert_eq!(names(&topology, "keyed", &["other"]), ["c"]);
-    }
-
-    #[test]
-    fn headers_are_read_once_and_only_when_asked_for() {
-        let mut topology = sample();
-        let reads = std::cell::Cell::new(0);
-        let load = || {
-            reads.set(reads.get() + 1);
-            [("colour".to_owned(), FieldValue::text("red"))].into_iter().collect()
-        };
-        let mut buffer = RouteBuffer::default();
-        let at = |exchange| RouteRequest { exchange, routing_keys: &["k"], headers: &load };
-        assert_eq!(route(&topology, at("amq.headers"), &mut buffer), Some(Routed { cacheable: true }));
-        assert_eq!(route(&topology, at("amq.direct"), &mut buffer), Some(Routed { cacheable: true }));
-        assert_eq!(reads.get(), 0);
-        for (queue, colour) in [("a", "red"), ("b", "blue")] {
-            let mut binding = to_queue("amq.headers", queue, "");
-            binding.arguments.insert("colour", FieldValue::text(colour));
-            assert_eq!(headers::refusal(&binding.arguments), None);
-            topology.bind(binding).unwrap();
-        }
-        topology.bind(to_exchange("amq.headers", "amq.match", "")).unwrap();
-        topology.bind(to_queue("amq.match", "c", "")).unwrap();
-        assert_eq!(route(&topology, at("amq.headers"), &mut buffer), Some(Routed { cacheable: false }));
-        assert_eq!(buffer.queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>(), ["a", "c"]);
-        assert_eq!(reads.get(), 1);
-    }
-
-    #[test]
-    fn a_trace_tells_which_bindings_decided() {
-        let mut topology = sample();
-        topology.bind(to_queue("amq.topic", "a", "x.#")).unwrap();
-        topology.bind(to_queue("amq.topic", "a", "#.y")).unwrap();
-        topology.bind(to_exchange("amq.topic", "one", "*.y")).unwrap();
-        topology.bind(to_queue("one", "b", "")).unwrap();
-        let request = RouteRequest { exchange: "amq.topic", routing_keys: &["x.y"], headers: &FieldTable::new };
-        let trace = trace_route(&topology, request).unwrap();
-        assert_eq!(trace.steps.len(), 2);
-        assert_eq!(trace.steps[0].matched.len(), 3);
-        assert_eq!(trace.steps[1].reached, Reached::Bound);
-        assert_eq!(trace.steps[1].matched, [Arc::new(to_queue("one", "b", ""))]);
-        assert!(trace_route(&topology, RouteRequest { exchange: "nope", ..request }).is_none());
-    }
-}
+mod tests;

@@ -55,6 +55,7 @@ fn write_binary(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     let printable =
         |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{8}' | '\u{b}' | '\u{c}' | '\u{1b}');
     match std::str::from_utf8(bytes) {
+        Ok("") => f.write_str("<<>>"),
         Ok(text) if text.chars().all(printable) => {
             f.write_str("<<\"")?;
             for c in text.chars() {

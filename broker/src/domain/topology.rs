@@ -5,6 +5,7 @@
 //! only to say how the queue was declared.
 
 mod change;
+mod matcher;
 
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use imbl::{HashMap, OrdMap};
 
 use super::arguments::alternate_exchange;
 use super::binding::{Binding, BindingIdentity, Destination};
-use super::exchange::{
-    Bound, DirectMatcher, Exchange, ExchangeKind, ExchangeTraffic, FanoutMatcher, HeadersMatcher, Sink, TopicMatcher,
-    predeclared,
-};
+use super::exchange::{Exchange, ExchangeTraffic, Sink, predeclared};
 use super::name::{ExchangeName, QueueName, VhostName};
 use super::queue::QueueSpec;
+use super::routing::Question;
+use crate::error::Resource;
+use matcher::Matcher;
 
 pub use change::{Missing, Removed, RemovedBinding};
 
@@ -64,56 +65,6 @@ impl<Q> BoundBinding<Q> {
     }
 }
 
-impl<Q> Bound for Arc<BoundBinding<Q>> {
-    fn number(&self) -> u64 {
-        self.number
-    }
-}
-
-/// How an exchange finds its bindings.
-#[derive(Debug, Clone)]
-enum Matcher<Q> {
-    /// The default exchange: queues by name, without bindings.
-    Default,
-    Direct(DirectMatcher<Arc<BoundBinding<Q>>>),
-    Fanout(FanoutMatcher<Arc<BoundBinding<Q>>>),
-    Topic(TopicMatcher<Arc<BoundBinding<Q>>>),
-    Headers(HeadersMatcher<Arc<BoundBinding<Q>>>),
-}
-
-impl<Q: QueueRef> Matcher<Q> {
-    fn new(exchange: &Exchange) -> Self {
-        match exchange.kind {
-            _ if exchange.name.is_default() => Self::Default,
-            ExchangeKind::Direct => Self::Direct(DirectMatcher::default()),
-            ExchangeKind::Fanout => Self::Fanout(FanoutMatcher::default()),
-            ExchangeKind::Topic => Self::Topic(TopicMatcher::default()),
-            ExchangeKind::Headers => Self::Headers(HeadersMatcher::default()),
-        }
-    }
-
-    fn insert(&mut self, bound: Arc<BoundBinding<Q>>) {
-        let binding = bound.binding.clone();
-        match self {
-            Self::Default => {}
-            Self::Direct(matcher) => matcher.insert(&binding.routing_key, bound),
-            Self::Fanout(matcher) => matcher.insert(bound),
-            Self::Topic(matcher) => matcher.insert(&binding.routing_key, bound),
-            Self::Headers(matcher) => matcher.insert(&binding.arguments, bound),
-        }
-    }
-
-    fn remove(&mut self, bound: &Arc<BoundBinding<Q>>) {
-        match self {
-            Self::Default => {}
-            Self::Direct(matcher) => matcher.remove(&bound.binding.routing_key, bound),
-            Self::Fanout(matcher) => matcher.remove(bound),
-            Self::Topic(matcher) => matcher.remove(&bound.binding.routing_key, bound),
-            Self::Headers(matcher) => matcher.remove(bound),
-        }
-    }
-}
-
 /// An exchange, its bindings on both sides, and where unrouted messages go.
 #[derive(Debug, Clone)]
 pub struct ExchangeEntry<Q> {
@@ -126,11 +77,12 @@ pub struct ExchangeEntry<Q> {
 }
 
 impl<Q: QueueRef> ExchangeEntry<Q> {
-    fn new(exchange: Arc<Exchange>) -> Self {
+    fn new(vhost: &VhostName, exchange: Arc<Exchange>) -> Self {
+        let resource = Resource::Exchange(vhost.clone(), exchange.name.clone());
         Self {
             alternate: alternate_exchange(&exchange.arguments),
             traffic: Arc::default(),
-            matcher: Matcher::new(&exchange),
+            matcher: Matcher::new(&exchange, &resource),
             exchange,
             outgoing: OrdMap::new(),
             incoming: OrdMap::new(),
@@ -161,23 +113,9 @@ impl<Q: QueueRef> ExchangeEntry<Q> {
         !self.outgoing.is_empty()
     }
 
-    /// Hands the bindings that match one routing key to `sink`. For headers exchanges
-    /// see [`Self::match_headers`]; the default exchange has none.
-    pub(super) fn match_key(&self, key: &str, sink: &mut impl Sink<Arc<BoundBinding<Q>>>) {
-        match &self.matcher {
-            Matcher::Direct(matcher) => matcher.matches(key, sink),
-            Matcher::Topic(matcher) => matcher.matches(key, sink),
-            Matcher::Fanout(matcher) => matcher.matches(sink),
-            Matcher::Default | Matcher::Headers(_) => {}
-        }
-    }
-
-    /// The matcher of a headers exchange that has bindings.
-    pub(super) fn match_headers(&self) -> Option<&HeadersMatcher<Arc<BoundBinding<Q>>>> {
-        match &self.matcher {
-            Matcher::Headers(matcher) if !matcher.is_empty() => Some(matcher),
-            _ => None,
-        }
+    /// Hands the bindings that match a message to `sink`; the default exchange has none.
+    pub(super) fn find(&self, question: &mut Question<'_>, sink: &mut impl Sink<Arc<BoundBinding<Q>>>) {
+        self.matcher.find(question, sink);
     }
 }
 

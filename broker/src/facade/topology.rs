@@ -10,6 +10,7 @@ use crate::domain::queue::QueueSpec;
 use crate::domain::routing::{self, RouteRequest, RouteTrace};
 use crate::domain::value::FieldTable;
 use crate::error::{Error, Resource};
+use crate::runtime::chance;
 use crate::runtime::queue::QueueHandle;
 use crate::runtime::vhost::LiveTopology;
 
@@ -154,7 +155,11 @@ impl Broker {
         let topology = self.inner.vhosts.require(vhost)?.topology();
         let read_headers = || headers.clone();
         let keys = [routing_key];
-        let request = RouteRequest { exchange: exchange.as_str(), routing_keys: &keys, headers: &read_headers };
+        let request = RouteRequest {
+            headers: &read_headers,
+            chance: &chance::next,
+            ..RouteRequest::of_keys(exchange.as_str(), &keys)
+        };
         let trace = routing::trace_route(&topology, request)
             .ok_or_else(|| Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone())))?;
         let queues = trace.queues.iter().map(|queue| queue.spec().clone()).collect();

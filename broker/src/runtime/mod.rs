@@ -1,6 +1,7 @@
 //! The owners of live state: one task each (the registry and the login counters: leaf locks).
 
 pub(crate) mod access;
+pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod directory;

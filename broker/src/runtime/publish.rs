@@ -13,6 +13,7 @@ use crate::domain::value::{FieldTable, FieldValue};
 use crate::domain::wire::Reader;
 use crate::error::{Error, Operation, Resource};
 use crate::facade::Caller;
+use crate::runtime::chance;
 use crate::runtime::directory::Directory;
 use crate::runtime::queue::QueueHandle;
 
@@ -83,7 +84,14 @@ pub(crate) fn check_and_route(
     };
     let mut keys = vec![message.routing_key()];
     keys.extend(further.keys.iter().map(String::as_str));
-    let routed = route(topology, RouteRequest { exchange: name, routing_keys: &keys, headers: &read_headers }, buffer);
+    let request = RouteRequest {
+        exchange: name,
+        routing_keys: &keys,
+        headers: &read_headers,
+        properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
+        chance: &chance::next,
+    };
+    let routed = route(topology, request, buffer);
     let message = if further.hidden { without_bcc(&message)? } else { message };
     Ok(Checked { message, cacheable: routed.is_some_and(|routed| routed.cacheable), traffic: entry.traffic().clone() })
 }

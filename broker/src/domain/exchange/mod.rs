@@ -4,59 +4,32 @@
 //! that a snapshot costs nothing and a change O(log n). What a binding leads to is the
 //! topology's business; here it is anything that has a number.
 
+pub mod consistent_hash;
 mod destinations;
 mod direct;
 mod fanout;
+mod hash;
 pub mod headers;
+mod kind;
+mod modulus_hash;
+pub mod random;
 pub mod topic;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub use consistent_hash::{ConsistentHashMatcher, HashOn};
 pub use direct::DirectMatcher;
 pub use fanout::FanoutMatcher;
 pub use headers::HeadersMatcher;
+pub use kind::ExchangeKind;
+pub use modulus_hash::ModulusHashMatcher;
+pub use random::RandomMatcher;
 pub use topic::TopicMatcher;
 
+use super::binding::Destination;
 use super::name::{ExchangeName, UserName};
 use super::value::FieldTable;
-
-/// How an exchange matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ExchangeKind {
-    /// Routing key equals binding key.
-    Direct,
-    /// Every binding.
-    Fanout,
-    /// Words with `*` and `#`.
-    Topic,
-    /// Header values.
-    Headers,
-}
-
-impl ExchangeKind {
-    /// The type's name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Fanout => "fanout",
-            Self::Topic => "topic",
-            Self::Headers => "headers",
-        }
-    }
-
-    /// The type of that name.
-    #[must_use]
-    pub fn from_wire(name: &str) -> Option<Self> {
-        Some(match name {
-            "direct" => Self::Direct,
-            "fanout" => Self::Fanout,
-            "topic" => Self::Topic,
-            "headers" => Self::Headers,
-            _ => return None,
-        })
-    }
-}
+use crate::error::{Error, Resource};
 
 /// An exchange.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,21 +102,48 @@ pub fn predeclared() -> impl Iterator<Item = Exchange> {
     })
 }
 
+/// Checks the arguments that a type of exchange gives a meaning.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] with the reference's sentence.
+pub fn check_arguments(resource: &Resource, kind: ExchangeKind, arguments: &FieldTable) -> Result<(), Error> {
+    match kind {
+        ExchangeKind::ConsistentHash => HashOn::of(resource, arguments).map(drop),
+        ExchangeKind::Direct
+        | ExchangeKind::Fanout
+        | ExchangeKind::Headers
+        | ExchangeKind::Topic
+        | ExchangeKind::LocalRandom
+        | ExchangeKind::ModulusHash
+        | ExchangeKind::Random => Ok(()),
+    }
+}
+
 /// A binding as matchers keep it.
 pub trait Bound: Clone {
-    /// Tells it from every other binding of the vhost.
+    /// Tells it from every other binding of the vhost; grows with each that is made.
     fn number(&self) -> u64;
+}
+
+/// A binding for matchers that look at where it leads.
+pub trait Placed: Bound {
+    /// Where it leads.
+    fn destination(&self) -> &Destination;
 }
 
 /// Takes the bindings a matcher finds.
 pub trait Sink<B> {
     /// A binding that matches; may come more than once.
     fn matched(&mut self, bound: &B);
+
+    /// A node of the matcher's structure was looked at: what matching costs.
+    fn visited(&mut self) {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::name::QueueName;
 
     /// A binding that is nothing but its number.
     #[derive(Debug, Clone, PartialEq)]
@@ -162,6 +162,37 @@ mod tests {
     impl Sink<Numbered> for Collected {
         fn matched(&mut self, bound: &Numbered) {
             self.0.push(bound.0);
+        }
+    }
+
+    /// A binding that leads somewhere: its number and its place.
+    #[derive(Debug, Clone)]
+    pub(super) struct Placement(u64, Destination);
+
+    pub(super) fn placement(number: u64, place: u64) -> Placement {
+        Placement(number, Destination::Queue(QueueName::new(format!("queue-{place}")).unwrap()))
+    }
+
+    impl Bound for Placement {
+        fn number(&self) -> u64 {
+            self.0
+        }
+    }
+
+    impl Placed for Placement {
+        fn destination(&self) -> &Destination {
+            &self.1
+        }
+    }
+
+    /// Numbers and places in the order they matched.
+    #[derive(Debug, Default)]
+    pub(super) struct CollectedPlaces(pub(super) Vec<u64>, pub(super) Vec<Destination>);
+
+    impl Sink<Placement> for CollectedPlaces {
+        fn matched(&mut self, bound: &Placement) {
+            self.0.push(bound.0);
+            self.1.push(bound.1.clone());
         }
     }
 }

@@ -47,10 +47,15 @@ pub fn words(key: &str) -> impl Iterator<Item = &str> {
     key.split('.').filter(move |_| !key.is_empty())
 }
 
-/// How many `#` a binding key holds.
+/// Why a topic exchange refuses that binding key; `None` when it takes it.
 #[must_use]
-pub fn hash_wildcards(key: &str) -> usize {
-    words(key).filter(|&word| word == "#").count()
+pub fn refusal(binding_key: &str) -> Option<String> {
+    let wildcards = words(binding_key).filter(|&word| word == "#").count();
+    (wildcards > HASH_WILDCARDS_MAX).then(|| {
+        format!(
+            "Topic binding key '{binding_key}' uses {wildcards} '#' wildcards, at most {HASH_WILDCARDS_MAX} are allowed"
+        )
+    })
 }
 
 impl<B: Bound> TopicMatcher<B> {
@@ -125,6 +130,7 @@ impl<B: Bound> Node<B> {
 
     /// Matches the words left. Depth is bounded by the words of a key, which is a short string.
     fn matches(&self, rest: Option<&str>, sink: &mut impl Sink<B>) {
+        sink.visited();
         match rest {
             None => self.here.emit(sink),
             Some(rest) => self.matches_next_word(rest, sink),
@@ -146,6 +152,7 @@ impl<B: Bound> Node<B> {
 
     /// This is a `#` node: it has eaten zero or more of the words left.
     fn matches_any_suffix(&self, rest: Option<&str>, sink: &mut impl Sink<B>) {
+        sink.visited();
         self.here.emit(sink);
         if !self.words.is_empty() || self.star.is_some() {
             let mut left = rest;
@@ -241,6 +248,53 @@ mod tests {
         matcher.remove("a.*", &Numbered(1));
         assert_eq!(matched(&snapshot, "a.b"), BTreeSet::from([1]));
         assert_eq!(matched(&matcher, "a.b"), BTreeSet::from([2]));
+    }
+
+    /// Counts the nodes a match looks at.
+    #[derive(Default)]
+    struct Visits {
+        nodes: usize,
+        matched: BTreeSet<u64>,
+    }
+
+    impl Sink<Numbered> for Visits {
+        fn matched(&mut self, bound: &Numbered) {
+            self.matched.insert(bound.0);
+        }
+
+        fn visited(&mut self) {
+            self.nodes += 1;
+        }
+    }
+
+    /// The work of a match follows the words of the key and the wildcards on their way,
+    /// not the number of bindings.
+    #[test]
+    fn a_match_among_a_hundred_thousand_bindings_visits_a_handful_of_nodes() {
+        const BINDINGS: u64 = 100_000;
+        let mut matcher = TopicMatcher::default();
+        for number in 0..BINDINGS {
+            let (region, device) = (number % 100, number / 100);
+            let key = match number % 4 {
+                0 => format!("region-{region}.device-{device}.*"),
+                1 => format!("region-{region}.device-{device}.#"),
+                2 => format!("region-{region}.*.sensor-{device}"),
+                _ => format!("#.sensor-{device}-{region}"),
+            };
+            matcher.insert(&key, Numbered(number));
+        }
+        for (key, expected, nodes_max) in [
+            ("region-4.device-7.temperature", vec![704], 12),
+            ("region-5.device-7.temperature.now", vec![705], 12),
+            ("region-6.any.sensor-7", vec![706], 12),
+            ("a.b.c.d.sensor-7-7", vec![707], 12),
+            ("nobody.listens", vec![], 6),
+        ] {
+            let mut visits = Visits::default();
+            matcher.matches(key, &mut visits);
+            assert_eq!(visits.matched, expected.into_iter().collect(), "{key}");
+            assert!(visits.nodes <= nodes_max, "{key}: {} nodes", visits.nodes);
+        }
     }
 
     fn any_key(words: &'static [&'static str]) -> impl Strategy<Value = String> {

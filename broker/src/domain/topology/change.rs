@@ -57,7 +57,7 @@ impl<Q: QueueRef> Topology<Q> {
     pub fn insert_exchange(&mut self, exchange: Exchange) {
         self.version += 1;
         let exchange = Arc::new(exchange);
-        self.exchanges.insert(exchange.name.clone(), Arc::new(ExchangeEntry::new(exchange)));
+        self.exchanges.insert(exchange.name.clone(), Arc::new(ExchangeEntry::new(&self.vhost, exchange)));
     }
 
     /// Sets where a policy sends what an exchange does not route. An `alternate-exchange`
@@ -370,8 +370,7 @@ mod tests {
             for exchange in EXCHANGES {
                 for key in ["", "k", "k.l", "other"] {
                     let routing_keys = [key];
-                    let request =
-                        RouteRequest { exchange, routing_keys: &routing_keys, headers: &crate::domain::value::FieldTable::new };
+                    let request = RouteRequest::of_keys(exchange, &routing_keys);
                     let queues = |topology| trace_route(topology, request).map(|trace| trace.queues);
                     prop_assert_eq!(queues(&topology), queues(&rebuilt));
                 }

@@ -86,10 +86,7 @@ mod tests {
         fn an_exchange_comes_back_as_it_was(
             vhost in ".{0,8}",
             name in ".{0,20}",
-            kind in prop_oneof![
-                Just(ExchangeKind::Direct), Just(ExchangeKind::Fanout),
-                Just(ExchangeKind::Topic), Just(ExchangeKind::Headers)
-            ],
+            kind in proptest::sample::select(&ExchangeKind::ALL[..]),
             flags in any::<[bool; 3]>(),
             arguments in any_table(),
         ) {

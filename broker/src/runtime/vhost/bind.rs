@@ -22,14 +22,14 @@ impl Owner {
             Destination::Queue(name) => {
                 let resource = Resource::Queue(self.vhost.clone(), name.clone());
                 let Some(queue) = self.topology.queue(name.as_str()) else { return Err(Error::NoSuch(resource)) };
-                binding.check(source.exchange().kind)?;
+                binding.check(source.exchange().kind, Some(queue.spec().kind))?;
                 check_exclusive(caller, queue.spec(), &resource)?;
             }
             Destination::Exchange(name) => {
                 if self.topology.exchange(name.as_str()).is_none() {
                     return Err(Error::NoSuch(Resource::Exchange(self.vhost.clone(), name.clone())));
                 }
-                binding.check(source.exchange().kind)?;
+                binding.check(source.exchange().kind, None)?;
             }
         }
         self.add_binding(binding)

@@ -13,7 +13,7 @@ use super::owner::Owner;
 use crate::domain::arguments::{
     self, ALTERNATE_EXCHANGE, DEAD_LETTER_EXCHANGE, Redeclared, check_exchange_equivalence, check_queue_equivalence,
 };
-use crate::domain::exchange::{Exchange, ExchangeKind};
+use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::QueueName;
 use crate::domain::queue::QueueSpec;
 use crate::error::{Error, Operation, Resource};
@@ -50,6 +50,7 @@ impl Owner {
             let alternate = Resource::Exchange(self.vhost.clone(), alternate);
             self.context.access.check(caller, Operation::Write, &alternate)?;
         }
+        exchange::check_arguments(&resource, kind, &arguments)?;
         let declared_by = caller.user.clone();
         self.add_exchange(Exchange { name, kind, durable, auto_delete, internal, arguments, declared_by })?;
         Ok(Put::Created)

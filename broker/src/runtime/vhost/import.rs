@@ -3,7 +3,7 @@
 //! An import asks no permissions and skips what exists, whatever its properties. Every
 //! object is checked before the first is added, so a refused import changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::command::Imported;
@@ -13,7 +13,7 @@ use super::registry::VhostRegistry;
 use super::{Access, LiveTopology};
 use crate::domain::arguments;
 use crate::domain::binding::{Binding, Destination};
-use crate::domain::exchange::{Exchange, ExchangeKind};
+use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::error::{Error, ErrorKind, Resource};
@@ -128,6 +128,7 @@ impl ImportCheck<'_> {
             }
             let resource = Resource::Exchange(self.vhost.clone(), name.clone());
             arguments::check_new_exchange(&resource, &exchange.arguments)
+                .and_then(|()| exchange::check_arguments(&resource, exchange.kind, &exchange.arguments))
                 .map_err(|error| in_object(&resource, error))?;
             importable.new.push(exchange);
         }
@@ -168,9 +169,9 @@ impl ImportCheck<'_> {
         queues: &[QueueSpec],
         bindings: &[Arc<Binding>],
     ) -> Result<(), Error> {
-        let new_exchanges: std::collections::HashMap<&ExchangeName, ExchangeKind> =
+        let new_exchanges: HashMap<&ExchangeName, ExchangeKind> =
             exchanges.iter().map(|exchange| (&exchange.name, exchange.kind)).collect();
-        let new_queues: HashSet<&QueueName> = queues.iter().map(|queue| &queue.name).collect();
+        let new_queues: HashMap<&QueueName, QueueKind> = queues.iter().map(|queue| (&queue.name, queue.kind)).collect();
         let kind_of = |name: &ExchangeName| {
             let new = new_exchanges.get(name).copied();
             new.or_else(|| self.topology.exchange(name.as_str()).map(|entry| entry.exchange().kind))
@@ -182,9 +183,12 @@ impl ImportCheck<'_> {
                 return Err(refused(Error::DefaultExchange));
             }
             let kind = kind_of(&binding.source).ok_or_else(|| refused(Error::NoSuch(source.clone())))?;
+            let mut queue = None;
             match &binding.destination {
                 Destination::Queue(name) => {
-                    if !new_queues.contains(name) && self.topology.queue(name.as_str()).is_none() {
+                    let present = || self.topology.queue(name.as_str()).map(|queue| queue.spec().kind);
+                    queue = new_queues.get(name).copied().or_else(present);
+                    if queue.is_none() {
                         let missing = Resource::Queue(self.vhost.clone(), name.clone());
                         return Err(refused(Error::NoSuch(missing)));
                     }
@@ -197,7 +201,7 @@ impl ImportCheck<'_> {
                     }
                 }
             }
-            binding.check(kind).map_err(refused)?;
+            binding.check(kind, queue).map_err(refused)?;
         }
         Ok(())
     }

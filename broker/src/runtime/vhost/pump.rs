@@ -10,9 +10,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::handle::Shared;
+use crate::domain::properties::Properties;
 use crate::domain::queue::dead_letter::{DeadLetter, Demise};
 use crate::domain::routing::{RouteBuffer, RouteRequest, route};
 use crate::domain::wire::Reader;
+use crate::runtime::chance;
 use crate::runtime::queue::{
     ConfirmRange, ConnectionEvent, ConnectionSender, Incoming, Letter, LetterBatch, PublishBatch, QueueCommand,
     QueueHandle,
@@ -110,7 +112,13 @@ impl Pump {
         let keys: Vec<&str> = letter.routing_keys.iter().map(String::as_str).collect();
         let message = &letter.message;
         let headers = || message.glance().headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default();
-        let request = RouteRequest { exchange: message.exchange(), routing_keys: &keys, headers: &headers };
+        let request = RouteRequest {
+            exchange: message.exchange(),
+            routing_keys: &keys,
+            headers: &headers,
+            properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
+            chance: &chance::next,
+        };
         self.buffer.queues.clear();
         // An exchange that does not exist drops its letters.
         if route(&topology, request, &mut self.buffer).is_none() {
