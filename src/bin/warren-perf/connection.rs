@@ -18,7 +18,7 @@ use crate::uri::Uri;
 use crate::wire::encode::{Field, Table};
 use crate::wire::{Args, Encode, Frame, FrameBuffer, Incoming, MethodId, PROTOCOL_HEADER, ShortString, method};
 
-/// The one channel each connection uses.
+/// The first channel of a connection, and the only one unless workers share it.
 pub const CHANNEL: u16 = 1;
 
 /// Octets taken from the socket in one call at most.
@@ -90,19 +90,29 @@ fn lost(what: &str, source: impl Into<io::Error>) -> PerfError {
 }
 
 impl Connection {
-    /// Connects, logs in and opens the vhost; `name` is what a management page shows.
-    pub fn open(uri: &Uri, name: &str, stall: Duration) -> Result<Self, PerfError> {
+    /// Connects, logs in, opens the vhost and the channels from `CHANNEL` on; `name` is what a management page shows.
+    pub fn open(uri: &Uri, name: &str, stall: Duration, channels: u16) -> Result<Self, PerfError> {
         let connected = TcpStream::connect((uri.host.as_str(), uri.port));
         let socket = connected.map_err(|e| lost(&format!("cannot connect to {}:{}", uri.host, uri.port), e))?;
         socket.set_nodelay(true).map_err(|e| lost("cannot set TCP_NODELAY", e))?;
         let input = FrameBuffer::new(READ_BUFFER_BYTES, FRAME_BYTES_MAX as usize);
         let frame_max = FRAME_BYTES_MIN as usize;
         let mut connection = Self { socket, output: PROTOCOL_HEADER.to_vec(), input, frame_max, stall };
-        connection.handshake(uri, name)?;
+        let channel_max = connection.handshake(uri, name)?;
+        if channel_max != 0 && channels > channel_max {
+            return Err(PerfError::Usage(format!(
+                "{channels} workers would share a connection, but the server allows {channel_max} channels: more --connections are needed"
+            )));
+        }
+        for channel in CHANNEL..CHANNEL + channels {
+            connection.output.put_method(channel, method::CHANNEL_OPEN, |args| args.push(0));
+            connection.await_method(channel, method::CHANNEL_OPEN_OK, |_| Ok(()))?;
+        }
         Ok(connection)
     }
 
-    fn handshake(&mut self, uri: &Uri, name: &str) -> Result<(), PerfError> {
+    /// Up to the open vhost; returns how many channels the server allows, 0 for no limit.
+    fn handshake(&mut self, uri: &Uri, name: &str) -> Result<u16, PerfError> {
         self.await_method(0, method::CONNECTION_START, |_| Ok(()))?;
         let properties = client_properties(name);
         let response = [b"\0", uri.user.as_bytes(), b"\0", uri.password.as_bytes()].concat();
@@ -126,9 +136,7 @@ impl Connection {
             args.put_short(&uri.vhost);
             args.extend_from_slice(&[0, 0]);
         });
-        self.await_method(0, method::CONNECTION_OPEN_OK, |_| Ok(()))?;
-        self.output.put_method(CHANNEL, method::CHANNEL_OPEN, |args| args.push(0));
-        self.await_method(CHANNEL, method::CHANNEL_OPEN_OK, |_| Ok(()))
+        self.await_method(0, method::CONNECTION_OPEN_OK, |_| Ok(channel_max))
     }
 
     /// The largest frame the server accepts, in octets.
@@ -141,7 +149,7 @@ impl Connection {
         self.socket.set_read_timeout(Some(wait)).map_err(|e| lost("cannot set a read timeout", e))
     }
 
-    /// Sends a method on the channel and waits for its answer; anything else that arrives is set aside.
+    /// Sends a method on the first channel and waits for its answer; anything else that arrives is set aside.
     pub fn call<T>(
         &mut self,
         id: MethodId,
@@ -149,8 +157,20 @@ impl Connection {
         args: impl FnOnce(&mut Vec<u8>),
         read: impl FnOnce(&mut Args<'_>) -> Result<T, PerfError>,
     ) -> Result<T, PerfError> {
-        self.output.put_method(CHANNEL, id, args);
-        self.await_method(CHANNEL, answer, read)
+        self.call_on(CHANNEL, id, answer, args, read)
+    }
+
+    /// The same on any channel.
+    pub fn call_on<T>(
+        &mut self,
+        channel: u16,
+        id: MethodId,
+        answer: MethodId,
+        args: impl FnOnce(&mut Vec<u8>),
+        read: impl FnOnce(&mut Args<'_>) -> Result<T, PerfError>,
+    ) -> Result<T, PerfError> {
+        self.output.put_method(channel, id, args);
+        self.await_method(channel, answer, read)
     }
 
     fn await_method<T>(
@@ -269,16 +289,17 @@ impl Connection {
         }
     }
 
-    /// Sends the output and waits for a method on the channel; every other frame goes to `on_frame`.
+    /// Sends the output and waits for a method on a channel; every other frame goes to `on_frame`.
     pub fn await_with(
         &mut self,
+        channel: u16,
         id: MethodId,
         mut on_frame: impl FnMut(Frame<'_>, &mut Vec<u8>) -> Result<(), PerfError>,
     ) -> Result<(), PerfError> {
         let answered = Cell::new(false);
         let mut later = Vec::new();
         let mut judge = |frame: Frame<'_>, out: &mut Vec<u8>| match frame.incoming {
-            Incoming::Method(got, _) if got == id && frame.channel == CHANNEL => {
+            Incoming::Method(got, _) if got == id && frame.channel == channel => {
                 answered.set(true);
                 Ok(())
             }
@@ -296,18 +317,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes the channel, which the server answers only after it has handled everything sent before.
-    pub fn close_channel(&mut self) -> Result<(), PerfError> {
-        self.close_channel_with(|frame| aside(frame).map(drop))
-    }
-
-    /// The same; what the server sends before its answer goes to `on_frame`.
+    /// Closes a channel, which the server answers only after it has handled everything sent before on it; what the server
+    /// sends before its answer goes to `on_frame`.
     pub fn close_channel_with(
         &mut self,
+        channel: u16,
         mut on_frame: impl FnMut(Frame<'_>) -> Result<(), PerfError>,
     ) -> Result<(), PerfError> {
-        self.output.put_method(CHANNEL, method::CHANNEL_CLOSE, put_farewell);
-        self.await_with(method::CHANNEL_CLOSE_OK, |frame, _| on_frame(frame))
+        self.output.put_method(channel, method::CHANNEL_CLOSE, put_farewell);
+        self.await_with(channel, method::CHANNEL_CLOSE_OK, |frame, _| on_frame(frame))
     }
 
     /// Says goodbye, so that the server does not log an abrupt end. A failure here changes nothing any more.

@@ -2,6 +2,7 @@
 //!
 //! Only for tests: enough of the protocol for a run, every answer the plainest one that is allowed.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -108,8 +109,8 @@ struct Session<'a> {
     queue: &'a Mutex<Queue>,
     fault: Fault,
     out: Vec<u8>,
-    /// The tag of the next publish, once confirms were asked for.
-    next_tag: Option<u64>,
+    /// The tag of the next publish, by channel, once confirms were asked for there.
+    next_tags: BTreeMap<u16, u64>,
     body: Vec<u8>,
     body_bytes: usize,
 }
@@ -121,7 +122,9 @@ impl Session<'_> {
             Incoming::Method(id, _) => {
                 match id {
                     method::BASIC_CONSUME => self.queue.lock().unwrap().consumer = Some(socket.try_clone().unwrap()),
-                    method::CONFIRM_SELECT => self.next_tag = Some(1),
+                    method::CONFIRM_SELECT => {
+                        self.next_tags.insert(frame.channel, 1);
+                    }
                     _ => {}
                 }
                 if let Some((reply, args)) = answer(id) {
@@ -131,17 +134,17 @@ impl Session<'_> {
             Incoming::Header { body_bytes } => {
                 self.body.clear();
                 self.body_bytes = body_bytes as usize;
-                self.publish_if_whole();
+                self.publish_if_whole(frame.channel);
             }
             Incoming::Body(part) => {
                 self.body.extend_from_slice(part);
-                self.publish_if_whole();
+                self.publish_if_whole(frame.channel);
             }
             Incoming::Heartbeat => {}
         }
     }
 
-    fn publish_if_whole(&mut self) {
+    fn publish_if_whole(&mut self, channel: u16) {
         if self.body.len() < self.body_bytes {
             return;
         }
@@ -150,14 +153,14 @@ impl Session<'_> {
         queue.published += 1;
         queue.publish(number, &self.body, self.fault);
         if self.fault == Fault::Close(number) {
-            self.out.put_method(1, method::CHANNEL_CLOSE, |args| {
+            self.out.put_method(channel, method::CHANNEL_CLOSE, |args| {
                 args.extend_from_slice(b"\x01\x94\x09NOT_FOUND\x00\x3c\x00\x28");
             });
         }
-        let Some(tag) = &mut self.next_tag else { return };
+        let Some(tag) = self.next_tags.get_mut(&channel) else { return };
         if self.fault != Fault::Forget(number) {
             let id = if self.fault == Fault::Refuse(number) { method::BASIC_NACK } else { method::BASIC_ACK };
-            self.out.put_method(1, id, |args| {
+            self.out.put_method(channel, id, |args| {
                 args.extend_from_slice(&tag.to_be_bytes());
                 args.push(0);
             });
@@ -170,7 +173,8 @@ impl Session<'_> {
 fn serve(mut socket: TcpStream, queue: &Mutex<Queue>, fault: Fault) {
     let mut header = [0; 8];
     socket.read_exact(&mut header).unwrap();
-    let mut session = Session { queue, fault, out: Vec::new(), next_tag: None, body: Vec::new(), body_bytes: 0 };
+    let mut session =
+        Session { queue, fault, out: Vec::new(), next_tags: BTreeMap::new(), body: Vec::new(), body_bytes: 0 };
     session.out.put_method(0, method::CONNECTION_START, |args| {
         args.extend_from_slice(&[0, 9]);
         args.put_table(&Table::new());
@@ -229,6 +233,10 @@ fn a_run_without_faults_passes_whatever_the_options() {
         "-c 1000 --persistent -A 10",
         "--batch 1 -q 0",
         "--batch 1000 -c 7 -x 3",
+        "-x 3 --connections 1 -c 7",
+        "-x 3 --connections 2 -r 5000",
+        "-t topic --extra-bindings 20",
+        "--consume-rate 5000 -s 16",
         "-t fanout",
         "-t topic --bindings 20",
         "-t headers --bindings 3",

@@ -2,10 +2,10 @@
 
 use hdrhistogram::Histogram;
 
-use crate::consumer::Consumed;
+use crate::lane::Published;
 use crate::options::Options;
 use crate::plan::{Destination, Plan};
-use crate::publisher::Published;
+use crate::receiver::Consumed;
 use crate::report::{Latency, Phase, Report, Server, latencies};
 use crate::usage::{Usage, Watch};
 use crate::verify::{QueueView, verdict};
@@ -21,6 +21,8 @@ pub struct Measured {
     pub between: Option<Usage>,
     /// After the last message.
     pub after: Option<Usage>,
+    /// After the broker had its rest.
+    pub settled: Option<Usage>,
     /// CPU time of this tool in between.
     pub client_cpu_seconds: f64,
 }
@@ -108,8 +110,10 @@ impl Findings {
             pids: options.server_pid.clone(),
             cpu_seconds: after.cpu_seconds - before.cpu_seconds,
             resident_kib_before: before.resident_kib,
+            resident_kib_published: self.measured.between.map(|between| between.resident_kib),
             resident_kib_peak: self.watch.peak_kib(),
             resident_kib_after: after.resident_kib,
+            resident_kib_settled: self.measured.settled.map(|settled| settled.resident_kib),
         })
     }
 
@@ -222,7 +226,7 @@ fn phase(messages: u64, ns: u64, cpu: Option<f64>) -> Phase {
     let seconds = ns as f64 / 1e9;
     let per_second = if ns == 0 { 0.0 } else { messages as f64 / seconds };
     let server_cpu_seconds_per_million = cpu.map(|cpu| per_million(cpu, messages));
-    Phase { messages, seconds, per_second, server_cpu_seconds_per_million }
+    Phase { messages, seconds, per_second, server_cpu_seconds: cpu, server_cpu_seconds_per_million }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A client and nothing else: it shares no code with the broker, works against any AMQP 0-9-1 server, and is built to cost
 //! far less than any of them. `options` is the manual, `plan` says who does what, `publisher` and `consumer` do it on
-//! `connection`s that speak `wire`, `verify` judges what arrived, `usage` reads what the server's processes used,
+//! `connection`s that speak `wire`, a `lane` is one publisher of a connection and a `receiver` what its consumers see,
+//! `verify` judges what arrived, `usage` reads what the server's processes used,
 //! `findings` and `report` put it together.
 
 mod clock;
@@ -13,15 +14,18 @@ mod error;
 #[cfg(test)]
 mod faulty_broker;
 mod findings;
+mod lane;
 mod options;
 mod pace;
 mod payload;
 mod plan;
 mod progress;
 mod publisher;
+mod receiver;
 mod report;
 mod run;
 mod shared;
+mod template;
 mod topology;
 mod uri;
 mod usage;

@@ -13,7 +13,8 @@ const MANUAL: &str = "\
 Loads an AMQP 0-9-1 broker with publishers and consumers and reports rates, latencies and, for a broker on the same \
 machine, what the load cost it in CPU time and memory.
 
-Every publisher and every consumer has its own connection. Every run is also a test: each message carries its \
+Every publisher and every consumer has its own connection, or with --connections a channel of one that several share. \
+Every run is also a test: each message carries its \
 publisher and a sequence, and a run in which a message is missing, delivered twice, out of order, returned or refused \
 says so and exits with 65.
 
@@ -32,10 +33,18 @@ EXAMPLES
       warren-perf --queues 10 --consumers 10 --exchange-kind fanout
   A topic exchange with 10,000 bindings, the keys used in turn:
       warren-perf --exchange-kind topic --bindings 10000
+  A topic exchange with 10,000 bindings that no message matches, and one that they do:
+      warren-perf --exchange-kind topic --extra-bindings 10000
+  1000 queues, each with a publisher and a consumer, 10,000 messages a second in all, on 8 + 8 connections:
+      warren-perf --queues 1000 -x 1000 -y 1000 --connections 8 --rate 10000 -z 10 -s 16 --auto-ack
+  A consumer that takes 100 messages a second while 1000 come:
+      warren-perf --rate 1000 -z 5 --consume-rate 100 --prefetch 10
   Latency at 1000 messages a second:
       warren-perf --rate 1000 -z 10 -s 16 --auto-ack
   A backlog of a million, then its drain, each measured by itself:
       warren-perf -C 1000000 --persistent --backlog-first --ack-every 100
+  The broker's memory with a million messages unread, and two seconds after they were read:
+      warren-perf -C 1000000 --persistent --backlog-first --ack-every 100 --settle 2 --server-pid $(pidof warren)
   Messages that survive a restart (fill, restart the broker, then read and verify):
       warren-perf -C 100000 --persistent --confirm 1000 --consumers 0 --keep
       warren-perf --publishers 0 --ack-every 100
@@ -45,7 +54,10 @@ HOW IT MEASURES
   the publisher wait) to the moment the consumer took it from its socket. Bodies under 16 bytes carry no time, those
   under 8 bytes no sequence either: then only the number of messages is checked.
   Times run from the first publish to the last answer or delivery. Server figures are user and system time of the given
-  processes and all their children, from /proc; memory is their resident set, the peak sampled four times a second.
+  processes and all their children, from /proc; memory is their resident set, the peak sampled four times a second. With
+  --backlog-first the two phases, publishing and consuming, have their own times and CPU seconds.
+  Connections are blocking sockets with a thread each: with --connections there are fewer threads and larger writes, and
+  the messages of one connection that fall due together leave in one write.
 
 EXIT CODES
   0  all messages arrived, once and in order     64  wrong options
@@ -101,6 +113,11 @@ pub struct Options {
     #[arg(long, help_heading = "Load")]
     pub backlog_first: bool,
 
+    /// Connections that publish, and as many that consume: publishers and consumers then share them, each on a channel of
+    /// its own [default: one for each]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub connections: Option<u32>,
+
     /// Mark messages persistent
     #[arg(long, help_heading = "Publishing")]
     pub persistent: bool,
@@ -124,6 +141,10 @@ pub struct Options {
     /// Unacknowledged messages a consumer may hold; 0 is no limit
     #[arg(long, short = 'q', value_name = "N", default_value_t = 1000, help_heading = "Consuming")]
     pub prefetch: u16,
+
+    /// Messages per second taken from the sockets, all consumers together: slow consumers [default: as fast as they come]
+    #[arg(long, value_name = "PER_SECOND", help_heading = "Consuming")]
+    pub consume_rate: Option<f64>,
 
     /// Number of queues
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Topology")]
@@ -154,6 +175,10 @@ pub struct Options {
     #[arg(long, value_name = "N", help_heading = "Topology", conflicts_with_all = ["binding_key", "routing_key"])]
     pub bindings: Option<usize>,
 
+    /// Further bindings of the exchange, dealt over the queues, that match none of the messages
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Topology")]
+    pub extra_bindings: usize,
+
     /// Bind every queue with this key instead (repeatable); every --routing-key must match one of them
     #[arg(long, value_name = "KEY", requires = "routing_key", help_heading = "Topology")]
     pub binding_key: Vec<ShortString>,
@@ -173,6 +198,10 @@ pub struct Options {
     /// Process of the broker on this machine, whose CPU time and memory are reported (repeatable; children count)
     #[arg(long, value_name = "PID", help_heading = "Report")]
     pub server_pid: Vec<u32>,
+
+    /// Seconds to let the broker rest after the run before its memory is read once more
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "server_pid", help_heading = "Report")]
+    pub settle: Option<Duration>,
 
     /// Print one JSON object on standard output instead of the table
     #[arg(long, help_heading = "Report")]

@@ -1,7 +1,5 @@
 //! When the next message is due at a fixed rate.
 
-use std::time::Duration;
-
 /// An even schedule from a start.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -24,11 +22,6 @@ impl Pace {
     pub fn due_by(&self, now_ns: u64) -> u64 {
         now_ns.checked_sub(self.start_ns).map_or(0, |elapsed_ns| (elapsed_ns as f64 * self.per_second / 1e9) as u64 + 1)
     }
-
-    /// How long until the message with this number is due.
-    pub fn wait(&self, number: u64, now_ns: u64) -> Duration {
-        Duration::from_nanos(self.due_ns(number).saturating_sub(now_ns))
-    }
 }
 
 #[cfg(test)]
@@ -41,7 +34,5 @@ mod tests {
         assert_eq!((pace.due_ns(0), pace.due_ns(1), pace.due_ns(500)), (1_000, 1_001_000, 500_001_000));
         assert_eq!((pace.due_by(1_000), pace.due_by(1_000_999), pace.due_by(1_001_001)), (1, 1, 2));
         assert_eq!((pace.due_by(0), pace.due_by(999)), (0, 0));
-        assert_eq!(pace.wait(3, 1_001_000), Duration::from_micros(2_000));
-        assert_eq!(pace.wait(0, 5_000), Duration::ZERO);
     }
 }

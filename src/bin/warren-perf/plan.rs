@@ -2,6 +2,7 @@
 //!
 //! Pure: the whole run follows from the plan, and what must arrive follows from it too.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::error::PerfError;
@@ -12,6 +13,8 @@ use crate::wire::encode::{Field, Table};
 
 /// Bounds that keep a mistyped option from eating the machine.
 const CONNECTIONS_MAX: u32 = 20_000;
+/// Channel 0 is the connection itself.
+const CHANNELS_MAX: u32 = 65_534;
 const QUEUES_MAX: usize = 1_000_000;
 const BINDINGS_MAX: usize = 1_000_000;
 const BODY_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -75,12 +78,16 @@ pub struct Plan {
     pub queues: Vec<ShortString>,
     /// The exchange; empty is the default one.
     pub exchange: ShortString,
-    /// All bindings to make.
+    /// All bindings to make, in the order of their queues.
     pub bindings: Vec<Binding>,
     /// One each.
     pub publishers: Vec<PublisherPlan>,
     /// The queues each consumer reads.
     pub consumers: Vec<Vec<usize>>,
+    /// The publishers of each connection.
+    pub publisher_connections: Vec<Range<usize>>,
+    /// The consumers of each connection.
+    pub consumer_connections: Vec<Range<usize>>,
 }
 
 fn usage<T>(text: impl Into<String>) -> Result<T, PerfError> {
@@ -101,7 +108,7 @@ impl Plan {
     pub fn make(options: &Options) -> Result<Self, PerfError> {
         check(options)?;
         let queues = queue_names(options)?;
-        let bindings = bindings(options);
+        let mut bindings = bindings(options);
         let exchange = match options.exchange_kind {
             ExchangeKind::Default => ShortString::default(),
             _ => options.exchange_name.clone(),
@@ -118,8 +125,26 @@ impl Plan {
             .collect();
         let consumers =
             (0..options.consumers as usize).map(|c| dealt(c, options.consumers as usize, queues.len())).collect();
-        Ok(Self { queues, exchange, bindings, publishers, consumers })
+        bindings.extend(extra_bindings(options));
+        bindings.sort_by_key(|binding| binding.queue);
+        let publisher_connections = shared_out(options.publishers, options.connections);
+        let consumer_connections = shared_out(options.consumers, options.connections);
+        Ok(Self { queues, exchange, bindings, publishers, consumers, publisher_connections, consumer_connections })
     }
+
+    /// The bindings of a queue.
+    pub fn bindings_of(&self, queue: usize) -> &[Binding] {
+        let start = self.bindings.partition_point(|binding| binding.queue < queue);
+        let end = self.bindings.partition_point(|binding| binding.queue <= queue);
+        &self.bindings[start..end]
+    }
+}
+
+/// Workers by connection: neighbours share one, and none is left without.
+fn shared_out(workers: u32, connections: Option<u32>) -> Vec<Range<usize>> {
+    let connections = connections.unwrap_or(workers).min(workers) as usize;
+    let workers = workers as usize;
+    (0..connections).map(|n| n * workers / connections..(n + 1) * workers / connections).collect()
 }
 
 /// The things (of `things`) the worker `index` of `workers` gets: one when there are as many workers, else its share.
@@ -160,6 +185,21 @@ fn bindings(options: &Options) -> Vec<Binding> {
                 .collect()
         }
     }
+}
+
+/// Bindings that look like those of the messages and match none.
+fn extra_bindings(options: &Options) -> impl Iterator<Item = Binding> + '_ {
+    (0..options.extra_bindings).map(|n| {
+        let (key, arguments) = match options.exchange_kind {
+            ExchangeKind::Topic => (format!("perf.other-{n}.*.#"), Table::new()),
+            ExchangeKind::Headers => {
+                let other = (generated("perf-other".into()), Field::Long(n as i64));
+                (String::new(), vec![(generated("x-match".into()), Field::Text("all".into())), other])
+            }
+            _ => (format!("perf.other-{n}"), Table::new()),
+        };
+        Binding { queue: n % options.queues, key: generated(key), arguments }
+    })
 }
 
 fn routes(
@@ -207,6 +247,12 @@ fn check(options: &Options) -> Result<(), PerfError> {
     if options.publishers.max(options.consumers) > CONNECTIONS_MAX.min(SENDERS_MAX) {
         return usage(format!("at most {CONNECTIONS_MAX} publishers and as many consumers"));
     }
+    if let Some(connections) = options.connections {
+        let most = options.publishers.max(options.consumers).div_ceil(connections.max(1));
+        if connections == 0 || most > CHANNELS_MAX {
+            return usage(format!("--connections must be at least 1, and leave each at most {CHANNELS_MAX} channels"));
+        }
+    }
     if options.queues == 0 || options.queues > QUEUES_MAX {
         return usage(format!("--queues must be 1 to {QUEUES_MAX}"));
     }
@@ -222,6 +268,9 @@ fn check(options: &Options) -> Result<(), PerfError> {
     if options.rate.is_some_and(|rate| !(RATE_MIN..=RATE_MAX).contains(&rate)) {
         return usage(format!("--rate must be {RATE_MIN} to {RATE_MAX}"));
     }
+    if options.consume_rate.is_some_and(|rate| !(RATE_MIN..=RATE_MAX).contains(&rate)) {
+        return usage(format!("--consume-rate must be {RATE_MIN} to {RATE_MAX}"));
+    }
     if options.ack_every == Some(0) {
         return usage("--ack-every must be at least 1");
     }
@@ -230,6 +279,14 @@ fn check(options: &Options) -> Result<(), PerfError> {
     }
     if bindings > BINDINGS_MAX || bindings < options.queues {
         return usage(format!("--bindings must be at least the number of queues and at most {BINDINGS_MAX}"));
+    }
+    if options.extra_bindings > BINDINGS_MAX {
+        return usage(format!("--extra-bindings must be at most {BINDINGS_MAX}"));
+    }
+    if options.extra_bindings > 0 && matches!(options.exchange_kind, ExchangeKind::Default | ExchangeKind::Fanout) {
+        return usage(
+            "--extra-bindings needs --exchange-kind direct, topic or headers: fanout has none that do not match",
+        );
     }
     if options.bindings.is_some() && !keyed {
         return usage("--bindings needs --exchange-kind direct, topic or headers");
@@ -319,6 +376,28 @@ mod tests {
     }
 
     #[test]
+    fn extra_bindings_are_dealt_over_the_queues_and_no_message_uses_them() {
+        let plan = plan("-t topic --queues 2 --extra-bindings 3").unwrap();
+        let keys = |queue| plan.bindings_of(queue).iter().map(|b| b.key.as_str()).collect::<Vec<_>>();
+        assert_eq!(keys(0), ["perf.0.*.#", "perf.other-0.*.#", "perf.other-2.*.#"]);
+        assert_eq!(keys(1), ["perf.1.*.#", "perf.other-1.*.#"]);
+        assert_eq!(plan.publishers[0].routes.len(), 2);
+        assert!(plan.bindings_of(2).is_empty());
+    }
+
+    #[test]
+    fn workers_share_connections_evenly() {
+        let check = |workers, connections, expected: &[Range<usize>]| {
+            assert_eq!(shared_out(workers, connections), expected, "{workers} {connections:?}");
+        };
+        check(0, None, &[]);
+        check(2, None, &[0..1, 1..2]);
+        check(3, Some(2), &[0..1, 1..3]);
+        check(2, Some(5), &[0..1, 1..2]);
+        check(1000, Some(1), std::slice::from_ref(&(0..1000)));
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         for arguments in [
             "-x 0 -y 0",
@@ -340,6 +419,10 @@ mod tests {
             "-C 0",
             "-x 20001",
             "-s 999999999999",
+            "--connections 0",
+            "--extra-bindings 3",
+            "-t fanout --extra-bindings 3",
+            "--consume-rate 0",
         ] {
             assert!(matches!(plan(arguments), Err(PerfError::Usage(_))), "{arguments}");
         }

@@ -54,7 +54,9 @@ pub struct Phase {
     pub seconds: f64,
     /// So many in a second.
     pub per_second: f64,
-    /// CPU seconds of the watched processes per million of these messages. With a backlog: of this phase alone.
+    /// CPU seconds of the watched processes. With a backlog: of this phase alone, else of the whole run.
+    pub server_cpu_seconds: Option<f64>,
+    /// The same per million of these messages.
     pub server_cpu_seconds_per_million: Option<f64>,
 }
 
@@ -67,10 +69,14 @@ pub struct Server {
     pub cpu_seconds: f64,
     /// Resident memory before the first publish.
     pub resident_kib_before: u64,
+    /// Resident memory with the whole backlog, when it was published first.
+    pub resident_kib_published: Option<u64>,
     /// The most seen while it ran.
     pub resident_kib_peak: u64,
     /// Resident memory after the last message.
     pub resident_kib_after: u64,
+    /// Resident memory after the rest that was asked for.
+    pub resident_kib_settled: Option<u64>,
 }
 
 /// A distribution of latencies in microseconds.
@@ -161,16 +167,16 @@ impl fmt::Display for Report {
             row(name, values.map(|(name, us)| format!("{name} {}", time(us))).join(", "))?;
         }
         if let Some(server) = &self.server {
-            row(
-                "server",
-                format!(
-                    "CPU {:.2} s; memory {} before, {} at most, {} after",
-                    server.cpu_seconds,
-                    mib(server.resident_kib_before),
-                    mib(server.resident_kib_peak),
-                    mib(server.resident_kib_after)
-                ),
-            )?;
+            let moments = [
+                ("before", Some(server.resident_kib_before)),
+                ("with the backlog", server.resident_kib_published),
+                ("at most", Some(server.resident_kib_peak)),
+                ("after", Some(server.resident_kib_after)),
+                ("settled", server.resident_kib_settled),
+            ];
+            let memory: Vec<String> =
+                moments.iter().filter_map(|(when, kib)| Some(format!("{} {when}", mib((*kib)?)))).collect();
+            row("server", format!("CPU {:.2} s; memory {}", server.cpu_seconds, memory.join(", ")))?;
         }
         row(
             "this tool",

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::consumer::{Consumed, Consumer};
+use crate::consumer::Consumer;
 use crate::error::PerfError;
 use crate::findings::{Findings, Measured};
+use crate::lane::Published;
 use crate::options::{Options, QueueKind};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::publisher::{Published, Publisher};
+use crate::publisher::Publisher;
+use crate::receiver::Consumed;
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::topology;
@@ -32,7 +34,7 @@ const COUNT_EVERY: Duration = Duration::from_millis(20);
 enum Event {
     /// Connected; a consumer consumes unless the backlog comes first.
     Ready,
-    Published(Box<Published>),
+    Published(Vec<Published>),
     Consumed(Box<Consumed>),
     Failed(PerfError),
 }
@@ -54,7 +56,7 @@ impl Conductor<'_> {
         while !done(self, ready) {
             match self.events.recv_timeout(SAMPLE) {
                 Ok(Event::Ready) => ready += 1,
-                Ok(Event::Published(published)) => self.published.push(*published),
+                Ok(Event::Published(published)) => self.published.extend(published),
                 Ok(Event::Consumed(consumed)) => self.consumed.push(*consumed),
                 Ok(Event::Failed(error)) => {
                     self.shared.abort();
@@ -78,9 +80,9 @@ pub fn run(options: &Options) -> Result<Report, PerfError> {
     let plan = Plan::make(options)?;
     let watch = Watch::new(&options.server_pid)?;
     let clock = Clock::start();
-    let mut stage = Connection::open(&options.uri, "warren-perf", options.stall_timeout)?;
+    let mut stage = Connection::open(&options.uri, "warren-perf", options.stall_timeout, 1)?;
     let held = topology::declare(&mut stage, &plan, options)?;
-    let shared = Shared::new(clock, plan.queues.len(), options.publishers, options.consumers);
+    let shared = Shared::new(clock, plan.queues.len(), options.publishers, plan.consumer_connections.len());
     for (queue, held) in shared.queues.iter().zip(&held) {
         queue.expected.store(*held, SeqCst);
     }
@@ -95,6 +97,10 @@ pub fn run(options: &Options) -> Result<Report, PerfError> {
         if options.consumers == 0 {
             findings.held = await_held(&mut stage, &plan, options, &shared)?;
             findings.measured.after = findings.watch.read_if_any()?;
+        }
+        if let Some(settle) = options.settle {
+            std::thread::sleep(settle);
+            findings.measured.settled = findings.watch.read_if_any()?;
         }
         Ok(findings)
     });
@@ -119,7 +125,7 @@ fn conduct<'scope, 'env>(
     let (sender, events) = channel();
     let progress = Progress::new(shared.clock.now_ns());
     let mut conductor = Conductor { shared, events, watch, progress, published: Vec::new(), consumed: Vec::new() };
-    for number in 0..plan.consumers.len() {
+    for number in 0..plan.consumer_connections.len() {
         spawn(scope, &sender, move |sender| {
             let mut consumer = Consumer::connect(number, plan, options, shared)?;
             if !options.backlog_first {
@@ -136,20 +142,21 @@ fn conduct<'scope, 'env>(
     }
     if options.queue_kind == QueueKind::Exclusive {
         // Publishers must find the queues that consumers declare.
-        conductor.wait(|_, ready| ready == plan.consumers.len())?;
+        conductor.wait(|_, ready| ready == plan.consumer_connections.len())?;
     }
-    for publisher in &plan.publishers {
+    for publishers in &plan.publisher_connections {
+        let publishers = &plan.publishers[publishers.clone()];
         spawn(scope, &sender, move |sender| {
-            let publisher = Publisher::connect(publisher, &plan.exchange, options, shared)?;
+            let publisher = Publisher::connect(publishers, plan, options, shared)?;
             let _ = sender.send(Event::Ready);
             shared.publish.pass();
             shared.check()?;
-            publisher.run().map(|done| Event::Published(Box::new(done)))
+            publisher.run().map(Event::Published)
         })?;
     }
     drop(sender);
-    let waiting =
-        plan.publishers.len() + if options.queue_kind == QueueKind::Exclusive { 0 } else { plan.consumers.len() };
+    let consuming = if options.queue_kind == QueueKind::Exclusive { 0 } else { plan.consumer_connections.len() };
+    let waiting = plan.publisher_connections.len() + consuming;
     conductor.wait(|_, ready| ready == waiting)?;
 
     let client_before = own_cpu_seconds();
@@ -161,11 +168,11 @@ fn conduct<'scope, 'env>(
     conductor.wait(|conductor, _| conductor.published.len() == plan.publishers.len())?;
     let between = if options.backlog_first { conductor.watch.read_if_any()? } else { None };
     shared.consume.open();
-    conductor.wait(|conductor, _| conductor.consumed.len() == plan.consumers.len())?;
+    conductor.wait(|conductor, _| conductor.consumed.len() == plan.consumer_connections.len())?;
     let after = conductor.watch.read_if_any()?;
     conductor.progress.clear();
     let client_cpu_seconds = own_cpu_seconds() - client_before;
-    let measured = Measured { before, between, after, client_cpu_seconds };
+    let measured = Measured { before, between, after, settled: None, client_cpu_seconds };
     let Conductor { watch, published, consumed, .. } = conductor;
     Ok(Findings { published, consumed, held: None, measured, watch })
 }

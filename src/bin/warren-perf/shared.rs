@@ -61,12 +61,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// For a run of this many queues and workers.
-    pub fn new(clock: Clock, queues: usize, publishers: u32, consumers: u32) -> Self {
+    /// For a run of this many queues, publishers, and connections that consume.
+    pub fn new(clock: Clock, queues: usize, publishers: u32, consuming_connections: usize) -> Self {
         let queues = std::iter::repeat_with(QueueCount::default).take(queues).collect();
         // Many idle consumers must not keep the machine busy with looking.
-        let idle =
-            Duration::from_millis(u64::from(consumers) * 2).clamp(Duration::from_millis(20), Duration::from_secs(1));
+        let idle = Duration::from_millis(consuming_connections as u64 * 2)
+            .clamp(Duration::from_millis(20), Duration::from_secs(1));
         Self {
             clock,
             published: AtomicU64::new(0),

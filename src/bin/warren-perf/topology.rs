@@ -30,10 +30,15 @@ pub fn declare(connection: &mut Connection, plan: &Plan, options: &Options) -> R
     if options.queue_kind == QueueKind::Exclusive {
         return Ok(vec![0; plan.queues.len()]);
     }
-    (0..plan.queues.len()).map(|queue| declare_queue(connection, plan, options, queue)).collect()
+    let declare = |queue| declare_queue(connection, plan, options, queue);
+    let held = (0..plan.queues.len()).map(declare).collect::<Result<Vec<u64>, PerfError>>()?;
+    for queue in 0..plan.queues.len() {
+        bind_queue(connection, plan, queue)?;
+    }
+    Ok(held)
 }
 
-/// Declares one queue with its bindings; returns how many messages it holds.
+/// Declares one queue; returns how many messages it holds.
 pub fn declare_queue(
     connection: &mut Connection,
     plan: &Plan,
@@ -62,8 +67,14 @@ pub fn declare_queue(
         connection.call(method::QUEUE_PURGE, method::QUEUE_PURGE_OK, args, |_| Ok(()))?;
         held = 0;
     }
+    Ok(held)
+}
+
+/// Makes the bindings of one queue.
+pub fn bind_queue(connection: &mut Connection, plan: &Plan, queue: usize) -> Result<(), PerfError> {
+    let name = &plan.queues[queue];
     // Bindings are sent without waiting for each answer; the last one is waited for, and the server answers in order.
-    let mut bindings = plan.bindings.iter().filter(|binding| binding.queue == queue).peekable();
+    let mut bindings = plan.bindings_of(queue).iter().peekable();
     while let Some(binding) = bindings.next() {
         let last = bindings.peek().is_none();
         let args = |args: &mut Vec<u8>| {
@@ -80,7 +91,7 @@ pub fn declare_queue(
             connection.output.put_method(crate::connection::CHANNEL, method::QUEUE_BIND, args);
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 fn queue_declare(
