@@ -25,51 +25,109 @@ pub struct Publish {
     pub immediate: bool,
 }
 
-/// Reads a whole publish at `at` in `chunk` if its frames lie there one behind the other.
-/// Returns it and where the next frame starts; `None`: gather it frame by frame.
-///
-/// # Errors
-/// 501 for properties that cannot be read.
-pub fn publish_in_place(chunk: &Bytes, at: usize) -> Result<Option<(u16, Publish, usize)>, Violation> {
+/// A publish found whole in a chunk of frames: where its parts lie. Nothing is taken yet, so
+/// looking at names and properties costs no reference to the chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct InPlace {
+    start: usize,
+    layout: MessageLayout,
+    flags: u8,
+    next: usize,
+}
+
+impl InPlace {
+    /// Exchange and routing key as two short strings, not checked.
+    #[must_use]
+    pub fn names<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
+        &chunk[self.start..self.start + usize::from(self.layout.names_end)]
+    }
+
+    /// Property flags and list, not checked.
+    #[must_use]
+    pub fn properties<'a>(&self, chunk: &'a [u8]) -> &'a [u8] {
+        let start = self.start + usize::from(self.layout.properties_start);
+        &chunk[start..start + self.layout.properties_len as usize]
+    }
+
+    /// Length of the body in bytes.
+    #[must_use]
+    pub fn body_len(&self) -> u32 {
+        self.layout.body_len
+    }
+
+    /// Where the next frame starts.
+    #[must_use]
+    pub fn next(&self) -> usize {
+        self.next
+    }
+
+    /// Neither mandatory nor immediate.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        self.flags & 0b11 == 0
+    }
+
+    /// Checks names and properties, and takes the publish.
+    ///
+    /// # Errors
+    /// 501 for names that are not UTF-8 and properties that cannot be read.
+    pub fn take(&self, chunk: &Bytes) -> Result<Publish, Violation> {
+        let names = self.names(chunk);
+        let (exchange, key) = names[1..].split_at(usize::from(names[0]));
+        if std::str::from_utf8(exchange).is_err() || std::str::from_utf8(&key[1..]).is_err() {
+            return Err(crate::domain::wire::Malformed::Utf8.into());
+        }
+        let persistent = check(self.properties(chunk))?.persistent;
+        let message = self.take_known(chunk, persistent);
+        Ok(Publish { message, mandatory: self.flags & 1 != 0, immediate: self.flags & 2 != 0 })
+    }
+
+    /// Takes the message of a publish whose names and properties equal some that were checked.
+    #[must_use]
+    pub fn take_known(&self, chunk: &Bytes, persistent: bool) -> Message {
+        let end = self.start + self.layout.body_start as usize + self.layout.body_len as usize;
+        Message::from_parts(chunk.slice(self.start..end), self.layout, persistent)
+    }
+}
+
+/// Finds a whole publish at `at` in `chunk` if its frames lie there one behind the other;
+/// `None`: gather it frame by frame.
+#[must_use]
+pub fn publish_in_place(chunk: &[u8], at: usize) -> Option<InPlace> {
     let bytes = &chunk[at..];
     // Frames in `chunk` are complete and checked: only their order is open.
-    let Some(method) = frame_at(bytes, 0) else { return Ok(None) };
+    let method = frame_at(bytes, 0)?;
     if method.kind != METHOD || !method.payload(bytes).starts_with(&BASIC_PUBLISH) {
-        return Ok(None);
+        return None;
     }
-    let Some(header) = frame_at(bytes, method.end) else { return Ok(None) };
+    let header = frame_at(bytes, method.end)?;
     if header.kind != HEADER || header.channel != method.channel || header.size < 14 {
-        return Ok(None);
+        return None;
     }
-    let head = header.payload(bytes);
+    let head = header.payload(bytes).first_chunk::<12>()?;
     if head[..2] != [0, 60] {
-        return Ok(None);
+        return None;
     }
     let body_len = u64::from_be_bytes([head[4], head[5], head[6], head[7], head[8], head[9], head[10], head[11]]);
     let (body_start, end) = if body_len == 0 {
         (header.end, header.end)
     } else {
-        let Some(body) = frame_at(bytes, header.end) else { return Ok(None) };
+        let body = frame_at(bytes, header.end)?;
         if body.kind != BODY || body.channel != method.channel || body.size as u64 != body_len {
-            return Ok(None);
+            return None;
         }
         (body.start, body.end)
     };
     let names_start = method.start + 6;
-    let Some((names_len, flags)) = names(&bytes[names_start..method.start + method.size])? else { return Ok(None) };
-    let properties = &head[12..];
-    let persistent = check(properties)?.persistent;
+    let (names_len, flags) = names(bytes.get(names_start..method.start + method.size)?)?;
     let layout = MessageLayout {
         names_end: names_len,
-        properties_start: (header.start + 12 - names_start) as u16,
-        properties_len: properties.len() as u32,
+        properties_start: u16::try_from(header.start + 12 - names_start).ok()?,
+        properties_len: (header.size - 12) as u32,
         body_start: (body_start - names_start) as u32,
         body_len: body_len as u32,
     };
-    let buffer = chunk.slice(at + names_start..at + body_start + body_len as usize);
-    let message = Message::from_parts(buffer, layout, persistent);
-    let publish = Publish { message, mandatory: flags & 1 != 0, immediate: flags & 2 != 0 };
-    Ok(Some((method.channel, publish, at + end)))
+    Some(InPlace { start: at + names_start, layout, flags, next: at + end })
 }
 
 struct At {
@@ -100,17 +158,11 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<At> {
     })
 }
 
-/// Length of the two short strings and the bits behind them; 501 when they are not UTF-8.
-fn names(bytes: &[u8]) -> Result<Option<(u16, u8)>, Violation> {
-    let Some(&exchange_len) = bytes.first() else { return Ok(None) };
-    let key_at = 1 + usize::from(exchange_len);
-    let Some(&key_len) = bytes.get(key_at) else { return Ok(None) };
-    let end = key_at + 1 + usize::from(key_len);
-    let Some(&flags) = bytes.get(end) else { return Ok(None) };
-    if std::str::from_utf8(&bytes[1..key_at]).is_err() || std::str::from_utf8(&bytes[key_at + 1..end]).is_err() {
-        return Err(crate::domain::wire::Malformed::Utf8.into());
-    }
-    Ok(Some((end as u16, flags)))
+/// Length of the two short strings, and the bits behind them.
+fn names(bytes: &[u8]) -> Option<(u16, u8)> {
+    let key_at = 1 + usize::from(*bytes.first()?);
+    let end = key_at + 1 + usize::from(*bytes.get(key_at)?);
+    Some((end as u16, *bytes.get(end)?))
 }
 
 /// A publish whose content is still arriving.
@@ -252,8 +304,10 @@ mod tests {
             bytes.extend_from_slice(&[8, 0, 0]);
             let end = bytes.len() - 3;
             let chunk = Bytes::from(bytes);
-            let (channel, publish, next) = publish_in_place(&chunk, 3).unwrap().unwrap();
-            assert_eq!((channel, next, publish.mandatory, publish.immediate), (5, end, true, false));
+            let found = publish_in_place(&chunk, 3).unwrap();
+            let publish = found.take(&chunk).unwrap();
+            assert_eq!((found.next(), publish.mandatory, publish.immediate), (end, true, false));
+            assert_eq!((found.names(&chunk), found.properties(&chunk)), (&b"\x02ex\x03key"[..], &[0x10, 0, 2][..]));
             check(&publish.message, body);
         }
     }
@@ -261,7 +315,7 @@ mod tests {
     #[test]
     fn split_bodies_are_gathered() {
         let chunk = Bytes::from(publish_frames(b"hello world", 3));
-        assert!(publish_in_place(&chunk, 0).unwrap().is_none());
+        assert!(publish_in_place(&chunk, 0).is_none());
         let mut gathering = Gathering::new("ex", "key", true, false);
         let mut at = frame::read(&chunk, 4096).unwrap().unwrap().payload.len() + frame::OVERHEAD_BYTES;
         let mut whole = false;

@@ -109,14 +109,19 @@ pub fn is_known(frame: &Frame<'_>) -> bool {
 /// As [`read`].
 pub fn complete_len(bytes: &[u8], frame_max: u32) -> Result<usize, Violation> {
     let mut at = 0;
-    loop {
-        match read(&bytes[at..], frame_max) {
-            Ok(Some(frame)) => at += frame.payload.len() + OVERHEAD_BYTES,
-            Ok(None) => return Ok(at),
-            // What came before the bad frame is served first.
-            Err(_) if at > 0 => return Ok(at),
-            Err(error) => return Err(error),
+    // Whatever is not plainly a whole frame is left to `read`, which says what it is.
+    while let Some(head) = bytes[at..].first_chunk::<HEAD_BYTES>() {
+        let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]);
+        let end = at + HEAD_BYTES + size as usize;
+        if size > frame_max || bytes.get(end) != Some(&END) {
+            break;
         }
+        at = end + 1;
+    }
+    match read(&bytes[at..], frame_max) {
+        // What came before the bad frame is served first.
+        Err(violation) if at == 0 => Err(violation),
+        _ => Ok(at),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::exchange::{ExchangeKind, ExchangeTraffic};
 use crate::domain::message::Message;
 use crate::domain::name::{ExchangeName, VhostName};
-use crate::domain::properties::{Properties, check_expiration};
+use crate::domain::properties::{Properties, check_expiration, glance};
 use crate::domain::routing::{RouteBuffer, RouteRequest, route};
 use crate::domain::topology::Topology;
 use crate::domain::value::{FieldTable, FieldValue};
@@ -104,14 +104,15 @@ struct FurtherKeys {
     hidden: bool,
 }
 
-/// Whether nothing but exchange and routing key decides about a message.
-pub(crate) fn is_plain(message: &Message) -> bool {
+/// Whether nothing but exchange and routing key decides about a message with these properties.
+pub(crate) fn is_plain(properties: &[u8]) -> bool {
     const EXPIRATION_OR_USER_ID: u16 = 1 << 8 | 1 << 4;
     const HEADERS: u16 = 1 << 13;
-    let Some(&flags) = message.properties().first_chunk::<2>() else { return false };
+    let Some(&flags) = properties.first_chunk::<2>() else { return false };
     let flags = u16::from_be_bytes(flags);
     flags & EXPIRATION_OR_USER_ID == 0
-        && (flags & HEADERS == 0 || !message.glance().headers.is_some_and(names_further_keys))
+        && (flags & HEADERS == 0
+            || !glance(properties).is_ok_and(|glance| glance.headers.is_some_and(names_further_keys)))
 }
 
 /// Whether an encoded headers table can hold `CC` or `BCC`: a look that spares decoding it.

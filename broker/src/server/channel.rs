@@ -1,6 +1,7 @@
 //! One channel: what is open on it and what is out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::amqp091::confirm::ConfirmTracker;
@@ -41,8 +42,33 @@ pub(super) struct Channel {
     pub(super) consumers: BTreeMap<String, ConsumerKey>,
     pub(super) last_queue: Option<QueueName>,
     pub(super) routes: RouteCache,
+    /// Publishes of this pass that `entry` does not count yet.
+    pub(super) published: u64,
     pub(super) entry: Arc<ChannelEntry>,
 }
+
+/// Hashes a channel number: there are 65,536 at most, so nobody gains by choosing them, and
+/// every frame looks one up.
+#[derive(Debug, Default)]
+pub(super) struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.0 = self.0 << 8 | u64::from(byte));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.0 = u64::from(number);
+    }
+
+    fn finish(&self) -> u64 {
+        // Spreads the number over the high bits, which the table looks at too.
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+/// The channels of a connection by number.
+pub(super) type Channels = HashMap<u16, Channel, BuildHasherDefault<NumberHasher>>;
 
 impl Channel {
     pub(super) fn new(session: SessionId, entry: Arc<ChannelEntry>) -> Self {
@@ -59,6 +85,7 @@ impl Channel {
             consumers: BTreeMap::new(),
             last_queue: None,
             routes: RouteCache::default(),
+            published: 0,
             entry,
         }
     }

@@ -3,6 +3,7 @@
 
 use bytes::BytesMut;
 
+use crate::domain::message::Message;
 use crate::domain::queue::state::Disposition;
 use crate::runtime::queue::{
     ConfirmRange, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
@@ -12,12 +13,22 @@ use crate::runtime::queue::{
 /// usual handful of queues per pass beats any map.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    publishes: Vec<(QueueHandle, Vec<Incoming>)>,
+    publishes: Vec<Batch>,
+    /// The batch that got the last message.
+    last: usize,
     settlements: Vec<(QueueHandle, Disposition, Vec<u32>)>,
     /// Capacity the next publish batch starts with: what the last one needed.
     publish_capacity: usize,
     /// Size of the buffer the gathered messages were read into.
     held_bytes: usize,
+}
+
+/// Messages for one queue.
+#[derive(Debug)]
+struct Batch {
+    queue: QueueHandle,
+    messages: Vec<Incoming>,
+    bytes: usize,
 }
 
 /// A batch moves out of its read buffer when it is less than this share of it. Otherwise
@@ -34,15 +45,32 @@ impl Outgoing {
         self.held_bytes = held_bytes;
     }
 
-    pub(super) fn publish(&mut self, queue: &QueueHandle, incoming: Incoming) {
-        match self.publishes.iter_mut().rev().find(|(handle, _)| handle == queue) {
-            Some((_, batch)) => batch.push(incoming),
-            None => {
-                let mut batch = Vec::with_capacity(self.publish_capacity);
-                batch.push(incoming);
-                self.publishes.push((queue.clone(), batch));
-            }
+    /// Puts a message into the batches of its queues. `session`: channel and epoch to
+    /// confirm on; `sequence` 0: no confirm is wanted.
+    pub(super) fn publish(&mut self, queues: &[QueueHandle], message: Message, session: (u16, u32), sequence: u64) {
+        let Some((last, others)) = queues.split_last() else { return };
+        let (channel, epoch) = session;
+        for queue in others {
+            self.batch(queue).push(Incoming { message: message.clone(), sequence, channel, epoch });
         }
+        self.batch(last).push(Incoming { message, sequence, channel, epoch });
+    }
+
+    fn batch(&mut self, queue: &QueueHandle) -> &mut Batch {
+        // The same queue again, or the next one of the same route.
+        let is_it = |batches: &[Batch], at: usize| batches.get(at).is_some_and(|batch| batch.queue == *queue);
+        if !is_it(&self.publishes, self.last) {
+            self.last = if is_it(&self.publishes, self.last + 1) {
+                self.last + 1
+            } else {
+                self.publishes.iter().position(|batch| batch.queue == *queue).unwrap_or_else(|| {
+                    let messages = Vec::with_capacity(self.publish_capacity);
+                    self.publishes.push(Batch { queue: queue.clone(), messages, bytes: 0 });
+                    self.publishes.len() - 1
+                })
+            };
+        }
+        &mut self.publishes[self.last]
     }
 
     pub(super) fn settle(&mut self, queue: &QueueHandle, disposition: Disposition, slot: u32) {
@@ -61,9 +89,10 @@ impl Outgoing {
     pub(super) async fn flush(&mut self, from: &ConnectionSender) -> Vec<ConfirmRange> {
         let mut taken = Vec::new();
         let mut largest = 0;
-        for (queue, mut messages) in self.publishes.drain(..) {
+        self.last = 0;
+        for Batch { queue, mut messages, bytes } in self.publishes.drain(..) {
             largest = largest.max(messages.len());
-            move_out(&mut messages, self.held_bytes);
+            move_out(&mut messages, bytes, self.held_bytes);
             let batch = PublishBatch { from: Some(from.clone()), messages };
             if let Err(QueueCommand::Publish(batch)) = queue.send(QueueCommand::Publish(batch)).await
                 && queue.is_gone()
@@ -88,9 +117,15 @@ impl Outgoing {
     }
 }
 
+impl Batch {
+    fn push(&mut self, incoming: Incoming) {
+        self.bytes += incoming.message.buffer().len();
+        self.messages.push(incoming);
+    }
+}
+
 /// Copies a batch that is a small part of its read buffer into one of its own.
-fn move_out(messages: &mut [Incoming], held_bytes: usize) {
-    let bytes: usize = messages.iter().map(|incoming| incoming.message.buffer().len()).sum();
+fn move_out(messages: &mut [Incoming], bytes: usize, held_bytes: usize) {
     if bytes * SHARE_KEPT_IN_PLACE > held_bytes {
         return;
     }
@@ -108,7 +143,6 @@ fn move_out(messages: &mut [Incoming], held_bytes: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::message::Message;
 
     fn incoming(body: &[u8]) -> Incoming {
         Incoming { message: Message::build("x", "key", &[0, 0], body, false), sequence: 0, channel: 1, epoch: 1 }
@@ -119,7 +153,8 @@ mod tests {
         for held_bytes in [1, 1 << 20] {
             let mut batch = [incoming(b"one"), incoming(b""), incoming(b"three")];
             let before: Vec<_> = batch.iter().map(|incoming| incoming.message.buffer().as_ptr()).collect();
-            move_out(&mut batch, held_bytes);
+            let bytes = batch.iter().map(|incoming| incoming.message.buffer().len()).sum();
+            move_out(&mut batch, bytes, held_bytes);
             let moved = batch.iter().zip(&before).filter(|(incoming, at)| incoming.message.buffer().as_ptr() != **at);
             assert_eq!(moved.count(), if held_bytes > 1 { 3 } else { 0 });
             let bodies: Vec<_> = batch.iter().map(|incoming| incoming.message.body().to_vec()).collect();

@@ -2,18 +2,40 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
+
 use super::session::Session;
-use crate::amqp091::content::Publish;
+use crate::amqp091::content::{InPlace, Publish};
 use crate::amqp091::encode;
 use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::message::Message;
 use crate::runtime::publish::{check_and_route, is_plain, too_large};
-use crate::runtime::queue::{ConfirmRange, Incoming};
+use crate::runtime::queue::ConfirmRange;
 
 /// `basic.return` code for a mandatory message no queue took.
 const NO_ROUTE: u16 = 312;
 
 impl Session {
+    /// Takes a publish that lies whole in `chunk`. One that says what the one before said
+    /// needs no second look at anything but its body's length.
+    pub(super) fn publish_in_place(&mut self, number: u16, found: &InPlace, chunk: &Bytes) -> Result<(), Violation> {
+        if found.is_ordinary()
+            && found.body_len() <= self.max_message_size
+            && let Some(channel) = self.channels.get_mut(&number)
+            && channel.transaction.is_none()
+            && let Some((queues, persistent)) =
+                channel.routes.recall(&self.topology, &self.directory, found.names(chunk), found.properties(chunk))
+        {
+            let message = found.take_known(chunk, persistent);
+            channel.published += 1;
+            let sequence = channel.confirm.as_mut().map_or(0, |tracker| tracker.publish(queues.len() as u32));
+            self.outgoing.publish(queues, message, (number, channel.session.epoch), sequence);
+            self.touch(number);
+            return Ok(());
+        }
+        self.publish(number, found.take(chunk)?)
+    }
+
     /// Takes a whole publish.
     pub(super) fn publish(&mut self, number: u16, publish: Publish) -> Result<(), Violation> {
         let Publish { mut message, mandatory, immediate } = publish;
@@ -25,8 +47,8 @@ impl Session {
         }
         self.touch(number);
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
-        let plain = is_plain(&message);
-        if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, message.names()) {
+        let plain = is_plain(message.properties());
+        if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, &message) {
             self.routes.queues.clear();
             self.routes.queues.extend_from_slice(queues);
         } else {
@@ -62,7 +84,7 @@ impl Session {
     pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool) {
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let queues = &self.routes.queues;
-        channel.entry.counters.publish.fetch_add(1, Relaxed);
+        channel.published += 1;
         if queues.is_empty() {
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);
@@ -87,12 +109,7 @@ impl Session {
             }
             None => 0,
         };
-        let epoch = channel.session.epoch;
-        let Some((last, others)) = queues.split_last() else { return };
-        for queue in others {
-            self.outgoing.publish(queue, Incoming { message: message.clone(), sequence, channel: number, epoch });
-        }
-        self.outgoing.publish(last, Incoming { message, sequence, channel: number, epoch });
+        self.outgoing.publish(queues, message, (number, channel.session.epoch), sequence);
     }
 
     /// Queues answered.

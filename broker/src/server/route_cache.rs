@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::exchange::ExchangeTraffic;
+use crate::domain::message::Message;
 use crate::runtime::directory::Directory;
 use crate::runtime::queue::QueueHandle;
 use crate::runtime::vhost::LiveTopology;
@@ -11,9 +12,16 @@ use crate::runtime::vhost::LiveTopology;
 /// Routes remembered per channel.
 const ROUTES_MAX: usize = 8;
 
+/// Longest properties remembered with a route: comparing them is to be cheaper than reading them.
+const PROPERTIES_BYTES_MAX: usize = 64;
+
 struct Route {
     /// Exchange and routing key as two short strings.
     names: Vec<u8>,
+    /// Properties the last message had that were checked and found plain; empty: none.
+    properties: Vec<u8>,
+    /// Whether those say persistent.
+    persistent: bool,
     queues: Vec<QueueHandle>,
     traffic: Arc<ExchangeTraffic>,
     /// Messages that went this way and are not counted in `traffic` yet.
@@ -45,17 +53,44 @@ impl RouteCache {
         })
     }
 
-    /// The queues of a route found before, which one more message takes.
-    pub(super) fn take(
+    /// The queues of a message whose names and properties are those of one before, and
+    /// whether it is persistent: nothing about it needs a look. One more message goes that way.
+    pub(super) fn recall(
         &mut self,
         topology: &Arc<LiveTopology>,
         directory: &Arc<Directory>,
         names: &[u8],
-    ) -> Option<&[QueueHandle]> {
+        properties: &[u8],
+    ) -> Option<(&[QueueHandle], bool)> {
         if !self.is_valid_for(topology, directory) {
             return None;
         }
         let route = self.routes.iter_mut().find(|route| route.names == names)?;
+        if route.properties != properties || route.queues.is_empty() {
+            return None;
+        }
+        route.uncounted += 1;
+        self.uncounted = true;
+        Some((&route.queues, route.persistent))
+    }
+
+    /// The queues of a route found before, which one more message takes. Its `properties`
+    /// were checked and are plain, so [`Self::recall`] will know them.
+    pub(super) fn take(
+        &mut self,
+        topology: &Arc<LiveTopology>,
+        directory: &Arc<Directory>,
+        message: &Message,
+    ) -> Option<&[QueueHandle]> {
+        if !self.is_valid_for(topology, directory) {
+            return None;
+        }
+        let route = self.routes.iter_mut().find(|route| route.names == message.names())?;
+        route.properties.clear();
+        if message.properties().len() <= PROPERTIES_BYTES_MAX {
+            route.properties.extend_from_slice(message.properties());
+            route.persistent = message.is_persistent();
+        }
         route.uncounted += 1;
         self.uncounted = true;
         Some(&route.queues)
@@ -76,7 +111,14 @@ impl RouteCache {
             self.replace_next = 0;
             self.valid_for = Some((topology.clone(), directory.clone()));
         }
-        let route = Route { names: names.to_vec(), queues: queues.to_vec(), traffic: traffic.clone(), uncounted: 0 };
+        let route = Route {
+            names: names.to_vec(),
+            properties: Vec::new(),
+            persistent: false,
+            queues: queues.to_vec(),
+            traffic: traffic.clone(),
+            uncounted: 0,
+        };
         if self.routes.len() < ROUTES_MAX {
             self.routes.push(route);
         } else {

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::channel::Channel;
+use super::channel::{Channel, Channels};
 use super::outgoing::Outgoing;
 use super::output::Output;
 use crate::amqp091::content;
@@ -76,7 +76,7 @@ pub(super) struct Session {
     pub(super) vhost: VhostName,
     pub(super) tuned: Tuned,
     pub(super) capabilities: Capabilities,
-    pub(super) channels: HashMap<u16, Channel>,
+    pub(super) channels: Channels,
     pub(super) consumers: HashMap<ConsumerKey, Consumer>,
     pub(super) next_consumer: u32,
     pub(super) next_epoch: u32,
@@ -110,7 +110,7 @@ impl Session {
             vhost,
             tuned,
             capabilities,
-            channels: HashMap::new(),
+            channels: Channels::default(),
             consumers: HashMap::new(),
             next_consumer: 0,
             next_epoch: 0,
@@ -176,12 +176,9 @@ impl Session {
         {
             return Ok(None);
         }
-        let Some((number, publish, next)) = content::publish_in_place(chunk, at).map_err(|violation| (0, violation))?
-        else {
-            return Ok(None);
-        };
-        self.publish(number, publish).map_err(|violation| (number, violation))?;
-        Ok(Some(next))
+        let Some(found) = content::publish_in_place(chunk, at) else { return Ok(None) };
+        self.publish_in_place(number, &found, chunk).map_err(|violation| (number, violation))?;
+        Ok(Some(found.next()))
     }
 
     async fn take_frame(&mut self, frame: Frame<'_>) {
@@ -430,6 +427,7 @@ impl Session {
         for number in self.touched.drain(..) {
             if let Some(channel) = self.channels.get_mut(&number) {
                 channel.routes.count();
+                channel.entry.counters.publish.fetch_add(std::mem::take(&mut channel.published), Relaxed);
                 channel.entry.active_at_ms.store(now_ms, Relaxed);
             }
         }
