@@ -3,11 +3,16 @@
 //! Owns processes, temporary folders and the Python environment. It does not link the
 //! broker: what is tested is what a user runs.
 
+pub mod amqp;
 mod binaries;
 mod python;
 mod server;
 pub mod transcripts;
 mod wait;
+/// The wire as the load tool speaks it, which shares nothing with the broker.
+#[path = "../../src/bin/warren-perf/wire/mod.rs"]
+#[expect(dead_code, reason = "the load tool uses what the tests do not")]
+mod wire;
 
 pub use binaries::{Binaries, binaries, repository};
 pub use python::{python, run_python};

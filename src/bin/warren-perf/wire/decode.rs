@@ -49,7 +49,7 @@ pub struct Args<'a>(&'a [u8]);
 
 impl<'a> Args<'a> {
     /// Arguments that start at the first octet of `bytes`.
-    #[cfg(test)]
+    #[allow(dead_code, reason = "the client of the tests, which shares this file, uses it")]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -80,6 +80,12 @@ impl<'a> Args<'a> {
         Ok(u64::from_be_bytes(self.take()?))
     }
 
+    /// What has not been read, as octets.
+    #[allow(dead_code, reason = "the client of the tests, which shares this file, uses it")]
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// A short string as octets.
     pub fn short_string(&mut self) -> Result<&'a [u8], Malformed> {
         let length = usize::from(self.octet()?);
@@ -90,6 +96,7 @@ impl<'a> Args<'a> {
 }
 
 /// The incoming side of a connection: octets from the socket in, frames out.
+#[derive(Debug)]
 pub struct FrameBuffer {
     bytes: Box<[u8]>,
     start: usize,
