@@ -236,6 +236,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// A request for direct replies from where none can be heard.
+    #[must_use]
+    pub fn no_reply_consumer() -> Self {
+        Self::InvalidMessage("fast reply consumer does not exist".to_owned())
+    }
+
     /// The class this error belongs to.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -14,6 +14,7 @@ pub mod permission;
 pub mod policy;
 pub mod properties;
 pub mod queue;
+pub mod reply_to;
 pub mod routing;
 pub mod term;
 pub mod topology;

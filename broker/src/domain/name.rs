@@ -105,9 +105,6 @@ name!(
 /// Prefix of names only the broker may give.
 pub const RESERVED_PREFIX: &str = "amq.";
 
-/// The queue replies come through without a queue; names that start with it are addresses of such replies.
-pub const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
-
 impl ExchangeName {
     /// The name of the default exchange.
     #[must_use]

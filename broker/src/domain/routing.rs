@@ -10,6 +10,7 @@ use super::binding::Binding;
 use super::exchange::{Exchange, HashOn, Sink};
 use super::name::ExchangeName;
 use super::properties::Properties;
+use super::reply_to;
 use super::topology::{BoundBinding, ExchangeEntry, QueueRef, Target, Topology};
 use super::value::FieldTable;
 
@@ -83,13 +84,15 @@ impl<'a> Question<'a> {
 pub struct RouteBuffer<Q> {
     /// The queues found, each once, in the order they were declared when several.
     pub queues: Vec<Q>,
+    /// Addresses of direct replies among the keys, whether or not somebody listens there.
+    pub replies: Vec<String>,
     waiting: Vec<Stop>,
     seen: Vec<ExchangeName>,
 }
 
 impl<Q> Default for RouteBuffer<Q> {
     fn default() -> Self {
-        Self { queues: Vec::new(), waiting: Vec::new(), seen: Vec::new() }
+        Self { queues: Vec::new(), replies: Vec::new(), waiting: Vec::new(), seen: Vec::new() }
     }
 }
 
@@ -223,6 +226,18 @@ impl<Q: QueueRef, W: Witness<Q>> Sink<Arc<BoundBinding<Q>>> for Found<'_, Q, W> 
 }
 
 impl<Q> RouteBuffer<Q> {
+    /// How many copies of the message leave the exchange.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        (self.queues.len() + self.replies.len()) as u64
+    }
+
+    /// Whether the message goes nowhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.replies.is_empty()
+    }
+
     fn visit(&mut self, name: &ExchangeName, reached: Reached) {
         if !self.seen.contains(name) {
             self.seen.push(name.clone());
@@ -238,6 +253,7 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
     witness: &mut W,
 ) -> Option<Routed> {
     buffer.queues.clear();
+    buffer.replies.clear();
     buffer.waiting.clear();
     buffer.seen.clear();
     let mut entry = topology.exchange(request.exchange)?;
@@ -247,10 +263,15 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
         witness.visits(entry, &reached);
         let mut found = Found { buffer, witness, any: false };
         if entry.exchange().name.is_default() {
-            for queue in request.routing_keys.iter().filter_map(|key| topology.queue(key)) {
-                found.any = true;
-                found.witness.matches(&mut || Arc::new(Binding::implicit(&queue.spec().name)));
-                found.buffer.queues.push(queue.clone());
+            for key in request.routing_keys {
+                if let Some(queue) = topology.queue(key) {
+                    found.any = true;
+                    found.witness.matches(&mut || Arc::new(Binding::implicit(&queue.spec().name)));
+                    found.buffer.queues.push(queue.clone());
+                } else if reply_to::is_address(key) && !found.buffer.replies.iter().any(|known| known == key) {
+                    found.any = true;
+                    found.buffer.replies.push((*key).to_owned());
+                }
             }
         } else {
             entry.find(&mut question, &mut found);
@@ -283,7 +304,7 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
         buffer.queues.sort_unstable_by_key(|queue| queue.spec().id);
         buffer.queues.dedup_by_key(|queue| queue.spec().id);
     }
-    Some(Routed { cacheable: question.keys_decide })
+    Some(Routed { cacheable: question.keys_decide && buffer.replies.is_empty() })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Broker, Caller};
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::domain::message::Message;
-use crate::domain::name::{DIRECT_REPLY_TO, QueueName, VhostName};
+use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{QueueKind, SessionId};
 use crate::domain::routing::RouteBuffer;
@@ -61,13 +61,16 @@ impl Broker {
         }
         let mut buffer = RouteBuffer::default();
         let checked = publish::check_and_route(&topology, &self.directory(), caller, vhost, message, &mut buffer)?;
-        if checked.message.glance().reply_to == Some(DIRECT_REPLY_TO) {
+        if publish::asks_for_direct_replies(checked.message.properties()) {
             // Replies would go to a consumer of the publishing channel, and there is no channel.
-            return Err(Error::InvalidMessage("fast reply consumer does not exist".to_owned()));
+            return Err(Error::no_reply_consumer());
         }
-        checked.traffic.count(1, buffer.queues.len() as u64);
+        checked.traffic.count(1, buffer.copies());
+        if let Some(vhost) = self.vhost(vhost) {
+            buffer.replies.iter().for_each(|address| vhost.replies().send(address, &checked.message));
+        }
         if buffer.queues.is_empty() {
-            return Ok(Published::Unroutable);
+            return Ok(if buffer.replies.is_empty() { Published::Unroutable } else { Published::Routed });
         }
         let (sender, mut events) = ConnectionSender::new();
         let mut tracker = ConfirmTracker::default();

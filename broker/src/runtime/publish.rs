@@ -7,6 +7,7 @@ use crate::domain::exchange::{ExchangeKind, ExchangeTraffic};
 use crate::domain::message::Message;
 use crate::domain::name::{ExchangeName, VhostName};
 use crate::domain::properties::{Properties, check_expiration, glance};
+use crate::domain::reply_to::DIRECT_REPLY_TO;
 use crate::domain::routing::{RouteBuffer, RouteRequest, route};
 use crate::domain::topology::Topology;
 use crate::domain::value::{FieldTable, FieldValue};
@@ -113,6 +114,15 @@ pub(crate) fn is_plain(properties: &[u8]) -> bool {
     flags & EXPIRATION_OR_USER_ID == 0
         && (flags & HEADERS == 0
             || !glance(properties).is_ok_and(|glance| glance.headers.is_some_and(names_further_keys)))
+        && !asks_for_direct_replies(properties)
+}
+
+/// Whether a message with these properties is a request for direct replies. For one
+/// without `reply_to` it is a look at one flag.
+pub(crate) fn asks_for_direct_replies(properties: &[u8]) -> bool {
+    const REPLY_TO: u8 = 1 << 1;
+    properties.first().is_some_and(|flags| flags & REPLY_TO != 0)
+        && glance(properties).is_ok_and(|glance| glance.reply_to == Some(DIRECT_REPLY_TO))
 }
 
 /// Whether an encoded headers table can hold `CC` or `BCC`: a look that spares decoding it.
@@ -143,6 +153,15 @@ fn without_bcc(message: &Message) -> Result<Message, Error> {
     .ok_or_else(|| Error::InvalidMessage("properties cannot be read".to_owned()))
 }
 
+/// The message with another reply address.
+///
+/// # Errors
+/// [`Error::InvalidMessage`] when its properties cannot be read.
+pub(crate) fn with_reply_to(message: &Message, address: &str) -> Result<Message, Error> {
+    with_properties(message, |properties| properties.reply_to = Some(address.to_owned()))
+        .ok_or_else(|| Error::InvalidMessage("properties cannot be read".to_owned()))
+}
+
 /// A quorum queue tells how often a message was handed out before, and how often that failed.
 pub(crate) fn with_delivery_counts(message: &Message, acquired: u32, failures: u16) -> Message {
     if acquired == 0 {
@@ -160,8 +179,13 @@ pub(crate) fn with_delivery_counts(message: &Message, acquired: u32, failures: u
 
 /// The message with other headers; `None` when its properties cannot be read.
 fn with_headers(message: &Message, change: impl FnOnce(&mut FieldTable)) -> Option<Message> {
+    with_properties(message, |properties| change(properties.headers.get_or_insert_with(FieldTable::new)))
+}
+
+/// The message with other properties; `None` when they cannot be read.
+fn with_properties(message: &Message, change: impl FnOnce(&mut Properties)) -> Option<Message> {
     let mut properties = Properties::decode(message.properties()).ok()?;
-    change(properties.headers.get_or_insert_with(FieldTable::new));
+    change(&mut properties);
     Some(Message::build(
         message.exchange(),
         message.routing_key(),

@@ -15,6 +15,7 @@ use crate::domain::name::QueueName;
 use crate::domain::queue::consumer::check_stream_consumer;
 use crate::domain::queue::state::Disposition;
 use crate::domain::queue::{ConsumerKey, QueueKind};
+use crate::domain::reply_to::DIRECT_REPLY_TO;
 use crate::domain::value::FieldValue;
 use crate::error::{Error, Resource};
 use crate::facade::ConsumerInfo;
@@ -34,7 +35,11 @@ impl Session {
                 format!("attempt to reuse consumer tag '{consumer_tag}'"),
             ));
         }
+        if queue == DIRECT_REPLY_TO {
+            return self.consume_replies(number, consumer_tag, no_ack, nowait);
+        }
         let name = self.named_queue(number, queue)?;
+        self.refuse_consuming_address(number, &name)?;
         let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.consume")?;
         let tag = if consumer_tag.is_empty() { generated_tag()? } else { consumer_tag.to_owned() };
         let (kind, resource) = (handle.spec().kind, Resource::Queue(self.vhost.clone(), name.clone()));
@@ -110,7 +115,9 @@ impl Session {
     /// `basic.cancel`: answered after the last delivery; an unknown tag is fine.
     pub(super) async fn cancel(&mut self, number: u16, tag: &str, nowait: bool) -> Result<(), Violation> {
         let key = self.channels.get(&number).and_then(|channel| channel.consumers.get(tag)).copied();
-        if let Some(key) = key {
+        if self.stop_replies(number, Some(tag)) {
+            // There is no queue to tell.
+        } else if let Some(key) = key {
             if let Some(queue) = self.consumers.get(&key).map(|consumer| consumer.queue.clone()) {
                 let connection = self.id;
                 queue.ask(|reply| QueueCommand::Cancel { connection, consumer: key, reply }).await;
@@ -131,6 +138,7 @@ impl Session {
     /// `basic.get`
     pub(super) async fn get(&mut self, number: u16, queue: &str, no_ack: bool) -> Result<(), Violation> {
         let name = self.named_queue(number, queue)?;
+        self.refuse_fetching_from_address(&name)?;
         let handle = self.broker.readable_queue(&self.caller, &self.vhost, &name, "basic.get")?;
         let Some(session) = self.channels.get(&number).map(|channel| channel.session) else { return Ok(()) };
         let fetched = match handle.ask(|reply| QueueCommand::Get { session, no_ack, reply }).await {
@@ -233,7 +241,7 @@ impl Session {
 }
 
 /// `amq.ctag-` and 22 characters that do not repeat.
-fn generated_tag() -> Result<String, Violation> {
+pub(super) fn generated_tag() -> Result<String, Violation> {
     use base64::Engine as _;
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| Violation::new(ReplyCode::InternalError, error.to_string()))?;

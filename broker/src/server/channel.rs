@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::runtime::queue::{ChannelLimiter, QueueHandle};
 use crate::runtime::registry::ChannelEntry;
 
+use super::direct_reply::DirectReply;
 use super::route_cache::RouteCache;
 use super::transaction::Transaction;
 
@@ -39,6 +40,7 @@ pub(super) struct Channel {
     pub(super) outstanding: VecDeque<Outstanding>,
     pub(super) prefetch: u16,
     pub(super) limiter: Option<Arc<ChannelLimiter>>,
+    pub(super) direct_reply: Option<DirectReply>,
     pub(super) consumers: BTreeMap<String, ConsumerKey>,
     pub(super) last_queue: Option<QueueName>,
     pub(super) routes: RouteCache,
@@ -82,6 +84,7 @@ impl Channel {
             outstanding: VecDeque::new(),
             prefetch: 0,
             limiter: None,
+            direct_reply: None,
             consumers: BTreeMap::new(),
             last_queue: None,
             routes: RouteCache::default(),

@@ -17,6 +17,7 @@ impl Session {
     pub(super) async fn take_event(&mut self, event: ConnectionEvent) {
         match event {
             ConnectionEvent::Deliver(delivery) => self.deliver(delivery),
+            ConnectionEvent::Reply(reply) => self.take_reply(*reply),
             ConnectionEvent::Confirm(ranges) => self.confirmed(&ranges),
             ConnectionEvent::ConsumerCancelled(key) => self.consumer_cancelled(key),
             ConnectionEvent::Close(reason) => {

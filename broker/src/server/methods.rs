@@ -155,6 +155,7 @@ impl Session {
 
     async fn queue_method(&mut self, number: u16, method: Method<'_>) -> Result<(), Violation> {
         match method {
+            Method::QueueDeclare { queue, nowait, .. } if self.declare_address(number, queue, nowait)? => {}
             Method::QueueDeclare { queue, passive: true, nowait, .. } => {
                 // Unlike everywhere else, no name is not the last queue declared.
                 let name = QueueName::new(strip_line_breaks(queue))
@@ -178,7 +179,11 @@ impl Session {
             }
             Method::QueuePurge { queue, nowait, .. } => {
                 let name = self.named_queue(number, queue)?;
-                let purged = self.broker.purge_queue(&self.caller, &self.vhost, &name).await?;
+                let purged = match self.readable_address(&name)? {
+                    // Nothing is ever kept there.
+                    Some(_) => 0,
+                    None => self.broker.purge_queue(&self.caller, &self.vhost, &name).await?,
+                };
                 if !nowait {
                     encode::queue_count_ok(&mut self.output.bytes, number, 31, wire_count(purged));
                 }
@@ -207,7 +212,7 @@ impl Session {
         }
     }
 
-    fn declared(&mut self, number: u16, name: QueueName, ready: u64, consumers: u64, nowait: bool) {
+    pub(super) fn declared(&mut self, number: u16, name: QueueName, ready: u64, consumers: u64, nowait: bool) {
         if !nowait {
             let out = &mut self.output.bytes;
             encode::queue_declare_ok(out, number, name.as_str(), wire_count(ready), wire_count(consumers));

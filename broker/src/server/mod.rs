@@ -6,6 +6,7 @@
 
 mod basic;
 mod channel;
+mod direct_reply;
 mod driver;
 mod events;
 mod handshake;

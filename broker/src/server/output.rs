@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 
 use crate::domain::queue::ConsumerKey;
 use crate::runtime::queue::{OutboundCredit, QueueHandle};
+use crate::runtime::vhost::ReplyRoom;
 
 /// Unwritten bytes beyond which the connection stops reading its socket.
 pub(super) const UNWRITTEN_BYTES_MAX: usize = 16 << 20;
@@ -33,6 +34,7 @@ pub(super) struct Output {
     start: usize,
     written: u64,
     grants: VecDeque<Grant>,
+    replies: VecDeque<(u64, ReplyRoom)>,
 }
 
 impl Output {
@@ -59,6 +61,11 @@ impl Output {
         self.grants.push_back(Grant { at, credit, bytes, queue, consumer });
     }
 
+    /// Keeps the room of a reply taken until everything encoded so far is written.
+    pub(super) fn hold_until_written(&mut self, room: ReplyRoom) {
+        self.replies.push_back((self.written + self.pending() as u64, room));
+    }
+
     /// Writes as much as the socket takes.
     pub(super) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
@@ -81,6 +88,9 @@ impl Output {
 
     /// Gives back the credit of everything written, and names the queues that wait for it.
     pub(super) fn take_resumable(&mut self, mut resumable: impl FnMut(QueueHandle, ConsumerKey)) {
+        while self.replies.front().is_some_and(|(at, _)| *at <= self.written) {
+            self.replies.pop_front();
+        }
         while self.grants.front().is_some_and(|grant| grant.at <= self.written) {
             let Some(grant) = self.grants.pop_front() else { return };
             if grant.credit.give(grant.bytes) {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 
 use super::session::Session;
+use super::transaction::Held;
 use crate::amqp091::content::{InPlace, Publish};
 use crate::amqp091::encode;
 use crate::amqp091::reply::{ReplyCode, Violation};
@@ -50,12 +51,13 @@ impl Session {
         let plain = is_plain(message.properties());
         if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, &message) {
             self.routes.queues.clear();
+            self.routes.replies.clear();
             self.routes.queues.extend_from_slice(queues);
         } else {
             let checked =
                 check_and_route(&self.topology, &self.directory, &self.caller, &self.vhost, message, &mut self.routes)?;
             message = checked.message;
-            checked.traffic.count(1, self.routes.queues.len() as u64);
+            checked.traffic.count(1, self.routes.copies());
             if plain
                 && checked.cacheable
                 && let Some(channel) = self.channels.get_mut(&number)
@@ -64,11 +66,13 @@ impl Session {
                 channel.routes.insert(&self.topology, &self.directory, names, &self.routes.queues, &checked.traffic);
             }
         }
+        message = self.addressed(number, message)?;
         if let Some(channel) = self.channels.get_mut(&number)
             && let Some(transaction) = channel.transaction.as_mut()
         {
             transaction.check_room()?;
-            transaction.publishes.push((message, self.routes.queues.clone(), mandatory));
+            let (queues, replies) = (self.routes.queues.clone(), self.routes.replies.clone());
+            transaction.publishes.push(Held { message, queues, replies, mandatory });
             channel.entry.uncommitted.store(transaction.publishes.len() as u64, Relaxed);
             return Ok(());
         }
@@ -82,10 +86,11 @@ impl Session {
 
     /// Puts a routed message into the batches of its queues, and returns or numbers it.
     pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool) {
+        self.send_replies(&message);
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let queues = &self.routes.queues;
         channel.published += 1;
-        if queues.is_empty() {
+        if self.routes.is_empty() {
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);
                 encode::basic_return(

@@ -364,6 +364,7 @@ impl Session {
 
     /// Detaches a channel from its queues: consumers leave, what is out goes back.
     async fn leave_channel(&mut self, number: u16) {
+        self.stop_replies(number, None);
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let session = channel.session;
         let mut queues: Vec<QueueHandle> = Vec::new();

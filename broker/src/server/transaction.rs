@@ -17,10 +17,19 @@ use super::channel::Outstanding;
 /// Most publishes and acknowledgements one transaction holds; its memory is the client's to choose.
 const HELD_MAX: usize = 1_000_000;
 
+/// A publish held back, with the way it goes.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) message: Message,
+    pub(super) queues: Vec<QueueHandle>,
+    pub(super) replies: Vec<String>,
+    pub(super) mandatory: bool,
+}
+
 /// What a channel in transaction mode holds back.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
-    pub(super) publishes: Vec<(Message, Vec<QueueHandle>, bool)>,
+    pub(super) publishes: Vec<Held>,
     pub(super) settlements: Vec<(Outstanding, Disposition)>,
 }
 
@@ -67,8 +76,8 @@ impl Session {
             return Ok(());
         }
         channel.confirm = Some(ConfirmTracker::default());
-        for (message, queues, mandatory) in held.publishes {
-            self.routes.queues = queues;
+        for Held { message, queues, replies, mandatory } in held.publishes {
+            (self.routes.queues, self.routes.replies) = (queues, replies);
             self.hand_on(number, message, mandatory);
         }
         for (outstanding, disposition) in held.settlements {

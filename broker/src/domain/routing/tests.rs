@@ -197,3 +197,15 @@ fn a_hash_of_the_key_is_kept_and_one_of_the_message_is_not() {
         assert_eq!(reached.len(), 3, "every queue has a third of the messages");
     }
 }
+
+#[test]
+fn an_address_of_direct_replies_is_reached_through_the_default_exchange_alone() {
+    let topology = sample();
+    let address = reply_to::address(crate::domain::queue::ConnectionId(1), 1, [7; reply_to::KEY_BYTES]);
+    let mut buffer = RouteBuffer::default();
+    let keys = ["a", &address, &address, "nope"];
+    assert_eq!(route(&topology, RouteRequest::of_keys("", &keys), &mut buffer), Some(Routed { cacheable: false }));
+    assert_eq!((buffer.queues.len(), &buffer.replies, buffer.copies()), (1, &vec![address.clone()], 2));
+    route(&topology, RouteRequest::of_keys("amq.direct", &keys), &mut buffer);
+    assert!(buffer.is_empty());
+}

@@ -23,6 +23,8 @@ pub(crate) const OUTBOUND_MESSAGE_OVERHEAD_BYTES: usize = 64;
 pub(crate) enum ConnectionEvent {
     /// Messages for one of its consumers.
     Deliver(Delivery),
+    /// A direct reply for one of its channels.
+    Reply(Box<crate::runtime::vhost::Reply>),
     /// Publishes a queue settled.
     Confirm(Vec<ConfirmRange>),
     /// A consumer ended because its queue is gone or access was withdrawn.

@@ -4,7 +4,7 @@ use super::handle::{check_exclusive, exchange_name, queue_name};
 use super::owner::Owner;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::ExchangeKind;
-use crate::domain::name::DIRECT_REPLY_TO;
+use crate::domain::reply_to;
 use crate::domain::topology::{Missing, Removed};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, Put};
@@ -68,7 +68,7 @@ impl Owner {
     fn check_binding(&self, caller: &Caller, binding: Binding) -> Result<Binding, Error> {
         let source = exchange_name(binding.source.as_str())?;
         let (destination, resource) = match &binding.destination {
-            Destination::Queue(name) if name.as_str().starts_with(DIRECT_REPLY_TO) => {
+            Destination::Queue(name) if reply_to::is_reserved(name.as_str()) => {
                 return Err(Error::VolatileQueue);
             }
             Destination::Queue(name) => {

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
-use super::{Access, LiveTopology};
+use super::{Access, LiveTopology, Replies};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{ExchangeName, QueueName, VhostName, strip_line_breaks};
@@ -20,6 +20,7 @@ pub(super) struct Shared {
     pub(super) topology: ArcSwap<LiveTopology>,
     pub(super) mailbox: mpsc::Sender<VhostCommand>,
     pub(super) access: Arc<dyn Access>,
+    pub(super) replies: Replies,
 }
 
 /// A live vhost. Cheap to clone.
@@ -41,6 +42,11 @@ impl VhostHandle {
     /// Where the current picture is published, for those who look often.
     pub(crate) fn published(&self) -> &ArcSwap<LiveTopology> {
         &self.0.topology
+    }
+
+    /// Who listens for direct replies.
+    pub(crate) fn replies(&self) -> &Replies {
+        &self.0.replies
     }
 
     /// Declares an exchange, or checks that the existing one is equivalent.

@@ -17,12 +17,14 @@ mod owner;
 mod pump;
 mod recover;
 mod registry;
+mod replies;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use access::Access;
 pub(crate) use handle::VhostHandle;
 pub(crate) use registry::VhostRegistry;
+pub(crate) use replies::{Replies, Reply, ReplyListener, ReplyRoom};
 
 #[cfg(test)]
 pub(crate) use command::{DeclaredQueue, Imported};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::LiveTopology;
 use super::command::{Reply, VhostCommand};
 use super::handle::{Shared, VhostHandle};
 use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
+use super::{LiveTopology, Replies};
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
@@ -83,6 +83,7 @@ impl Unstarted {
             topology: arc_swap::ArcSwap::from_pointee(topology.clone()),
             mailbox,
             access: context.access.clone(),
+            replies: Replies::default(),
         });
         let owner = Owner {
             vhost,

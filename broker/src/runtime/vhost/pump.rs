@@ -124,6 +124,7 @@ impl Pump {
         if route(&topology, request, &mut self.buffer).is_none() {
             return Vec::new();
         }
+        self.buffer.replies.iter().for_each(|address| self.shared.replies.send(address, message));
         self.buffer.queues.drain(..).filter(|queue| !letter.closes_cycle(queue.spec().name.as_str())).collect()
     }
 

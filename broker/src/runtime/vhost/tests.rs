@@ -272,7 +272,7 @@ async fn refusals_of_bindings() {
         "read access to topic 'secret' in exchange 'amq.topic' in vhost '/' refused for user 'guest'",
     );
     refused(
-        bind("amq.direct", "amq.rabbitmq.reply-to", "").await,
+        bind("amq.direct", "amq.rabbitmq.reply-to.x", "").await,
         "cannot bind or unbind to a volatile (direct reply-to) queue",
     );
     let arguments = with("x-match", FieldValue::I32(5));
