@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use broker::Settings;
+use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
 
@@ -164,8 +165,8 @@ impl Config {
             version: String::new(),
             platform: format!("Warren {}", env!("CARGO_PKG_VERSION")),
             cluster_name: None,
-            vm_memory_high_watermark: 0.0,
-            disk_free_limit: 0,
+            vm_memory_high_watermark: Watermark::Relative(0.0),
+            disk_free_limit: Watermark::Absolute(0),
         };
         Ok(Self {
             node,

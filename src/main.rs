@@ -2,14 +2,14 @@
 
 mod config;
 mod control;
+mod log;
 mod run;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing::level_filters::LevelFilter;
-
 use config::{Arguments, Config};
+use log::Log;
 
 /// Exit code of a configuration that cannot be used (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    start_log(&config);
-    match run::run(&config) {
+    let log = Log::start(&config.log_level, config.log_console);
+    match run::run(&config, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -36,16 +36,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn start_log(config: &Config) {
-    let level = match config.log_level.as_str() {
-        _ if !config.log_console => LevelFilter::OFF,
-        "none" => LevelFilter::OFF,
-        "debug" => LevelFilter::DEBUG,
-        "info" | "notice" => LevelFilter::INFO,
-        "warning" => LevelFilter::WARN,
-        _ => LevelFilter::ERROR,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_target(false).init();
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::control::ControlSocket;
+use crate::log::Log;
 
 /// Exit code after a second signal: stopping was not waited for.
 const EXIT_IMPATIENT: i32 = 130;
@@ -19,12 +20,12 @@ const EXIT_IMPATIENT: i32 = 130;
 ///
 /// # Errors
 /// What kept it from starting, or from stopping in order.
-pub fn run(config: &Config) -> anyhow::Result<()> {
+pub fn run(config: &Config, log: &Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, log))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
     for path in &config.files {
         tracing::info!("configuration file {}", path.display());
     }
@@ -33,7 +34,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     }
     let mut signals = Signals::new()?;
     let (end, ending) = watch::channel(false);
-    let facts = facts(config, end);
+    let facts = facts(config, end, log);
     let (http, slot) = HttpService::new(vec![config.management_listener()], facts.clone());
     let mut services: Vec<Box<dyn AppService>> = Vec::new();
     if let Some(path) = &config.load_definitions {
@@ -76,7 +77,7 @@ fn report(node: &Node, socket: &ControlSocket) {
     tracing::info!("control socket {}", socket.path().display());
 }
 
-fn facts(config: &Config, end: watch::Sender<bool>) -> ServerFacts {
+fn facts(config: &Config, end: watch::Sender<bool>, log: &Log) -> ServerFacts {
     ServerFacts {
         warren_version: env!("CARGO_PKG_VERSION").to_owned(),
         config_files: config.files.clone(),
@@ -85,6 +86,7 @@ fn facts(config: &Config, end: watch::Sender<bool>) -> ServerFacts {
         shutdown: Arc::new(move || {
             end.send_replace(true);
         }),
+        log_level: log.level(),
     }
 }
 

@@ -20,6 +20,18 @@ pub struct ServerFacts {
     pub effective_config: String,
     /// Asks the process to end in order.
     pub shutdown: Arc<dyn Fn() + Send + Sync>,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// Reads and changes how much is logged while the server runs. Levels are `debug`, `info`,
+/// `warning`, `error`, `critical` and `none`.
+#[derive(Clone)]
+pub struct LogLevel {
+    /// The level now.
+    pub get: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Takes one of the levels.
+    pub set: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 /// What every request shares.

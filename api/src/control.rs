@@ -1,7 +1,8 @@
 //! The node: state, stop, start, reset, shutdown, plugins.
 
 use axum::http::StatusCode;
-use openapi::control::{self as wire, AppState, NodeListener, NodeSummary};
+use broker::domain::alarm::Scarce;
+use openapi::control::{self as wire, AppState, NodeAlarm, NodeListener, NodeSummary};
 use openapi::error::APP_RUNNING;
 
 use crate::call::Call;
@@ -55,10 +56,13 @@ async fn get_node(call: Call) -> Answer {
         cluster_name,
         memory_used: status.memory_used,
         memory_limit: status.memory_limit,
-        memory_alarm: status.memory_alarm,
+        memory_alarm: status.alarms.is_scarce(Scarce::Memory),
         disk_free: status.disk_free,
         disk_free_limit: status.disk_free_limit,
-        disk_alarm: status.disk_alarm,
+        disk_alarm: status.alarms.is_scarce(Scarce::Disk),
+        alarms: (status.alarms.causes.iter())
+            .map(|cause| NodeAlarm { resource: cause.resource().name().to_owned(), reason: cause.to_string() })
+            .collect(),
         fd_used: status.fd_used,
         fd_total: status.fd_total,
         processors: status.processors,

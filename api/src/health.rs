@@ -12,7 +12,7 @@ use crate::route::{Answer, Mounts};
 
 pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::ALARMS).get(check_alarms);
-    on.at(&wire::LOCAL_ALARMS).get(check_alarms);
+    on.at(&wire::LOCAL_ALARMS).get(check_local_alarms);
     on.at(&wire::VIRTUAL_HOSTS).get(check_ok);
     on.at(&wire::PORT_LISTENER).get(check_port);
     on.at(&wire::PROTOCOL_LISTENER).get(check_protocols);
@@ -24,14 +24,17 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::LEADERS_ALL_PATTERN).get(check_ok);
     on.at(&wire::LEADERS_VHOST).get(check_ok);
     on.at(&wire::LEADERS_VHOST_PATTERN).get(check_ok);
-    on.at(&wire::IS_IN_SERVICE).get(check_runs);
+    on.at(&wire::IS_IN_SERVICE).get(check_in_service);
     on.at(&wire::BELOW_CONNECTION_LIMIT).get(check_runs);
-    on.at(&wire::READY_TO_SERVE).get(check_runs);
+    on.at(&wire::READY_TO_SERVE).get(check_ready);
     on.at(&wire::TARGET_CLUSTER_SIZE).get(check_ok);
     on.at(&wire::ALIVENESS).get(check_vhost);
     on.at(&wire::NODE).get(check_ok);
     on.at(&wire::NAMED_NODE).get(check_node);
 }
+
+/// Why a node in maintenance fails.
+const NOT_IN_SERVICE: &str = "this rabbit node is not currently available to serve";
 
 fn ok() -> Answer {
     Reply::json(&json!({"status": "ok"}))
@@ -53,13 +56,19 @@ async fn check_ok(_call: Call) -> Answer {
 }
 
 async fn check_alarms(call: Call) -> Answer {
+    alarms(&call, "There are alarms in effect in the cluster")
+}
+
+async fn check_local_alarms(call: Call) -> Answer {
+    alarms(&call, "There are alarms in effect on the node")
+}
+
+fn alarms(call: &Call, reason: &str) -> Answer {
     let status = call.node().status();
-    let alarms: Vec<_> = [("memory", status.memory_alarm), ("disk", status.disk_alarm)]
-        .into_iter()
-        .filter(|(_, on)| *on)
-        .map(|(resource, _)| json!({"node": status.name, "resource": resource}))
-        .collect();
-    if alarms.is_empty() { ok() } else { failed("There are alarms in effect", json!({ "alarms": alarms })) }
+    let scarce = status.alarms.scarce();
+    let alarms: Vec<_> =
+        scarce.iter().map(|resource| json!({"node": status.name, "resource": resource.name()})).collect();
+    if alarms.is_empty() { ok() } else { failed(reason, json!({ "alarms": alarms })) }
 }
 
 async fn check_port(call: Call) -> Answer {
@@ -132,6 +141,20 @@ async fn check_runs(call: Call) -> Answer {
         AppState::Running => ok(),
         AppState::Booting | AppState::Stopped => failed("the application does not run", json!({})),
     }
+}
+
+async fn check_in_service(call: Call) -> Answer {
+    if call.node().is_in_maintenance() {
+        return failed(NOT_IN_SERVICE, json!({}));
+    }
+    check_runs(call).await
+}
+
+async fn check_ready(call: Call) -> Answer {
+    if !call.node().is_in_maintenance() && call.node().are_listeners_suspended() {
+        return failed("no active listeners for AMQP/AMQPS", json!({}));
+    }
+    check_in_service(call).await
 }
 
 async fn check_vhost(call: Call) -> Answer {

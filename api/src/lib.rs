@@ -56,6 +56,7 @@ mod policies;
 mod properties;
 mod queues;
 mod replicas;
+mod settings;
 mod stats;
 mod table;
 mod tags;
@@ -73,7 +74,7 @@ use broker::Node;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
-pub use context::ServerFacts;
+pub use context::{LogLevel, ServerFacts};
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};
 
@@ -119,6 +120,7 @@ const RESOURCES: &[fn(&mut Mounts)] = &[
     policies::mount,
     queues::mount,
     replicas::mount,
+    settings::mount,
     users::mount,
     vhosts::mount,
     whoami::mount,

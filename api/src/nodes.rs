@@ -1,5 +1,6 @@
 //! Nodes.
 
+use broker::domain::alarm::Scarce;
 use openapi::nodes as wire;
 use serde_json::{Value, json};
 
@@ -41,9 +42,9 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         "fd_total": status.fd_total,
         "sockets_total": 0,
         "mem_limit": status.memory_limit,
-        "mem_alarm": status.memory_alarm,
+        "mem_alarm": status.alarms.is_scarce(Scarce::Memory),
         "disk_free_limit": status.disk_free_limit,
-        "disk_free_alarm": status.disk_alarm,
+        "disk_free_alarm": status.alarms.is_scarce(Scarce::Disk),
         "proc_total": PROCESSES_MAX,
         "rates_mode": "basic",
         "uptime": status.uptime_ms,
@@ -69,7 +70,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         "name": settings.node_name,
         "type": "disc",
         "running": true,
-        "being_drained": false,
+        "being_drained": node.is_in_maintenance(),
         "erlang_version": ERLANG_VERSION,
         "erlang_full_version": settings.platform,
         "crypto_lib_version": "none",
@@ -93,6 +94,10 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         }
         if let Value::Object(churn) = stats::churn(&status.churn) {
             item.extend(churn);
+        }
+        // The reference has no such alarm, so it is only shown while it is in force.
+        if let Some(cause) = status.alarms.causes.iter().find(|cause| cause.resource() == Scarce::Storage) {
+            item.insert("storage_alarm".to_owned(), cause.to_string().into());
         }
         if call.query.is_true("memory") {
             item.insert("memory".to_owned(), memory(call));

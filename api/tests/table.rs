@@ -7,12 +7,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{PeerAddress, ServerFacts, Transport, router};
+use api::{LogLevel, PeerAddress, ServerFacts, Transport, router};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use broker::domain::alarm::Watermark;
 use broker::domain::user::HashAlgorithm;
 use broker::{Node, Settings};
 use openapi::{Access, Endpoint, Method, Operation};
@@ -52,8 +53,8 @@ async fn start() -> Fixture {
         version: "4.3.5".to_owned(),
         platform: "Warren".to_owned(),
         cluster_name: None,
-        vm_memory_high_watermark: 0.6,
-        disk_free_limit: 0,
+        vm_memory_high_watermark: Watermark::Relative(0.6),
+        disk_free_limit: Watermark::Absolute(0),
     };
     let node = Node::start(settings, Vec::new()).await.unwrap();
     let facts = ServerFacts {
@@ -62,6 +63,7 @@ async fn start() -> Fixture {
         log_files: vec!["-".to_owned()],
         effective_config: "a = b\n".to_owned(),
         shutdown: Arc::new(|| {}),
+        log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
     };
     let tcp = router(node.clone(), Transport::Tcp, facts.clone());
     let control = router(node.clone(), Transport::ControlSocket, facts);

@@ -2,8 +2,6 @@
 //!
 //! Owns nothing but the choice of names: an endpoint and its wire types are `openapi`'s.
 
-use openapi::Endpoint;
-
 pub use openapi::authentication::{ATTEMPTS as AUTH_ATTEMPTS, ATTEMPTS_BY_SOURCE as AUTH_ATTEMPTS_BY_SOURCE};
 pub use openapi::bindings::OF_VHOST as BINDINGS_IN;
 pub use openapi::channels::CHANNELS;
@@ -34,9 +32,7 @@ pub use openapi::policies::{
     OF_VHOST as POLICIES_IN, OPERATOR_OF_VHOST as OPERATOR_POLICIES_IN, OPERATOR_POLICY, POLICY,
 };
 pub use openapi::queues::{CONTENTS as QUEUE_CONTENTS, OF_VHOST as QUEUES_IN, QUEUE, QUEUES};
+pub use openapi::settings::SETTINGS;
 pub use openapi::users::{USER, USERS};
 pub use openapi::vhosts::{DELETION_PROTECTION as VHOST_PROTECTION, VHOST, VHOSTS};
 pub use openapi::whoami::WHOAMI;
-
-/// Settings of a running node.
-pub const SETTINGS: Endpoint = Endpoint::new("/warren/node/settings", &[]);

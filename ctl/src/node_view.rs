@@ -104,5 +104,8 @@ pub fn alarms(node: &Value) -> Vec<String> {
     if node["disk_free_alarm"] == true {
         lines.push(format!("Free disk space alarm on node {name}"));
     }
+    if let Some(reason) = node["storage_alarm"].as_str() {
+        lines.push(format!("Storage alarm on node {name}: {reason}"));
+    }
     lines
 }

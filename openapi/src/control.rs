@@ -31,6 +31,15 @@ pub struct NodeListener {
     pub port: u16,
 }
 
+/// A resource alarm in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeAlarm {
+    /// `memory`, `disk` or `storage`.
+    pub resource: String,
+    /// Why, with the numbers that decided.
+    pub reason: String,
+}
+
 /// The node at a glance; answered whether the application runs or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NodeSummary {
@@ -70,6 +79,8 @@ pub struct NodeSummary {
     pub disk_free_limit: u64,
     /// Whether it is on.
     pub disk_alarm: bool,
+    /// The alarms in force; publishers are blocked while there is one.
+    pub alarms: Vec<NodeAlarm>,
     /// Open file descriptors.
     pub fd_used: u64,
     /// Most that may be open.

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
 
-use super::host;
 use super::value::Set;
 
 /// One setting.
@@ -286,7 +286,9 @@ pub const SETTINGS: &[Setting] = &[
         environment: None,
         initial: Initial::Value("0.6"),
         doc: "Publishers wait while the broker uses more than this share of the host's memory.",
-        set: Set::Share(1.0, |config, share| config.node.vm_memory_high_watermark = share),
+        set: Set::Share(1.0, |config, share| {
+            config.node.vm_memory_high_watermark = Watermark::Relative(share);
+        }),
     },
     Setting {
         key: "vm_memory_high_watermark.absolute",
@@ -295,7 +297,7 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Unset("the relative one counts"),
         doc: "Publishers wait while the broker uses more than this; goes before the relative one.",
         set: Set::Amount(|config, bytes| {
-            config.node.vm_memory_high_watermark = bytes as f64 / host::memory_bytes() as f64;
+            config.node.vm_memory_high_watermark = Watermark::Absolute(bytes);
         }),
     },
     Setting {
@@ -305,7 +307,7 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Unset("the absolute one counts"),
         doc: "Publishers wait while less than this many times the host's memory is free on disk.",
         set: Set::Share(1000.0, |config, share| {
-            config.node.disk_free_limit = (host::memory_bytes() as f64 * share) as u64;
+            config.node.disk_free_limit = Watermark::Relative(share);
         }),
     },
     Setting {
@@ -314,7 +316,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: None,
         initial: Initial::Value("50MB"),
         doc: "Publishers wait while less than this is free on disk; goes before the relative one when set.",
-        set: Set::Amount(|config, bytes| config.node.disk_free_limit = bytes),
+        set: Set::Amount(|config, bytes| config.node.disk_free_limit = Watermark::Absolute(bytes)),
     },
     Setting {
         key: "cluster_name",

@@ -41,8 +41,9 @@ fn without_anything_the_defaults_are_the_reference_s() {
     assert_eq!(config.node.loopback_users, ["guest"]);
     assert_eq!(config.node.default_permissions, [".*", ".*", ".*"]);
     assert_eq!((config.node.heartbeat_s, config.node.frame_max, config.node.channel_max), (60, 131_072, 2047));
-    assert_eq!((config.node.max_message_size, config.node.disk_free_limit), (16_777_216, 50_000_000));
-    assert!((config.node.vm_memory_high_watermark - 0.6).abs() < f64::EPSILON);
+    assert_eq!(config.node.max_message_size, 16_777_216);
+    assert_eq!(config.node.disk_free_limit, Watermark::Absolute(50_000_000));
+    assert_eq!(config.node.vm_memory_high_watermark, Watermark::Relative(0.6));
     assert_eq!((&*config.node.product, &*config.node.version), ("RabbitMQ", "4.3.5"));
     assert_eq!(config.node.password_hashing, HashAlgorithm::Argon2id);
     assert!(config.warnings.is_empty());
@@ -93,10 +94,10 @@ fn aliases_precedence_and_escaped_dots() {
     )
     .unwrap();
     assert_eq!(config.node.channel_max, 7);
-    assert_eq!(config.node.disk_free_limit, 1 << 30);
+    assert_eq!(config.node.disk_free_limit, Watermark::Absolute(1 << 30));
     assert_eq!(config.node.loopback_users, ["a.b"]);
     let relative = load("disk_free_limit.relative = 1.0\n", &[], &[]).unwrap();
-    assert_eq!(relative.node.disk_free_limit, host::memory_bytes());
+    assert_eq!(relative.node.disk_free_limit, Watermark::Relative(1.0));
 }
 
 #[test]

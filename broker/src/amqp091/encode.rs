@@ -57,6 +57,16 @@ pub fn close(out: &mut Vec<u8>, channel: u16, code: u16, text: &str, failing: (u
     });
 }
 
+/// `connection.blocked`
+pub fn connection_blocked(out: &mut Vec<u8>, reason: &str) {
+    method(out, 0, 10, 60, |out| write_short_string(out, reason));
+}
+
+/// `connection.unblocked`
+pub fn connection_unblocked(out: &mut Vec<u8>) {
+    bare(out, 0, 10, 61);
+}
+
 /// `channel.open-ok`
 pub fn channel_open_ok(out: &mut Vec<u8>, channel: u16) {
     method(out, channel, 20, 11, |out| write_long_string(out, b""));

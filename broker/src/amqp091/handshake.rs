@@ -102,6 +102,8 @@ pub fn tune(offered: Tuned, answered: Tuned) -> Result<Tuned, Violation> {
 pub struct Capabilities {
     /// Wants `basic.cancel` when a consumer ends on the broker's side.
     pub consumer_cancel_notify: bool,
+    /// Wants to hear that it is blocked.
+    pub connection_blocked: bool,
     /// Wants `connection.close` on a failed login.
     pub authentication_failure_close: bool,
 }
@@ -116,6 +118,7 @@ impl Capabilities {
         let has = |name: &str| capabilities.get(name) == Some(&FieldValue::Boolean(true));
         Self {
             consumer_cancel_notify: has("consumer_cancel_notify"),
+            connection_blocked: has("connection.blocked"),
             authentication_failure_close: has("authentication_failure_close"),
         }
     }

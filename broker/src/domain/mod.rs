@@ -1,5 +1,7 @@
 //! Values and rules of the broker: no clock, no I/O, no async, no lock.
 
+pub mod alarm;
+pub mod amount;
 pub mod arguments;
 pub mod binding;
 pub mod component;

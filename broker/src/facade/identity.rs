@@ -114,6 +114,17 @@ impl Broker {
         self.inner.credentials.attempts(by_source)
     }
 
+    /// Whether logins are also counted by address and user.
+    #[must_use]
+    pub fn are_login_sources_tracked(&self) -> bool {
+        self.inner.credentials.are_sources_tracked()
+    }
+
+    /// Starts or ends counting logins by address and user; ends with the application.
+    pub fn track_login_sources(&self, tracked: bool) {
+        self.inner.credentials.track_sources(tracked);
+    }
+
     /// Zeroes the login counters.
     pub fn reset_auth_attempts(&self) {
         self.inner.credentials.reset_attempts();

@@ -19,6 +19,9 @@ const REQUESTS_MAX: usize = 16;
 /// Reason connections are closed with when the application stops.
 const SHUTDOWN_REASON: &str = "broker forced connection closure with reason 'shutdown'";
 
+/// Reason connections are closed with when maintenance begins.
+const MAINTENANCE_REASON: &str = "Node was put into maintenance mode";
+
 /// What the application's owner can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transition {
@@ -26,6 +29,10 @@ pub(crate) enum Transition {
     StopApp,
     Reset,
     Shutdown,
+    SuspendListeners,
+    ResumeListeners,
+    Drain,
+    Revive,
 }
 
 /// A request and where its answer goes.
@@ -72,6 +79,10 @@ impl Owner {
                 Transition::StopApp => self.stop_app().await,
                 Transition::Reset => self.reset().await,
                 Transition::Shutdown => self.shutdown().await,
+                Transition::SuspendListeners => self.suspend_listeners().await,
+                Transition::ResumeListeners => self.resume_listeners().await,
+                Transition::Drain => self.drain().await,
+                Transition::Revive => self.revive().await,
             };
             if let Err(error) = &result {
                 tracing::error!("{what:?}: {error}");
@@ -97,6 +108,7 @@ impl Owner {
             return Ok(());
         }
         self.set_state(AppState::Booting);
+        self.shared.maintenance.store(false, Relaxed);
         match self.open().await {
             Ok(()) => {
                 self.set_state(AppState::Running);
@@ -128,7 +140,51 @@ impl Owner {
         let amqp_listeners = amqp.addresses().iter().map(|&address| Listener { protocol: "amqp".to_owned(), address });
         listeners.splice(0..0, amqp_listeners.collect::<Vec<_>>());
         self.application = Some(Application { broker, amqp: Some(amqp) });
+        self.shared.listeners_suspended.store(false, Relaxed);
         self.set_listeners(listeners);
+        Ok(())
+    }
+
+    fn running(&mut self) -> Result<&mut Application, Error> {
+        self.application.as_mut().ok_or_else(|| Error::Unavailable("the application is stopped".to_owned()))
+    }
+
+    /// Closes the AMQP listeners; connections go on. The HTTP API stays open, because over
+    /// it an operator takes the suspension back.
+    async fn suspend_listeners(&mut self) -> Result<(), Error> {
+        if let Some(amqp) = self.running()?.amqp.as_mut() {
+            amqp.suspend().await;
+        }
+        self.shared.listeners_suspended.store(true, Relaxed);
+        tracing::info!("AMQP listeners suspended");
+        Ok(())
+    }
+
+    /// Opens them again, at the same addresses.
+    async fn resume_listeners(&mut self) -> Result<(), Error> {
+        let application = self.running()?;
+        if let Some(amqp) = application.amqp.as_mut() {
+            amqp.resume(&application.broker).await?;
+        }
+        self.shared.listeners_suspended.store(false, Relaxed);
+        tracing::info!("AMQP listeners resumed");
+        Ok(())
+    }
+
+    /// Into maintenance: nobody comes in, those inside are asked to leave.
+    async fn drain(&mut self) -> Result<(), Error> {
+        self.running()?;
+        self.shared.maintenance.store(true, Relaxed);
+        self.suspend_listeners().await?;
+        self.running()?.broker.close_all_connections(MAINTENANCE_REASON);
+        tracing::warn!("the node is in maintenance");
+        Ok(())
+    }
+
+    async fn revive(&mut self) -> Result<(), Error> {
+        self.resume_listeners().await?;
+        self.shared.maintenance.store(false, Relaxed);
+        tracing::warn!("the node is no longer in maintenance");
         Ok(())
     }
 

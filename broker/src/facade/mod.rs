@@ -7,7 +7,6 @@ mod live;
 mod messages;
 mod node;
 mod parameters;
-mod system;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -16,12 +15,14 @@ mod vhosts;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::domain::alarm::Limits;
 use crate::domain::name::{UserName, VhostName};
 use crate::domain::parameter::Document;
 use crate::domain::queue::ConnectionId;
 use crate::error::Error;
 use crate::metrics::Churn;
 use crate::runtime::access::DirectoryAccess;
+use crate::runtime::alarms::{AlarmPicture, AlarmsHandle};
 use crate::runtime::credentials::{Credentials, HashingPool};
 use crate::runtime::directory::{CLUSTER_NAME, Directory, DirectoryHandle, FirstBoot, Plan};
 use crate::runtime::follower::Follower;
@@ -30,6 +31,7 @@ use crate::runtime::registry::Registry;
 use crate::runtime::vhost::{LiveTopology, VhostHandle, VhostRegistry};
 use crate::storage::{MetadataStore, QueueLog};
 
+pub use crate::runtime::alarms::ChangeLimits;
 pub use definitions::{Definitions, ImportReport};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
 pub use live::{ChannelInfo, ConnectionInfo, ConsumerInfo};
@@ -104,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) follower: Follower,
     /// Live connections and channels.
     pub(crate) registry: Arc<Registry>,
+    /// Memory, disk and storage: what is scarce.
+    pub(crate) alarms: AlarmsHandle,
 }
 
 impl Broker {
@@ -122,14 +126,20 @@ impl Broker {
         let seen = directory.snapshot();
         let access = Arc::new(DirectoryAccess(directory.clone()));
         let names: Vec<_> = seen.vhosts.keys().cloned().collect();
+        let health = log.health();
         let vhosts = Arc::new(VhostRegistry::recover(names, metadata, log, access).await?);
         let registry = Arc::new(Registry::default());
+        let (connections, measured) = (registry.clone(), settings.clone());
+        let on_change =
+            Box::new(move |picture: &AlarmPicture| connections.alarms_changed(picture.verdict.is_alarmed()));
+        let probe = Arc::new(move || measured.measure());
+        let alarms = AlarmsHandle::start(settings.limits(), probe, health, on_change).await;
+        registry.alarms_changed(alarms.picture().verdict.is_alarmed());
         let connections = registry.clone();
         let react = Box::new(move |difference: &_| connections.follow(difference));
         let follower = Follower::start(directory.clone(), seen, vhosts.clone(), react);
-        // The reference counts logins by source only when asked to.
-        let credentials = Credentials::new(pool, false)?;
-        let inner = Inner { directory, credentials, settings, vhosts, follower, registry };
+        let credentials = Credentials::new(pool)?;
+        let inner = Inner { directory, credentials, settings, vhosts, follower, registry, alarms };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -162,6 +172,26 @@ impl Broker {
     /// Live connections and channels.
     pub(crate) fn registry(&self) -> &Registry {
         &self.inner.registry
+    }
+
+    /// What is scarce.
+    pub(crate) fn alarms(&self) -> &AlarmsHandle {
+        &self.inner.alarms
+    }
+
+    /// Changes resource limits until the application stops; resolves when the alarms that
+    /// follow are in force.
+    ///
+    /// # Errors
+    /// `Unavailable` when the application has stopped.
+    pub async fn change_limits(&self, change: ChangeLimits) -> Result<(), Error> {
+        self.alarms().change(change).await
+    }
+
+    /// Where resource alarms start.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.alarms().picture().limits
     }
 
     /// A live vhost.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Broker;
 use super::lifecycle::{self, Request, Transition};
-use super::system;
+use crate::domain::alarm::{Limits, Sample, Verdict, Watermark};
 use crate::domain::queue::QueueKind;
 use crate::domain::user::HashAlgorithm;
 use crate::error::Error;
+use crate::runtime::alarms::AlarmPicture;
+use crate::runtime::system;
 use crate::storage::BoxFuture;
 
 /// What a node needs to know before it starts; every value has been checked.
@@ -62,10 +64,27 @@ pub struct Settings {
     pub platform: String,
     /// Cluster name; `None`: the node name.
     pub cluster_name: Option<String>,
-    /// Alarm when resident memory goes over this fraction of the memory there is.
-    pub vm_memory_high_watermark: f64,
-    /// Alarm when less than this is free on the data directory's disk, in bytes.
-    pub disk_free_limit: u64,
+    /// Alarm when resident memory goes over this.
+    pub vm_memory_high_watermark: Watermark,
+    /// Alarm when less than this is free on the data directory's disk.
+    pub disk_free_limit: Watermark,
+}
+
+impl Settings {
+    /// The resource limits a node starts with.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { memory: self.vm_memory_high_watermark, disk: self.disk_free_limit, disk_monitored: true }
+    }
+
+    /// Measures memory and disk; asks nothing of storage.
+    pub(crate) fn measure(&self) -> Sample {
+        Sample {
+            memory_total: system::memory_bytes(),
+            memory_used: system::resident_bytes(),
+            disk_free: system::disk_free_bytes(&self.data_dir),
+            ..Sample::default()
+        }
+    }
 }
 
 /// Whether the application runs on the node.
@@ -101,14 +120,12 @@ pub struct NodeStatus {
     pub memory_used: u64,
     /// Where the memory alarm starts, in bytes.
     pub memory_limit: u64,
-    /// Whether it is on.
-    pub memory_alarm: bool,
-    /// Free bytes on the data directory's disk.
+    /// Free bytes on the data directory's disk; 0 when the system does not tell.
     pub disk_free: u64,
     /// Where the disk alarm starts, in bytes.
     pub disk_free_limit: u64,
-    /// Whether it is on.
-    pub disk_alarm: bool,
+    /// Which alarms are in force, and why.
+    pub alarms: Verdict,
     /// Open file descriptors.
     pub fd_used: u64,
     /// Most that may be open.
@@ -143,6 +160,8 @@ pub(crate) struct Shared {
     pub(crate) state: AtomicU8,
     pub(crate) broker: ArcSwapOption<Broker>,
     pub(crate) listeners: Mutex<Vec<Listener>>,
+    pub(crate) listeners_suspended: AtomicBool,
+    pub(crate) maintenance: AtomicBool,
     started_at: Instant,
 }
 
@@ -158,6 +177,8 @@ impl Node {
             state: AtomicU8::new(AppState::Booting.to_u8()),
             broker: ArcSwapOption::empty(),
             listeners: Mutex::default(),
+            listeners_suspended: AtomicBool::new(false),
+            maintenance: AtomicBool::new(false),
             started_at: Instant::now(),
         });
         let lifecycle = lifecycle::start(shared.clone(), services).await?;
@@ -223,29 +244,74 @@ impl Node {
         self.ask(Transition::Shutdown).await
     }
 
+    /// Closes the AMQP listeners to new connections; those that are open go on. Idempotent.
+    ///
+    /// # Errors
+    /// `Unavailable` while the application is stopped.
+    pub async fn suspend_listeners(&self) -> Result<(), Error> {
+        self.ask(Transition::SuspendListeners).await
+    }
+
+    /// Opens suspended listeners again. Idempotent.
+    ///
+    /// # Errors
+    /// `Unavailable` while the application is stopped, or naming the address that cannot be bound.
+    pub async fn resume_listeners(&self) -> Result<(), Error> {
+        self.ask(Transition::ResumeListeners).await
+    }
+
+    /// Puts the node into maintenance: listeners are suspended, connections closed. Idempotent.
+    ///
+    /// # Errors
+    /// `Unavailable` while the application is stopped.
+    pub async fn drain(&self) -> Result<(), Error> {
+        self.ask(Transition::Drain).await
+    }
+
+    /// Ends maintenance. Idempotent; a restart of the application does the same.
+    ///
+    /// # Errors
+    /// As [`Self::resume_listeners`]; the node then stays in maintenance.
+    pub async fn revive(&self) -> Result<(), Error> {
+        self.ask(Transition::Revive).await
+    }
+
+    /// Whether the AMQP listeners are closed to new connections.
+    #[must_use]
+    pub fn are_listeners_suspended(&self) -> bool {
+        self.shared.listeners_suspended.load(Relaxed)
+    }
+
+    /// Whether the node is in maintenance.
+    #[must_use]
+    pub fn is_in_maintenance(&self) -> bool {
+        self.shared.maintenance.load(Relaxed)
+    }
+
     /// The node at a glance.
     #[must_use]
     pub fn status(&self) -> NodeStatus {
         let settings = self.settings();
-        let memory_used = system::resident_bytes();
-        let memory_limit = (system::memory_bytes() as f64 * settings.vm_memory_high_watermark) as u64;
-        let disk_free = system::disk_free_bytes(&settings.data_dir);
+        let broker = self.broker();
+        let AlarmPicture { sample, verdict, .. } = match &broker {
+            Some(broker) => AlarmPicture::clone(&broker.alarms().picture()),
+            None => AlarmPicture::take(settings.limits(), settings.measure()),
+        };
         let (fd_used, fd_total) = system::file_descriptors();
         NodeStatus {
             name: settings.node_name.clone(),
             os_pid: std::process::id(),
             uptime_ms: self.shared.started_at.elapsed().as_millis() as u64,
-            memory_used,
-            memory_limit,
-            memory_alarm: memory_used > memory_limit,
-            disk_free,
-            disk_free_limit: settings.disk_free_limit,
-            disk_alarm: disk_free < settings.disk_free_limit,
+            memory_used: sample.memory_used,
+            memory_limit: verdict.memory_limit,
+            disk_free: sample.disk_free.unwrap_or_default(),
+            disk_free_limit: verdict.disk_limit,
+            alarms: verdict,
             fd_used,
             fd_total,
             data_dir: settings.data_dir.clone(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
-            churn: self.broker().map(|broker| broker.churn()).unwrap_or_default(),
+            churn: broker.map(|broker| broker.churn()).unwrap_or_default(),
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::alarm::Watermark;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
@@ -60,8 +61,8 @@ fn settings(folder: &std::path::Path) -> Settings {
         version: "4.3.5".into(),
         platform: "Warren".into(),
         cluster_name: None,
-        vm_memory_high_watermark: 0.6,
-        disk_free_limit: 0,
+        vm_memory_high_watermark: Watermark::Relative(0.6),
+        disk_free_limit: Watermark::Absolute(0),
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +85,8 @@ pub(crate) struct Credentials {
     key: [u8; 32],
     verified: Mutex<Verified>,
     attempts: Mutex<Attempts>,
-    track_sources: bool,
+    /// Whether attempts are counted by address and user as well.
+    track_sources: AtomicBool,
 }
 
 type Fingerprint = [u8; 32];
@@ -116,14 +118,28 @@ impl Counts {
 }
 
 impl Credentials {
-    /// `track_sources`: count attempts by address and user as well.
-    ///
     /// # Errors
     /// `Internal` when the system has no randomness to give.
-    pub(crate) fn new(pool: HashingPool, track_sources: bool) -> Result<Self, Error> {
+    pub(crate) fn new(pool: HashingPool) -> Result<Self, Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
-        Ok(Self { pool, key, verified: Mutex::default(), attempts: Mutex::default(), track_sources })
+        Ok(Self {
+            pool,
+            key,
+            verified: Mutex::default(),
+            attempts: Mutex::default(),
+            track_sources: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether attempts are counted by address and user as well; the reference does so only when asked.
+    pub(crate) fn are_sources_tracked(&self) -> bool {
+        self.track_sources.load(Relaxed)
+    }
+
+    /// Starts or ends counting by address and user. What was counted stays.
+    pub(crate) fn track_sources(&self, tracked: bool) {
+        self.track_sources.store(tracked, Relaxed);
     }
 
     /// Hashes a new password with fresh salt.
@@ -163,7 +179,7 @@ impl Credentials {
     pub(crate) fn count_attempt(&self, protocol: &'static str, address: Option<IpAddr>, user: &str, succeeded: bool) {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         attempts.by_protocol.entry(protocol).or_default().count(succeeded);
-        if self.track_sources {
+        if self.are_sources_tracked() {
             let source = (protocol, address, user.to_owned());
             if attempts.by_source.len() < SOURCES_MAX || attempts.by_source.contains_key(&source) {
                 attempts.by_source.entry(source).or_default().count(succeeded);
@@ -279,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_verified_password_is_remembered_until_the_stored_one_changes() {
-        let credentials = Credentials::new(HashingPool::new(), false).unwrap();
+        let credentials = Credentials::new(HashingPool::new()).unwrap();
         let old = user(&credentials, "u", HashAlgorithm::Argon2id, "old").await;
         assert!(!credentials.is_valid(&old, "new").await.unwrap());
         assert_eq!(remembered(&credentials), 0, "a wrong password is not remembered");
@@ -299,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn cheap_hashes_and_users_without_a_password_need_no_memory() {
-        let credentials = Credentials::new(HashingPool::new(), false).unwrap();
+        let credentials = Credentials::new(HashingPool::new()).unwrap();
         let cheap = user(&credentials, "u", HashAlgorithm::Sha256, "p").await;
         assert!(credentials.is_valid(&cheap, "p").await.unwrap());
         let none = User { password: None, ..cheap };
@@ -334,7 +350,8 @@ mod tests {
     #[test]
     fn attempts_are_counted_by_protocol_and_source() {
         for track in [false, true] {
-            let credentials = Credentials::new(HashingPool::new(), track).unwrap();
+            let credentials = Credentials::new(HashingPool::new()).unwrap();
+            credentials.track_sources(track);
             let address = Some(IpAddr::from([127, 0, 0, 1]));
             credentials.count_attempt("http", address, "a", true);
             credentials.count_attempt("http", address, "b", false);

@@ -1,6 +1,7 @@
 //! The owners of live state: one task each (the registry and the login counters: leaf locks).
 
 pub(crate) mod access;
+pub(crate) mod alarms;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod credentials;
@@ -10,4 +11,5 @@ pub(crate) mod publish;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod registry;
+pub(crate) mod system;
 pub(crate) mod vhost;

@@ -44,6 +44,10 @@ pub(crate) struct ConnectionEntry {
     pub(crate) send_oct: AtomicU64,
     pub(crate) send_cnt: AtomicU64,
     pub(crate) send_pend: AtomicU64,
+    /// It has been told that alarms changed and has not looked yet; it need not be told twice.
+    pub(crate) alarms_to_tell: AtomicBool,
+    /// An alarm keeps its socket from being read.
+    pub(crate) blocked: AtomicBool,
     channels: Mutex<BTreeMap<u16, Arc<ChannelEntry>>>,
 }
 
@@ -51,6 +55,16 @@ impl ConnectionEntry {
     /// `client:port -> server:port`
     pub(crate) fn name(&self) -> String {
         connection_name(self.facts.peer, self.facts.local)
+    }
+
+    /// As the reference names it: while an alarm is in force, a connection is about to be
+    /// blocked until it is.
+    fn state(&self, alarmed: bool) -> &'static str {
+        match (self.blocked.load(Relaxed), alarmed) {
+            (true, _) => "blocked",
+            (false, true) => "blocking",
+            (false, false) => "running",
+        }
     }
 
     pub(crate) fn add_channel(&self, number: u16) -> Arc<ChannelEntry> {
@@ -68,7 +82,7 @@ impl ConnectionEntry {
         channels.iter().map(|(&number, entry)| (number, entry.clone())).collect()
     }
 
-    fn info(&self) -> ConnectionInfo {
+    fn info(&self, alarmed: bool) -> ConnectionInfo {
         let facts = &self.facts;
         ConnectionInfo {
             id: self.id,
@@ -77,7 +91,7 @@ impl ConnectionEntry {
             peer_port: facts.peer.port(),
             host: facts.local.ip().to_canonical().to_string(),
             port: facts.local.port(),
-            state: "running".to_owned(),
+            state: self.state(alarmed).to_owned(),
             user: facts.user.clone(),
             vhost: facts.vhost.clone(),
             auth_mechanism: facts.auth_mechanism.clone(),
@@ -169,6 +183,8 @@ impl ChannelEntry {
 pub(crate) struct Registry {
     connections: Mutex<BTreeMap<ConnectionId, Arc<ConnectionEntry>>>,
     next_id: AtomicU64,
+    /// A resource alarm is in force.
+    alarmed: AtomicBool,
     pub(crate) connection_created: AtomicU64,
     pub(crate) connection_closed: AtomicU64,
     pub(crate) channel_created: AtomicU64,
@@ -197,6 +213,8 @@ impl Registry {
             send_oct: AtomicU64::new(0),
             send_cnt: AtomicU64::new(0),
             send_pend: AtomicU64::new(0),
+            alarms_to_tell: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
             channels: Mutex::default(),
         });
         self.lock().insert(id, entry.clone());
@@ -221,7 +239,8 @@ impl Registry {
 
     /// All connections, oldest first.
     pub(crate) fn connections(&self) -> Vec<ConnectionInfo> {
-        self.entries().iter().map(|entry| entry.info()).collect()
+        let alarmed = self.alarmed.load(Relaxed);
+        self.entries().iter().map(|entry| entry.info(alarmed)).collect()
     }
 
     /// All channels, by connection and number.
@@ -268,6 +287,16 @@ impl Registry {
         }
         for (user, vhost) in &difference.permissions_changed {
             self.tell(|facts| facts.user == *user && facts.vhost == *vhost, || ConnectionEvent::PermissionsChanged);
+        }
+    }
+
+    /// Resource alarms began or ended: tells every connection. Never waits.
+    pub(crate) fn alarms_changed(&self, alarmed: bool) {
+        self.alarmed.store(alarmed, Relaxed);
+        for entry in self.entries() {
+            if !entry.alarms_to_tell.swap(true, Relaxed) {
+                entry.sender.send(ConnectionEvent::AlarmsChanged);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
@@ -57,6 +57,8 @@ struct Driver<S> {
     socket: S,
     session: Session,
     input: BytesMut,
+    /// Whole frames a blocked connection has not taken yet; at most one read.
+    held: Option<Bytes>,
     read_bytes: usize,
     events: Vec<ConnectionEvent>,
     heartbeat: Option<Heartbeat>,
@@ -93,6 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             socket,
             session,
             input,
+            held: None,
             read_bytes: READ_BYTES_MIN,
             events: Vec::new(),
             heartbeat,
@@ -130,6 +133,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.session.take_event(event).await;
             }
             self.events = events;
+            if !self.session.is_blocked()
+                && let Some(held) = self.held.take()
+            {
+                self.resume(held).await;
+            }
             if woken.tick {
                 self.tick()?;
             }
@@ -143,15 +151,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(0) => {}
             Ok(len) => {
                 let chunk = self.input.split_to(len).freeze();
-                // A message that stays keeps the whole buffer it was read into.
-                let held_bytes = len.max(self.read_bytes);
-                self.session.take_chunk(&chunk, held_bytes).await;
+                self.take_chunk(chunk).await;
             }
             Err(violation) => {
                 self.input.clear();
                 self.session.fail(0, &violation, (0, 0)).await;
             }
         }
+    }
+
+    async fn take_chunk(&mut self, chunk: Bytes) {
+        // A message that stays keeps the whole buffer it was read into.
+        let held_bytes = chunk.len().max(self.read_bytes);
+        let taken = self.session.take_chunk(&chunk, held_bytes).await;
+        if self.session.is_blocked() {
+            self.held = Some(chunk.slice(taken..));
+        }
+    }
+
+    /// The connection is no longer blocked: takes what was left, and expects heartbeats again.
+    async fn resume(&mut self, held: Bytes) {
+        if let Some(heartbeat) = self.heartbeat.as_mut() {
+            heartbeat.heard = Instant::now();
+        }
+        self.take_chunk(held).await;
     }
 
     /// Batches go to their queues, confirms into the output, credit back to consumers.
@@ -168,7 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Waits until there is something to do; reads and writes on the way.
     async fn wait(&mut self) -> std::io::Result<Woken> {
-        let may_read = self.session.output.pending() < UNWRITTEN_BYTES_MAX && self.session.standing != Standing::Closed;
+        let may_read = self.session.output.pending() < UNWRITTEN_BYTES_MAX
+            && self.session.standing != Standing::Closed
+            && !self.session.is_blocked();
         if may_read {
             self.input.reserve(self.read_bytes);
         }
@@ -235,7 +260,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Err(std::io::ErrorKind::TimedOut.into());
         }
         if let Some(heartbeat) = &self.heartbeat {
-            if now.duration_since(heartbeat.heard) > heartbeat.interval * 2 {
+            // Heartbeats of a blocked client lie unread in the socket; that it is gone shows when ours fail.
+            if !self.session.is_blocked() && now.duration_since(heartbeat.heard) > heartbeat.interval * 2 {
                 return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "missed heartbeats from client"));
             }
             if now.duration_since(heartbeat.said) >= heartbeat.interval / 2 && self.session.output.pending() == 0 {

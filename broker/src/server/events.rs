@@ -25,6 +25,7 @@ impl Session {
                 self.fail(0, &violation, (0, 0)).await;
             }
             ConnectionEvent::PermissionsChanged => self.permissions_changed().await,
+            ConnectionEvent::AlarmsChanged => self.alarms_changed(),
         }
     }
 

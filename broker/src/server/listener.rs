@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 
 use super::driver;
 use super::handshake::Ends;
@@ -24,6 +25,8 @@ pub(crate) struct AmqpListener {
     addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     permits: Arc<Semaphore>,
+    /// The accepting tasks; none while suspended. Each holds its socket, so ending it closes it.
+    accepting: Vec<JoinHandle<()>>,
 }
 
 impl AmqpListener {
@@ -34,19 +37,43 @@ impl AmqpListener {
     pub(crate) async fn start(broker: &Broker, wanted: &[SocketAddr]) -> Result<Self, Error> {
         let (stop, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut listener = Self { addresses: wanted.to_vec(), stop, permits, accepting: Vec::new() };
+        listener.resume(broker).await?;
+        Ok(listener)
+    }
+
+    /// Binds every address and accepts. Does nothing while it accepts already.
+    ///
+    /// # Errors
+    /// `Unavailable` naming the address that cannot be bound; then none is.
+    pub(crate) async fn resume(&mut self, broker: &Broker) -> Result<(), Error> {
+        if !self.accepting.is_empty() {
+            return Ok(());
+        }
         let mut addresses = Vec::new();
         let mut listeners = Vec::new();
-        for &address in wanted {
+        for &address in &self.addresses {
             let refused =
                 |error: std::io::Error| Error::Unavailable(format!("cannot listen for AMQP on {address}: {error}"));
             let listener = TcpListener::bind(address).await.map_err(refused)?;
             addresses.push(listener.local_addr().map_err(refused)?);
             listeners.push(listener);
         }
-        for listener in listeners {
-            tokio::spawn(accept(listener, broker.clone(), permits.clone(), stop.subscribe()));
+        // A port that was picked is kept, so that a suspended listener comes back where it was.
+        self.addresses = addresses;
+        self.accepting = listeners
+            .into_iter()
+            .map(|one| tokio::spawn(accept(one, broker.clone(), self.permits.clone(), self.stop.subscribe())))
+            .collect();
+        Ok(())
+    }
+
+    /// Closes the sockets that accept; what was accepted goes on. Resolves when they are closed.
+    pub(crate) async fn suspend(&mut self) {
+        for task in self.accepting.drain(..) {
+            task.abort();
+            let _ = task.await;
         }
-        Ok(Self { addresses, stop, permits })
     }
 
     /// Where it listens.

@@ -2,7 +2,7 @@
 //!
 //! `listener` accepts, `handshake` brings a socket to an open session, `driver` waits for
 //! the socket, the clock and events, and `session` (with `methods`, `basic`, `publish`,
-//! `transaction`, `events`) does what a client asks.
+//! `transaction`, `events`, `throttle`) does what a client asks.
 
 mod basic;
 mod channel;
@@ -17,6 +17,7 @@ mod output;
 mod publish;
 mod route_cache;
 mod session;
+mod throttle;
 mod transaction;
 
 pub(crate) use listener::AmqpListener;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::channel::{Channel, Channels};
 use super::outgoing::Outgoing;
 use super::output::Output;
+use super::throttle::Throttle;
 use crate::amqp091::content;
 use crate::amqp091::encode;
 use crate::amqp091::frame::{self, Frame};
@@ -91,6 +92,7 @@ pub(super) struct Session {
     pub(super) to_confirm: Vec<u16>,
     /// Channels something happened on in this pass.
     touched: Vec<u16>,
+    pub(super) throttle: Throttle,
     pub(super) max_message_size: u32,
 }
 
@@ -99,7 +101,7 @@ impl Session {
         let Opened { broker, entry, sender, events, user, vhost, tuned, capabilities, vhost_handle } = opened;
         let directory = broker.directory();
         let max_message_size = broker.settings().max_message_size;
-        Self {
+        let mut session = Self {
             id: entry.id,
             caller: Caller::on_connection(user.name.clone(), entry.id),
             user: user.name.clone(),
@@ -123,17 +125,21 @@ impl Session {
             routes: RouteBuffer::default(),
             to_confirm: Vec::new(),
             touched: Vec::new(),
+            throttle: Throttle::default(),
             max_message_size,
-        }
+        };
+        session.alarms_changed();
+        session
     }
 
-    /// Takes a chunk of whole frames, cut from a buffer of `held_bytes`.
-    pub(super) async fn take_chunk(&mut self, chunk: &Bytes, held_bytes: usize) {
+    /// Takes a chunk of whole frames, cut from a buffer of `held_bytes`. Answers how much of
+    /// it was taken: a blocked connection leaves the rest for later.
+    pub(super) async fn take_chunk(&mut self, chunk: &Bytes, held_bytes: usize) -> usize {
         self.refresh();
         self.outgoing.reading_from(held_bytes);
         let mut at = 0;
         let mut frames = 0;
-        while at < chunk.len() && self.standing != Standing::Closed {
+        while at < chunk.len() && self.standing != Standing::Closed && !self.is_blocked() {
             match self.publish_at(chunk, at) {
                 Ok(Some(next)) => {
                     frames += 3;
@@ -163,11 +169,13 @@ impl Session {
             }
         }
         self.entry.recv_cnt.fetch_add(frames, Relaxed);
+        at
     }
 
     /// Takes a publish whose frames lie at `at`; returns where the next frame starts.
     fn publish_at(&mut self, chunk: &Bytes, at: usize) -> Result<Option<usize>, (u16, Violation)> {
-        if self.standing != Standing::Open {
+        // While an alarm is in force, content is taken frame by frame: its header blocks.
+        if self.standing != Standing::Open || self.is_alarmed() {
             return Ok(None);
         }
         let number = u16::from_be_bytes([chunk[at + 1], chunk[at + 2]]);
@@ -211,7 +219,10 @@ impl Session {
                     Err(violation) => Err((violation, ids)),
                 }
             }
-            frame::HEADER | frame::BODY => self.take_content(frame).map_err(|violation| (violation, (60, 40))),
+            frame::HEADER | frame::BODY => {
+                self.content_arrived();
+                self.take_content(frame).map_err(|violation| (violation, (60, 40)))
+            }
             _ => Err((frame::unknown(&frame), (0, 0))),
         };
         if let Err((violation, ids)) = result {

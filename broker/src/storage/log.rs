@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::{BoxFuture, Epoch, LogId, Position, StorageError};
 
@@ -58,6 +59,18 @@ pub struct LogBatch {
     pub next: Option<Position>,
 }
 
+/// Whether the logs take appends, as the engine knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LogHealth {
+    /// They do.
+    #[default]
+    Well,
+    /// There is no room: appends wait or are refused until there is. What the engine says.
+    DiskFull(String),
+    /// A write or sync failed: nothing will be confirmed any more. What the engine says.
+    Failed(String),
+}
+
 /// Durable logs of records, one per [`LogId`].
 pub trait QueueLog: Send + Sync + 'static {
     /// What lives in a log, and fences every earlier epoch. An unknown log is an empty one.
@@ -101,4 +114,9 @@ pub trait QueueLog: Send + Sync + 'static {
 
     /// [`Self::sync`], then ends. Later calls answer `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// The engine's health now and from now on. An engine that cannot fail is well for ever.
+    fn health(&self) -> watch::Receiver<LogHealth> {
+        watch::channel(LogHealth::Well).1
+    }
 }

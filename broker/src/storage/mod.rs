@@ -17,7 +17,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
-pub use log::{LogBatch, LogRecord, LogSummary, QueueLog, ReadLimit};
+pub use log::{LogBatch, LogHealth, LogRecord, LogSummary, QueueLog, ReadLimit};
 
 /// A boxed future: the price of one allocation per batch for an object-safe seam.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

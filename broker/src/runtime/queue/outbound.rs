@@ -33,6 +33,8 @@ pub(crate) enum ConnectionEvent {
     Close(String),
     /// The user's permissions in the vhost changed: consumers that lost read end.
     PermissionsChanged,
+    /// Resource alarms began or ended: the connection looks at their picture.
+    AlarmsChanged,
 }
 
 /// Sends events to one connection.

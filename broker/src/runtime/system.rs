@@ -1,0 +1,92 @@
+//! What the operating system says of this process, its memory and its disk.
+
+use std::path::{Path, PathBuf};
+
+/// Assumed when the system does not say how much memory there is.
+const MEMORY_BYTES_ASSUMED: u64 = 1 << 30;
+
+/// Resident memory of this process, in bytes; 0 where the system does not tell.
+pub(crate) fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    pages * rustix::param::page_size() as u64
+}
+
+/// Memory this process may use: the least of the machine's and of the limits of its
+/// control group and the groups around it.
+pub(crate) fn memory_bytes() -> u64 {
+    let read = |path: &Path| std::fs::read_to_string(path).ok();
+    let total = read(Path::new("/proc/meminfo")).and_then(|text| total_memory(&text)).unwrap_or(MEMORY_BYTES_ASSUMED);
+    let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    let limits = limit_files(&groups).into_iter().filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
+    limits.fold(total, u64::min)
+}
+
+fn total_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Files that may hold a memory limit, from the lines of `/proc/self/cgroup`. In a
+/// container the group's path may not be visible, but its root is the group itself. A file
+/// that is missing or says `max` limits nothing.
+fn limit_files(groups: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut add = |root: &str, group: &str, file: &str| {
+        let group = Path::new(group.trim_start_matches('/'));
+        files.extend(group.ancestors().map(|part| Path::new(root).join(part).join(file)));
+    };
+    for line in groups.lines() {
+        match line.splitn(3, ':').collect::<Vec<_>>()[..] {
+            ["0", "", group] => add("/sys/fs/cgroup", group, "memory.max"),
+            [_, controllers, group] if controllers.split(',').any(|name| name == "memory") => {
+                add("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+            }
+            _ => {}
+        }
+    }
+    files
+}
+
+/// Free bytes on the disk of a path; `None` where the system does not tell.
+pub(crate) fn disk_free_bytes(path: &Path) -> Option<u64> {
+    rustix::fs::statvfs(path).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Open file descriptors, and the most there may be.
+pub(crate) fn file_descriptors() -> (u64, u64) {
+    let used = std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    (used, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn total_memory_is_read_from_meminfo() {
+        assert_eq!(total_memory("MemTotal:       2048 kB\nMemFree: 1 kB\n"), Some(2_097_152));
+        assert_eq!(total_memory("MemFree: 1 kB\n"), None);
+        assert_eq!(total_memory("MemTotal: lots\n"), None);
+    }
+
+    #[test]
+    fn limits_are_looked_for_in_the_group_and_around_it() {
+        let files = |groups| limit_files(groups).iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(files("0::/\n"), ["/sys/fs/cgroup/memory.max"]);
+        assert_eq!(
+            files("0::/system.slice/warren.service\n"),
+            [
+                "/sys/fs/cgroup/system.slice/warren.service/memory.max",
+                "/sys/fs/cgroup/system.slice/memory.max",
+                "/sys/fs/cgroup/memory.max"
+            ]
+        );
+        assert_eq!(
+            files("5:cpu:/a\n4:memory,x:/docker\n"),
+            ["/sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        );
+        assert_eq!(files("nonsense"), [""; 0]);
+    }
+}
