@@ -3,17 +3,18 @@
 //! Owns the choice of the next segment to go and the state of a rewrite. What may be
 //! deleted, and in which order, is argued at the head of `core`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Result;
 
 use super::core::Core;
 use super::disk::{DiskFile, SegmentId};
-use super::index::{LogIndex, Slot};
+use super::index::LogIndex;
 use super::record::{
     Checker, HEAD_BYTES, Header, Kind, RANGE_BYTES, RANGES_PER_RECORD_MAX, RECORD_ALIGN, RECORD_HEADER_BYTES,
     claimed_payload_bytes, decode_ranges, encode_range, next_candidate, record_bytes,
 };
 use super::segment::{Segment, Suspicion};
+use super::slot::Slot;
 
 /// Bytes read, and rewritten where they live, before appends get their turn.
 const STEP_BYTES: usize = 256 * 1024;
@@ -88,6 +89,8 @@ struct Rewrite {
     window: Vec<u8>,
     /// Ranges of its remove records, per log and generation, when they still matter.
     removed: BTreeMap<(u64, u32), Vec<(u64, u64)>>,
+    /// Logs whose records were moved.
+    moved: BTreeSet<u64>,
     /// Logs and generations of its delete records, when they still matter.
     deleted: BTreeMap<u64, u32>,
     damaged: bool,
@@ -159,6 +162,7 @@ impl Core {
             place: HEAD_BYTES as u64,
             window: Vec::new(),
             removed: BTreeMap::new(),
+            moved: BTreeSet::new(),
             deleted: BTreeMap::new(),
             damaged: false,
         })
@@ -214,6 +218,7 @@ impl Core {
             Kind::Data => {
                 let live = self.logs.get(&header.log).and_then(|index| index.get(header.position));
                 if live.is_some_and(|slot| slot.segment() == id && slot.place() == place) {
+                    rewrite.moved.insert(header.log);
                     self.move_record(id, header, payload)?;
                 }
             }
@@ -246,6 +251,11 @@ impl Core {
 
     fn finish_rewrite(&mut self, rewrite: Rewrite) -> Result<()> {
         let id = rewrite.segment;
+        for log in &rewrite.moved {
+            if let Some(index) = self.logs.get_mut(log) {
+                index.repack();
+            }
+        }
         let targets: Vec<SegmentId> =
             self.segments.get(&id).map(|segment| segment.targets.iter().copied().collect()).unwrap_or_default();
         // Both are empty when no target is left.

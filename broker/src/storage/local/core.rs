@@ -31,7 +31,7 @@ use std::io::Result;
 
 use super::compact::Reclaim;
 use super::disk::{Disk, SegmentId};
-use super::index::{LogIndex, Slot};
+use super::index::LogIndex;
 use super::read::{OpenFiles, ReadJob};
 use super::record::{
     Head, Header, Kind, PAYLOAD_BYTES_MAX, RANGE_BYTES, RANGES_PER_RECORD_MAX, encode_range, record_bytes,
@@ -39,6 +39,7 @@ use super::record::{
 use super::recover::{Finding, recover};
 use super::request::{Answer, Reply, Request};
 use super::segment::{Dead, Segment, Suspicion};
+use super::slot::Slot;
 use super::writer::Writer;
 use crate::storage::{LogId, LogRecord, Position, StorageError};
 
@@ -347,9 +348,9 @@ impl Core {
         for (at, (log, first, last)) in removals.iter().enumerate() {
             let Some(index) = self.logs.get_mut(log) else { continue };
             let mut hit = false;
-            index.remove(*first, *last, |slot| {
+            index.remove(*first, *last, |segment, records, bytes| {
                 hit = true;
-                dead.note(slot.segment(), slot.bytes());
+                dead.note(segment, records, bytes);
             });
             if hit {
                 encode_range(&mut ranges, *first, *last);
@@ -369,9 +370,7 @@ impl Core {
     fn forget(&mut self, log: u64) -> Result<()> {
         let Some(index) = self.logs.remove(&log) else { return Ok(()) };
         let mut dead = Dead::default();
-        for slot in index.live() {
-            dead.note(slot.segment(), slot.bytes());
-        }
+        index.tell(|segment, records, bytes| dead.note(segment, records, bytes));
         if dead.is_empty() {
             return Ok(());
         }

@@ -21,7 +21,8 @@
 //! | `recover`, `scan`, `killed` | reading everything once at start, judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
 //! | `read` | reading records back, on a thread of its own |
-//! | `index`, `segment` | what lives; how much of a segment still matters |
+//! | `index`, `slot` | what lives, and where |
+//! | `segment` | how much of a segment still matters |
 
 mod compact;
 mod core;
@@ -41,6 +42,7 @@ mod scan;
 mod segment;
 #[cfg(test)]
 mod simulated;
+mod slot;
 mod writer;
 
 use std::path::Path;

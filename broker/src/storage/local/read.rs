@@ -12,9 +12,9 @@ use bytes::Bytes;
 
 use super::core::Core;
 use super::disk::{DiskFile, SegmentId};
-use super::index::Slot;
 use super::record::{Checker, Header, Kind};
 use super::request::{Read, Reply};
+use super::slot::Slot;
 use crate::storage::{LogBatch, LogId, LogRecord, Position, StorageError};
 
 /// Bytes read at once, unless a single record is longer.

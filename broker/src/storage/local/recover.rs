@@ -16,13 +16,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Result;
 
 use super::disk::{Disk, DiskFile, SegmentId};
-use super::index::{LogIndex, Slot};
+use super::index::LogIndex;
 use super::killed::Killed;
 use super::record::{
     Checker, HEAD_BYTES, Head, HeadState, Header, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, decode_ranges, record_bytes,
 };
 use super::scan::{Scan, is_zero, scan};
 use super::segment::{Segment, Suspicion};
+use super::slot::Slot;
 use crate::storage::StorageError;
 
 /// Bytes given up together when the disk cannot read them.
@@ -346,7 +347,9 @@ impl Recovery<'_> {
                 segment.add_live(slot.bytes());
                 true
             });
-            logs.insert(log, LogIndex::from_sorted(generation, found.into_iter().map(|(slot, _)| slot)));
+            let mut index = LogIndex::new(generation);
+            found.into_iter().for_each(|(slot, _)| index.insert(slot));
+            logs.insert(log, index);
         }
         Recovered {
             nonce,

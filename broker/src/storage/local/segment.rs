@@ -74,14 +74,14 @@ impl Segment {
 pub struct Dead(Vec<(SegmentId, u64, u64)>);
 
 impl Dead {
-    /// Notes one. Neighbours mostly share their segment, so the list stays short.
-    pub fn note(&mut self, segment: SegmentId, bytes: usize) {
+    /// Notes some. Neighbours mostly share their segment, so the list stays short.
+    pub fn note(&mut self, segment: SegmentId, records: u64, bytes: u64) {
         match self.0.last_mut() {
-            Some((last, records, total)) if *last == segment => {
-                *records += 1;
-                *total += bytes as u64;
+            Some((last, total, total_bytes)) if *last == segment => {
+                *total += records;
+                *total_bytes += bytes;
             }
-            _ => self.0.push((segment, 1, bytes as u64)),
+            _ => self.0.push((segment, records, bytes)),
         }
     }
 
