@@ -229,7 +229,7 @@ impl Core {
                 let newest = rewrite.deleted.entry(header.log).or_default();
                 *newest = header.generation.max(*newest);
             }
-            Kind::Remove | Kind::Delete => {}
+            Kind::Remove | Kind::Delete | Kind::Table | Kind::End => {}
         }
         Ok(())
     }
@@ -241,7 +241,7 @@ impl Core {
             index.relocate(Slot::new(header.position, to, place, bytes, header.weight));
         }
         if let Some(segment) = self.segments.get_mut(&to) {
-            segment.add_live(bytes);
+            segment.add_live(1, bytes as u64);
         }
         if let Some(segment) = self.segments.get_mut(&from) {
             segment.drop_live(1, bytes as u64);

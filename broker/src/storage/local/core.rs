@@ -40,6 +40,7 @@ use super::recover::{Finding, recover};
 use super::request::{Answer, Reply, Request};
 use super::segment::{Dead, Segment, Suspicion};
 use super::slot::Slot;
+use super::table::TableBuilder;
 use super::writer::Writer;
 use crate::storage::{LogId, LogRecord, Position, StorageError};
 
@@ -55,6 +56,8 @@ pub struct Core {
     pub(super) segments: BTreeMap<SegmentId, Segment>,
     pub(super) logs: HashMap<u64, LogIndex>,
     pub(super) writer: Option<Writer>,
+    /// What the active segment holds.
+    table: TableBuilder,
     /// Number of the next sync; every record carries the one that makes it durable.
     pub(super) group: u16,
     /// Given to the next log that begins.
@@ -85,7 +88,7 @@ impl Core {
             }
         };
         let closed = match (found.tail.is_none(), found.segments.last_key_value()) {
-            (true, Some((id, segment))) => (*id, segment.bytes),
+            (true, Some((id, _))) => (*id, found.closed_bytes),
             _ => (0, 0),
         };
         let writer = found.tail.map(|(id, file)| {
@@ -99,6 +102,7 @@ impl Core {
             segments: found.segments,
             logs: found.logs,
             writer,
+            table: found.tail_table,
             group: found.group.wrapping_add(1),
             next_generation: found.generation.saturating_add(1),
             last_segment: found.last_segment,
@@ -233,7 +237,7 @@ impl Core {
     /// The disk's.
     pub fn finish(&mut self) -> Result<()> {
         match self.writer.take() {
-            Some(writer) => writer.finish().map(drop),
+            Some(writer) => writer.finish(std::mem::take(&mut self.table), self.group).map(drop),
             None => Ok(()),
         }
     }
@@ -332,7 +336,7 @@ impl Core {
                     index.insert(Slot::new(position, segment, place, bytes, record.weight));
                 }
                 if let Some(segment) = self.segments.get_mut(&segment) {
-                    segment.add_live(bytes);
+                    segment.add_live(1, bytes as u64);
                 }
             }
         }
@@ -411,6 +415,7 @@ impl Core {
         let place = writer.push(header, payload)?;
         let id = writer.id();
         let bytes = writer.bytes();
+        self.table.add(header, place, payload);
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.bytes = bytes;
         }
@@ -420,8 +425,9 @@ impl Core {
     pub(super) fn rotate(&mut self) -> Result<&mut Writer> {
         let mut buffer = Vec::new();
         if let Some(writer) = self.writer.take() {
-            self.closed = (writer.id(), writer.bytes());
-            buffer = writer.finish()?;
+            let id = writer.id();
+            let (reused, bytes) = writer.finish(std::mem::take(&mut self.table), self.group)?;
+            (self.closed, buffer) = ((id, bytes), reused);
             self.reclaim.note_closed();
         }
         self.last_segment += 1;

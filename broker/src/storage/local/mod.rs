@@ -18,7 +18,8 @@
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
 //! | `writer`, `disk` | the active segment; system calls |
-//! | `recover`, `scan`, `killed` | reading everything once at start, judging broken bytes |
+//! | `table` | what a closed segment says of itself |
+//! | `recover`, `scan`, `killed` | reading tables, or whole segments, at start; judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
 //! | `read` | reading records back, on a thread of its own |
 //! | `index`, `slot` | what lives, and where |
@@ -43,6 +44,7 @@ mod segment;
 #[cfg(test)]
 mod simulated;
 mod slot;
+mod table;
 mod writer;
 
 use std::path::Path;

@@ -4,12 +4,14 @@
 //! All numbers are little endian; records start at multiples of 8.
 //!
 //! ```text
-//! segment:  | head 8192 bytes | record | record | … | zeros or end of file
+//! segment:         | head 8192 bytes | record | record | … | zeros or end of file
+//! closed segment:  | head 8192 bytes | record | record | … | table record | end record |
 //!
 //! head, written at 0 and again at 4096 (two pages, either copy serves):
 //!   0  magic "WARRENJL"      8   format u32        12  segment id u32
-//!   16 nonce u64             24  previous id u32   28  crc32c of bytes 0..28 and 32..40
-//!   32 previous bytes u64    (previous: the segment closed before, and its length then)
+//!   16 nonce u64             24  previous id u32   28  crc32c of bytes 0..28 and 32..48
+//!   32 previous bytes u64    40  flags u64         (previous: the segment closed before, and
+//!                                                   its length then; flags: zeros)
 //!
 //! record:
 //!   0  marker u32            4   crc32c u32        8   payload bytes u32
@@ -27,7 +29,11 @@
 use super::disk::SegmentId;
 
 /// Version of the layout drawn above.
-pub const JOURNAL_FORMAT: u32 = 1;
+pub const JOURNAL_FORMAT: u32 = 2;
+
+/// The version before, which knew neither tables nor flags: its segments are read whole, and
+/// go as their messages do.
+const JOURNAL_FORMAT_WITHOUT_TABLES: u32 = 1;
 
 /// Bytes before the first record of a segment.
 pub const HEAD_BYTES: usize = 8192;
@@ -49,7 +55,7 @@ pub const RANGES_PER_RECORD_MAX: usize = 4096;
 
 const HEAD_MAGIC: [u8; 8] = *b"WARRENJL";
 const HEAD_COPY_AT: usize = 4096;
-const HEAD_USED_BYTES: usize = 40;
+const HEAD_USED_BYTES: usize = 48;
 const HEAD_CHECK_AT: usize = 28;
 const MARKER: [u8; 4] = [0xD7, 0x57, 0x4A, 0xC3];
 const CHECKED_FROM: usize = 8;
@@ -64,6 +70,10 @@ pub enum Kind {
     Remove,
     /// All records of this and earlier generations of a log are gone.
     Delete,
+    /// The table of a closed segment, see [`super::table`].
+    Table,
+    /// The last record of a closed segment; its position is the place of the table.
+    End,
 }
 
 impl Kind {
@@ -72,6 +82,8 @@ impl Kind {
             Self::Data => 1,
             Self::Remove => 2,
             Self::Delete => 3,
+            Self::Table => 4,
+            Self::End => 5,
         }
     }
 
@@ -80,6 +92,8 @@ impl Kind {
             1 => Some(Self::Data),
             2 => Some(Self::Remove),
             3 => Some(Self::Delete),
+            4 => Some(Self::Table),
+            5 => Some(Self::End),
             _ => None,
         }
     }
@@ -199,7 +213,7 @@ pub fn encode_range(payload: &mut Vec<u8>, first: u64, last: u64) {
 }
 
 /// The ranges of a remove record.
-pub fn decode_ranges(payload: &[u8]) -> impl DoubleEndedIterator<Item = (u64, u64)> {
+pub fn decode_ranges(payload: &[u8]) -> impl ExactSizeIterator<Item = (u64, u64)> {
     payload.chunks_exact(RANGE_BYTES).map(|range| (u64_at(range, 0), u64_at(range, 8)))
 }
 
@@ -255,7 +269,7 @@ impl Head {
                 continue;
             }
             return match u32_at(copy, 8) {
-                JOURNAL_FORMAT => HeadState::Whole(Self {
+                JOURNAL_FORMAT | JOURNAL_FORMAT_WITHOUT_TABLES => HeadState::Whole(Self {
                     segment: u32_at(copy, 12),
                     nonce: u64_at(copy, 16),
                     previous: u32_at(copy, 24),
@@ -269,7 +283,11 @@ impl Head {
 }
 
 fn head_check(copy: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&copy[..HEAD_CHECK_AT]), &copy[HEAD_CHECK_AT + 4..HEAD_USED_BYTES])
+    let end = match u32_at(copy, 8) {
+        JOURNAL_FORMAT_WITHOUT_TABLES => HEAD_USED_BYTES - 8,
+        _ => HEAD_USED_BYTES,
+    };
+    crc32c::crc32c_append(crc32c::crc32c(&copy[..HEAD_CHECK_AT]), &copy[HEAD_CHECK_AT + 4..end])
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -1,10 +1,12 @@
-//! Reads the journal once at start: what lives, where it lies, and what is broken.
+//! Finds at start what lives, where it lies, and what is broken.
 //!
-//! Owns the judgement on broken bytes. Segments are read from the newest to the oldest,
-//! and each from its end to its start, so every remove record is met before the records
-//! it removes, and dead records cost nothing.
+//! A closed segment's table says what it holds, so only the segment that was appended to
+//! last, and what a table is missing of, is read whole. Tables are gone through twice: for
+//! what is removed, and then, from the oldest segment to the newest, for what lives. That
+//! order suffices: a remove record means generations of its log and its own at the latest,
+//! and positions that were given out before it, wherever the records stand.
 //!
-//! What is not a whole record:
+//! Owns the judgement on broken bytes. What is not a whole record:
 //! - zeros up to the end of the newest segment: reserved space, the normal end;
 //! - anything else after the last whole record of the newest segment: a torn tail, of a
 //!   group that was never confirmed. It is cut off, and the log says so;
@@ -18,12 +20,10 @@ use std::io::Result;
 use super::disk::{Disk, DiskFile, SegmentId};
 use super::index::LogIndex;
 use super::killed::Killed;
-use super::record::{
-    Checker, HEAD_BYTES, Head, HeadState, Header, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, decode_ranges, record_bytes,
-};
+use super::record::{Checker, HEAD_BYTES, Head, HeadState, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES};
 use super::scan::{Scan, is_zero, scan};
 use super::segment::{Segment, Suspicion};
-use super::slot::Slot;
+use super::table::{Stretch, Table, TableBuilder};
 use crate::storage::StorageError;
 
 /// Bytes given up together when the disk cannot read them.
@@ -68,6 +68,10 @@ pub struct Recovered {
     pub logs: HashMap<u64, LogIndex>,
     /// The newest segment, when it can be appended to, and its file.
     pub tail: Option<(SegmentId, Box<dyn DiskFile>)>,
+    /// What that segment holds.
+    pub tail_table: TableBuilder,
+    /// Length of the newest segment, when it is closed.
+    pub closed_bytes: u64,
     /// Greatest segment number that was ever seen.
     pub last_segment: SegmentId,
     /// Number of the last group.
@@ -114,12 +118,15 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
             })
             .collect(),
         segments: BTreeMap::new(),
-        found: HashMap::new(),
+        scanned: BTreeMap::new(),
         killed: HashMap::new(),
         deleted: HashMap::new(),
+        logs: HashMap::new(),
         generation: 0,
         group: None,
         tail: None,
+        tail_table: TableBuilder::default(),
+        closed_bytes: 0,
         findings: Vec::new(),
         bytes: Vec::new(),
     };
@@ -129,6 +136,7 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
     if nonce.is_none() && !recovery.segments.is_empty() {
         return Err(StorageError::Damaged("no journal segment has a readable head".to_owned()));
     }
+    recovery.find_living().map_err(io)?;
     Ok(recovery.finish(nonce))
 }
 
@@ -162,21 +170,44 @@ struct Recovery<'d> {
     /// What the successor of a segment says of its length.
     lengths: HashMap<SegmentId, u64>,
     segments: BTreeMap<SegmentId, Segment>,
-    /// Per log: what lives, with its generation.
-    found: HashMap<u64, Vec<(Slot, u32)>>,
+    /// Tables of the segments that were read whole.
+    scanned: BTreeMap<SegmentId, Vec<u8>>,
+    logs: HashMap<u64, LogIndex>,
     killed: HashMap<u64, Killed>,
     /// Per log: the newest generation deleted, and the segment that says so.
     deleted: HashMap<u64, (u32, SegmentId)>,
     generation: u32,
     group: Option<u16>,
     tail: Option<(SegmentId, Box<dyn DiskFile>)>,
+    tail_table: TableBuilder,
+    closed_bytes: u64,
     findings: Vec<Finding>,
     bytes: Vec<u8>,
 }
 
 impl Recovery<'_> {
+    /// Learns what a segment removes, and remembers its table or where to find it.
     fn read(&mut self, id: SegmentId, head: HeadState) -> Result<()> {
         let file = self.disk.open(id)?;
+        let length = file.bytes()?;
+        if let HeadState::Whole(head) = head
+            && self.lengths.get(&id).is_none_or(|expected| *expected == length)
+            && let Some((table, group, end)) = read_table(file.as_ref(), Checker::new(head.nonce, id), length)
+        {
+            if self.segments.is_empty() {
+                self.group = Some(group);
+                self.closed_bytes = length;
+            }
+            self.segments.insert(id, Segment { bytes: end, ..Segment::default() });
+            if let Some(table) = Table::new(&table, id) {
+                self.note_removals(id, &table);
+            }
+            return Ok(());
+        }
+        self.read_whole(id, head, file)
+    }
+
+    fn read_whole(&mut self, id: SegmentId, head: HeadState, file: Box<dyn DiskFile>) -> Result<()> {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.resize(file.bytes()? as usize, 0);
         let unreadable = read_around(file.as_ref(), &mut bytes);
@@ -195,62 +226,96 @@ impl Recovery<'_> {
             _ => self.nonce,
         };
         let scan = scan(Checker::new(nonce, id), &bytes);
-        self.account(id, &scan, &bytes);
+        if self.segments.is_empty() {
+            self.closed_bytes = (scan.end as u64).next_multiple_of(RECORD_ALIGN as u64);
+        }
+        self.segments.insert(id, Segment { bytes: scan.end as u64, ..Segment::default() });
+        self.group = self.group.or(scan.records.last().map(|last| last.header.group));
+        let encoded = table_of(&scan, &bytes).encode();
+        if let Some(table) = Table::new(&encoded, id) {
+            self.note_removals(id, &table);
+        }
+        self.scanned.insert(id, encoded);
         let damaged = self.judge(id, head, file, &scan, bytes.len(), unreadable.map(|(at, _)| at))?;
         if damaged && let Some(segment) = self.segments.get_mut(&id) {
             segment.suspicion = Suspicion::Damaged;
+        }
+        if self.tail.as_ref().is_some_and(|(tail, _)| *tail == id) {
+            self.tail_table = table_of(&scan, &bytes);
         }
         self.bytes = bytes;
         Ok(())
     }
 
-    /// Finds what lives; from the last record to the first.
-    fn account(&mut self, id: SegmentId, scan: &Scan, bytes: &[u8]) {
-        let mut segment = Segment { bytes: scan.end as u64, ..Segment::default() };
-        for found in scan.records.iter().rev() {
-            let header = &found.header;
-            self.group = self.group.or(Some(header.group));
-            self.generation = self.generation.max(header.generation);
-            let size = record_bytes(found.payload);
-            match header.kind {
-                Kind::Data => {
-                    let slot = Slot::new(header.position, id, found.place as u64, size, header.weight);
-                    match self.killer(header) {
-                        None => self.found.entry(header.log).or_default().push((slot, header.generation)),
-                        Some(killer) if killer != id => {
-                            if let Some(killer) = self.segments.get_mut(&killer) {
-                                killer.targets.insert(id);
-                            }
-                        }
-                        Some(_) => {}
+    fn note_removals(&mut self, id: SegmentId, table: &Table<'_>) {
+        let mut bytes = 0;
+        for removal in table.removals() {
+            bytes += removal.bytes;
+            self.generation = self.generation.max(removal.generation);
+            match removal.ranges {
+                Some(ranges) => {
+                    let killed = self.killed.entry(removal.log).or_default();
+                    for (first, last) in ranges.into_iter().rev() {
+                        killed.insert(first, last, removal.generation, id);
                     }
                 }
-                Kind::Remove => {
-                    segment.remove_bytes += size as u64;
-                    let payload = &bytes[found.place + RECORD_HEADER_BYTES..][..found.payload];
-                    let killed = self.killed.entry(header.log).or_default();
-                    for (first, last) in decode_ranges(payload).rev() {
-                        killed.insert(first, last, header.generation, id);
-                    }
-                }
-                Kind::Delete => {
-                    segment.remove_bytes += size as u64;
-                    let newest = self.deleted.entry(header.log).or_insert((header.generation, id));
-                    if newest.0 < header.generation {
-                        *newest = (header.generation, id);
+                None => {
+                    let newest = self.deleted.entry(removal.log).or_insert((removal.generation, id));
+                    if newest.0 < removal.generation {
+                        *newest = (removal.generation, id);
                     }
                 }
             }
         }
-        self.segments.insert(id, segment);
+        if let Some(segment) = self.segments.get_mut(&id) {
+            segment.remove_bytes = bytes;
+        }
     }
 
-    /// The segment whose remove or delete record says that a data record is dead.
-    fn killer(&self, header: &Header) -> Option<SegmentId> {
-        let deleted = self.deleted.get(&header.log).filter(|(generation, _)| header.generation <= *generation);
-        deleted
-            .map(|(_, segment)| *segment)
-            .or_else(|| self.killed.get(&header.log)?.killer(header.position, header.generation))
+    /// Gathers what lives, from the oldest segment to the newest.
+    fn find_living(&mut self) -> Result<()> {
+        let ids: Vec<SegmentId> = self.segments.keys().copied().collect();
+        for id in ids {
+            let bytes = match self.scanned.remove(&id) {
+                Some(bytes) => bytes,
+                None => {
+                    let file = self.disk.open(id)?;
+                    let checker = Checker::new(self.nonce, id);
+                    read_table(file.as_ref(), checker, file.bytes()?).map(|(table, ..)| table).unwrap_or_default()
+                }
+            };
+            let Some(table) = Table::new(&bytes, id) else { continue };
+            for stretch in table.stretches() {
+                self.add_stretch(id, stretch);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_stretch(&mut self, id: SegmentId, stretch: Stretch<'_>) {
+        let (log, generation) = (stretch.log, stretch.generation);
+        self.generation = self.generation.max(generation);
+        let deleted = self.deleted.get(&log).filter(|(newest, _)| generation <= *newest).map(|(_, killer)| *killer);
+        let killed = self.killed.get(&log);
+        let index = self.logs.entry(log).or_insert_with(|| LogIndex::new(0));
+        for slot in stretch {
+            let killer = deleted.or_else(|| killed?.killer(slot.position(), generation));
+            if let Some(killer) = killer {
+                if killer != id
+                    && let Some(killer) = self.segments.get_mut(&killer)
+                {
+                    killer.targets.insert(id);
+                }
+                continue;
+            }
+            // Of two copies the one written later stays.
+            if let Some(older) = index.insert(slot)
+                && let Some(segment) = self.segments.get_mut(&older.segment())
+                && segment.suspicion == Suspicion::None
+            {
+                segment.suspicion = Suspicion::HalfRewritten;
+            }
+        }
     }
 
     /// Deals with what is no record; returns whether the segment is damaged.
@@ -329,37 +394,55 @@ impl Recovery<'_> {
     }
 
     fn finish(mut self, nonce: Option<u64>) -> Recovered {
-        let mut logs = HashMap::with_capacity(self.found.len());
         let generation = self.generation.saturating_add(1);
-        for (log, mut found) in self.found.drain() {
-            // Stable: of two copies, the one in the newer segment was found first and stays.
-            found.sort_by_key(|(slot, generation)| (slot.position(), std::cmp::Reverse(*generation)));
-            let mut kept: Option<u64> = None;
-            found.retain(|(slot, _)| {
-                let Some(segment) = self.segments.get_mut(&slot.segment()) else { return false };
-                if kept == Some(slot.position()) {
-                    if segment.suspicion == Suspicion::None {
-                        segment.suspicion = Suspicion::HalfRewritten;
-                    }
-                    return false;
+        self.logs.retain(|_, index| index.len() > 0);
+        for index in self.logs.values_mut() {
+            index.repack();
+            index.begin(generation);
+            index.tell(|id, records, bytes| {
+                if let Some(segment) = self.segments.get_mut(&id) {
+                    segment.add_live(records, bytes);
                 }
-                kept = Some(slot.position());
-                segment.add_live(slot.bytes());
-                true
             });
-            let mut index = LogIndex::new(generation);
-            found.into_iter().for_each(|(slot, _)| index.insert(slot));
-            logs.insert(log, index);
         }
         Recovered {
             nonce,
             segments: self.segments,
-            logs,
+            logs: self.logs,
             tail: self.tail,
+            tail_table: self.tail_table,
+            closed_bytes: self.closed_bytes,
             last_segment: self.newest,
             group: self.group.unwrap_or_default(),
             generation,
             findings: self.findings,
         }
     }
+}
+
+/// The table of a segment that was read whole.
+fn table_of(scan: &Scan, bytes: &[u8]) -> TableBuilder {
+    let mut table = TableBuilder::default();
+    for found in &scan.records {
+        let payload = &bytes[found.place + RECORD_HEADER_BYTES..][..found.payload];
+        table.add(&found.header, found.place as u64, payload);
+    }
+    table
+}
+
+/// The table of a closed segment, its group, and the end of the records before it.
+fn read_table(file: &dyn DiskFile, checker: Checker, length: u64) -> Option<(Vec<u8>, u16, u64)> {
+    let end_at = length.checked_sub(RECORD_HEADER_BYTES as u64).filter(|at| *at >= HEAD_BYTES as u64)?;
+    let mut end = [0; RECORD_HEADER_BYTES];
+    file.read(&mut end, end_at).ok()?;
+    let (header, _) = checker.decode(end_at, &end).filter(|(header, _)| header.kind == Kind::End)?;
+    let place = header.position;
+    let mut record = vec![0; usize::try_from(end_at.checked_sub(place)?).ok()?];
+    file.read(&mut record, place).ok()?;
+    let (found, payload) = checker.decode(place, &record).filter(|(header, _)| header.kind == Kind::Table)?;
+    debug_assert_eq!(found.group, header.group);
+    let payload = RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + payload.len();
+    record.truncate(payload.end);
+    record.drain(..payload.start);
+    Some((record, header.group, place))
 }

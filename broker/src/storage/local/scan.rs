@@ -2,7 +2,7 @@
 //!
 //! Owns resynchronisation. Judges nothing; `recover` does.
 
-use super::record::{Checker, HEAD_BYTES, Header, RECORD_ALIGN, next_candidate, record_bytes};
+use super::record::{Checker, HEAD_BYTES, Header, Kind, RECORD_ALIGN, next_candidate, record_bytes};
 
 /// Zeros to compare reserved space with.
 const ZEROS: [u8; 4096] = [0; 4096];
@@ -34,7 +34,10 @@ pub fn scan(checker: Checker, bytes: &[u8]) -> Scan {
     let mut scan = Scan { records: Vec::new(), holes: Vec::new(), end: HEAD_BYTES.min(bytes.len()), rubbish: false };
     let mut place = scan.end;
     while place < bytes.len() {
-        if let Some((header, payload)) = checker.decode(place as u64, &bytes[place..]) {
+        let whole = checker.decode(place as u64, &bytes[place..]);
+        // Whoever scans has no use for a table, and one cut short is no damage.
+        let whole = whole.filter(|(header, _)| !matches!(header.kind, Kind::Table | Kind::End));
+        if let Some((header, payload)) = whole {
             if place > scan.end {
                 scan.holes.push((scan.end, place, header.group));
             }

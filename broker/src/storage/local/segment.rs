@@ -44,10 +44,10 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Counts a live record.
-    pub fn add_live(&mut self, bytes: usize) {
-        self.live_records += 1;
-        self.live_bytes += bytes as u64;
+    /// Counts live records.
+    pub fn add_live(&mut self, records: u64, bytes: u64) {
+        self.live_records += records;
+        self.live_bytes += bytes;
     }
 
     /// Live records were removed or moved elsewhere.

@@ -5,7 +5,8 @@
 use std::io::Result;
 
 use super::disk::{Disk, DiskFile, SegmentId};
-use super::record::{Checker, HEAD_BYTES, Head, Header, record_bytes};
+use super::record::{Checker, HEAD_BYTES, Head, Header, Kind, record_bytes};
+use super::table::TableBuilder;
 
 /// The buffer is written out when it holds this much, so that it stays in the CPU's cache.
 const WRITE_BYTES: usize = 512 * 1024;
@@ -123,19 +124,23 @@ impl Writer {
         Ok(std::mem::take(&mut self.unsynced))
     }
 
-    /// Makes everything durable, gives back the space beyond it, and returns the buffer
-    /// for the next segment.
+    /// Makes everything durable, adds the segment's table, gives back the space beyond it, and
+    /// returns the buffer for the next segment and the final length.
     ///
     /// # Errors
     /// The disk's.
-    pub fn finish(mut self) -> Result<Vec<u8>> {
+    pub fn finish(mut self, table: TableBuilder, group: u16) -> Result<(Vec<u8>, u64)> {
+        // The table vouches for the records before it, so they have to be there first.
+        self.sync()?;
+        let header = |kind, position| Header { kind, log: 0, generation: 0, position, group, meta: [0; 16], weight: 0 };
+        let place = self.push(&header(Kind::Table, 0), &table.encode())?;
+        self.push(&header(Kind::End, place), &[])?;
         self.flush()?;
         if self.file.bytes()? != self.written {
             self.file.truncate(self.written)?;
-            self.unsynced = true;
         }
         self.sync()?;
-        Ok(self.buffer)
+        Ok((self.buffer, self.written))
     }
 
     /// Frees the buffer while nothing is written.

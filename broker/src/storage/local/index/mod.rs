@@ -131,8 +131,8 @@ impl LogIndex {
             .take_while(move |slot| slot.position() <= last)
     }
 
-    /// Adds a record. Cheap when positions grow, as they do.
-    pub fn insert(&mut self, slot: Slot) {
+    /// Adds a record; returns the one whose place it takes. Cheap when positions grow, as they do.
+    pub fn insert(&mut self, slot: Slot) -> Option<Slot> {
         let position = slot.position();
         self.advance(position);
         let chunk = match self.tail.front() {
@@ -140,8 +140,7 @@ impl LogIndex {
             _ => self.chunk_at(position),
         };
         if chunk == self.chunks.len() {
-            self.insert_into_tail(slot);
-            return;
+            return self.insert_into_tail(slot);
         }
         let lies_before = self.chunks[chunk].first() > position;
         let slots = match (lies_before, chunk.checked_sub(1).map(|before| &mut self.chunks[before])) {
@@ -154,20 +153,21 @@ impl LogIndex {
             (false, _) => self.chunks[chunk].plain(),
         };
         match slots.binary_search_by_key(&position, Slot::position) {
-            Ok(at) => slots[at] = slot,
+            Ok(at) => Some(std::mem::replace(&mut slots[at], slot)),
             Err(at) => {
                 slots.insert(at, slot);
                 self.live += 1;
+                None
             }
         }
     }
 
-    fn insert_into_tail(&mut self, slot: Slot) {
+    fn insert_into_tail(&mut self, slot: Slot) -> Option<Slot> {
         let grows = self.tail.back().is_none_or(|last| last.position() < slot.position());
         let at =
             if grows { Err(self.tail.len()) } else { self.tail.binary_search_by_key(&slot.position(), Slot::position) };
         match at {
-            Ok(at) => self.tail[at] = slot,
+            Ok(at) => return Some(std::mem::replace(&mut self.tail[at], slot)),
             Err(at) => {
                 self.tail.insert(at, slot);
                 self.live += 1;
@@ -180,6 +180,7 @@ impl LogIndex {
                 self.chunks.push_back(Chunk::Packed(packed));
             }
         }
+        None
     }
 
     /// Points a live record to another place. Call [`Self::repack`] when done with a segment.

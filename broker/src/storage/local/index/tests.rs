@@ -114,7 +114,9 @@ proptest! {
 #[test]
 fn a_long_log_costs_few_bytes_a_record() {
     let mut index = LogIndex::new(0);
-    (0..100_000u64).for_each(|position| index.insert(Slot::new(position, 1, position * 160 + 8192, 160, 80)));
+    for position in 0..100_000 {
+        index.insert(Slot::new(position, 1, position * 160 + 8192, 160, 80));
+    }
     let code: usize = index
         .chunks
         .iter()
