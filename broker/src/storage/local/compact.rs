@@ -3,18 +3,21 @@
 //! Owns the choice of the next segment to go and the state of a rewrite. What may be
 //! deleted, and in which order, is argued at the head of `core`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Result;
 
 use super::core::Core;
 use super::disk::{DiskFile, SegmentId};
 use super::index::LogIndex;
+use super::read::SharedWindow;
 use super::record::{
     Checker, HEAD_BYTES, Header, Kind, RANGE_BYTES, RANGES_PER_RECORD_MAX, RECORD_ALIGN, RECORD_HEADER_BYTES,
-    claimed_payload_bytes, decode_ranges, encode_range, next_candidate, record_bytes,
+    claimed_payload_bytes, decode_ranges, encode_range, next_candidate, record_bytes, shared_place,
 };
 use super::segment::{Segment, Suspicion};
+use super::sharing::SHARED_BYTES_MIN;
 use super::slot::Slot;
+use super::writer::Writer;
 
 /// Bytes read, and rewritten where they live, before appends get their turn.
 const STEP_BYTES: usize = 256 * 1024;
@@ -89,6 +92,9 @@ struct Rewrite {
     window: Vec<u8>,
     /// Ranges of its remove records, per log and generation, when they still matter.
     removed: BTreeMap<(u64, u32), Vec<(u64, u64)>>,
+    payloads: SharedWindow,
+    /// Where payloads stand now that other records may refer to.
+    payload_places: HashMap<u64, (SegmentId, u64)>,
     /// Logs whose records were moved.
     moved: BTreeSet<u64>,
     /// Logs and generations of its delete records, when they still matter.
@@ -114,7 +120,7 @@ impl Core {
             return self.rewrite_step(rewrite);
         }
         self.reclaim.freed = 0;
-        let active = self.writer.as_ref().map(super::writer::Writer::id);
+        let active = self.writer.as_ref().map(Writer::id);
         match choose(&self.segments, active, self.segment_bytes) {
             Choice::Nothing => self.reclaim.pending = false,
             Choice::Delete(ids) => self.delete_segments(&ids)?,
@@ -162,6 +168,8 @@ impl Core {
             place: HEAD_BYTES as u64,
             window: Vec::new(),
             removed: BTreeMap::new(),
+            payloads: SharedWindow::default(),
+            payload_places: HashMap::new(),
             moved: BTreeSet::new(),
             deleted: BTreeMap::new(),
             damaged: false,
@@ -215,11 +223,19 @@ impl Core {
         let id = rewrite.segment;
         let pinned = self.segments.get(&id).is_some_and(|segment| !segment.targets.is_empty());
         match header.kind {
-            Kind::Data => {
+            Kind::Data | Kind::Share => {
                 let live = self.logs.get(&header.log).and_then(|index| index.get(header.position));
                 if live.is_some_and(|slot| slot.segment() == id && slot.place() == place) {
                     rewrite.moved.insert(header.log);
-                    self.move_record(id, header, payload)?;
+                    match header.kind {
+                        Kind::Share => self.move_share(rewrite, place, header, payload)?,
+                        _ => {
+                            let moved = self.move_record(id, header, payload)?;
+                            if payload.len() >= SHARED_BYTES_MIN {
+                                rewrite.payload_places.insert(place, moved);
+                            }
+                        }
+                    }
                 }
             }
             Kind::Remove if pinned => {
@@ -234,9 +250,11 @@ impl Core {
         Ok(())
     }
 
-    fn move_record(&mut self, from: SegmentId, header: &Header, payload: &[u8]) -> Result<()> {
-        let bytes = record_bytes(payload.len());
-        let (to, place) = self.push(&Header { group: self.group, ..*header }, payload)?;
+    /// Writes a live record anew; returns where it stands now.
+    fn move_record(&mut self, from: SegmentId, header: &Header, payload: &[u8]) -> Result<(SegmentId, u64)> {
+        let was =
+            self.logs.get(&header.log).and_then(|index| index.get(header.position)).map_or(0, |slot| slot.bytes());
+        let (to, place, bytes) = self.push(&Header { group: self.group, ..*header }, payload)?;
         if let Some(index) = self.logs.get_mut(&header.log) {
             index.relocate(Slot::new(header.position, to, place, bytes, header.weight));
         }
@@ -244,7 +262,26 @@ impl Core {
             segment.add_live(1, bytes as u64);
         }
         if let Some(segment) = self.segments.get_mut(&from) {
-            segment.drop_live(1, bytes as u64);
+            segment.drop_live(1, was as u64);
+        }
+        Ok((to, place))
+    }
+
+    /// Moves a record whose payload stands elsewhere in the segment: it goes on referring to
+    /// it where it stands now, if that is the active segment, and takes it over otherwise.
+    fn move_share(&mut self, rewrite: &mut Rewrite, place: u64, header: &Header, payload: &[u8]) -> Result<()> {
+        let id = rewrite.segment;
+        let Rewrite { checker, file, payloads, payload_places, .. } = rewrite;
+        let Some(from) = shared_place(place, payload) else { return Ok(()) };
+        // One that cannot be read stays behind, and is reported as lost with the segment.
+        let Some((_, payload)) = payloads.record(file.as_ref(), *checker, id, from) else { return Ok(()) };
+        let here = self.writer.as_ref().filter(|writer| writer.has_room(size_of::<u64>())).map(Writer::id);
+        match payload_places.get(&from).filter(|(segment, _)| Some(*segment) == here) {
+            Some((_, place)) => drop(self.move_record(id, header, &place.to_le_bytes())?),
+            None => {
+                let place = self.move_record(id, &Header { kind: Kind::Data, ..*header }, payload)?;
+                payload_places.insert(from, place);
+            }
         }
         Ok(())
     }

@@ -39,6 +39,7 @@ use super::record::{
 use super::recover::{Finding, recover};
 use super::request::{Answer, Reply, Request};
 use super::segment::{Dead, Segment, Suspicion};
+use super::sharing::{SharedPayloads, is_shared};
 use super::slot::Slot;
 use super::table::TableBuilder;
 use super::writer::Writer;
@@ -58,6 +59,7 @@ pub struct Core {
     pub(super) writer: Option<Writer>,
     /// What the active segment holds.
     table: TableBuilder,
+    shared: SharedPayloads,
     /// Number of the next sync; every record carries the one that makes it durable.
     pub(super) group: u16,
     /// Given to the next log that begins.
@@ -103,6 +105,7 @@ impl Core {
             logs: found.logs,
             writer,
             table: found.tail_table,
+            shared: SharedPayloads::default(),
             group: found.group.wrapping_add(1),
             next_generation: found.generation.saturating_add(1),
             last_segment: found.last_segment,
@@ -226,6 +229,7 @@ impl Core {
         self.ranges = Vec::new();
         self.removals = Vec::new();
         self.answers = Vec::new();
+        self.shared.clear();
         if let Some(writer) = &mut self.writer {
             writer.rest();
         }
@@ -330,8 +334,10 @@ impl Core {
                     meta: record.meta,
                     weight: record.weight,
                 };
-                let (segment, place) = self.push(&header, &record.payload)?;
-                let bytes = record_bytes(record.payload.len());
+                let (segment, place, bytes) = match is_shared(record) {
+                    true => self.push_shared(header, record)?,
+                    false => self.push(&header, &record.payload)?,
+                };
                 if let Some(index) = self.logs.get_mut(&log) {
                     index.insert(Slot::new(position, segment, place, bytes, record.weight));
                 }
@@ -341,6 +347,20 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Writes a record that other logs have in common with this one: its payload once.
+    fn push_shared(&mut self, header: Header, record: &LogRecord) -> Result<(SegmentId, u64, usize)> {
+        let place = match &self.writer {
+            Some(writer) if writer.has_room(size_of::<u64>()) => self.shared.find(writer.id(), &record.payload),
+            _ => None,
+        };
+        if let Some(place) = place {
+            return self.push(&Header { kind: Kind::Share, ..header }, &place.to_le_bytes());
+        }
+        let pushed = self.push(&header, &record.payload)?;
+        self.shared.remember(pushed.0, pushed.1, record);
+        Ok(pushed)
     }
 
     /// Drops what the part removes from the index and writes what the disk has to know.
@@ -398,16 +418,17 @@ impl Core {
         targets: &[SegmentId],
     ) -> Result<()> {
         let header = Header { kind, log, generation, position: 0, group: self.group, meta: [0; 16], weight: 0 };
-        let (id, _) = self.push(&header, payload)?;
+        let (id, _, bytes) = self.push(&header, payload)?;
         if let Some(segment) = self.segments.get_mut(&id) {
-            segment.remove_bytes += record_bytes(payload.len()) as u64;
+            segment.remove_bytes += bytes as u64;
             segment.targets.extend(targets.iter().filter(|target| **target != id));
         }
         Ok(())
     }
 
-    /// Writes a record to the active segment, beginning one where needed.
-    pub(super) fn push(&mut self, header: &Header, payload: &[u8]) -> Result<(SegmentId, u64)> {
+    /// Writes a record to the active segment, beginning one where needed; says where, and
+    /// how long it is there.
+    pub(super) fn push(&mut self, header: &Header, payload: &[u8]) -> Result<(SegmentId, u64, usize)> {
         let writer = match &mut self.writer {
             Some(writer) if writer.has_room(payload.len()) => writer,
             _ => self.rotate()?,
@@ -419,7 +440,7 @@ impl Core {
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.bytes = bytes;
         }
-        Ok((id, place))
+        Ok((id, place, record_bytes(payload.len())))
     }
 
     pub(super) fn rotate(&mut self) -> Result<&mut Writer> {

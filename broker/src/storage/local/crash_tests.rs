@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -11,6 +12,7 @@ use super::journal::LocalLog;
 use super::record::HEAD_BYTES;
 use super::recover::Finding;
 use super::request::{Read, Request};
+use super::segment::Suspicion;
 use super::simulated::{Chance, SimulatedDisk};
 use crate::storage::conformance::{range, record, records};
 use crate::storage::{Epoch, LogBatch, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError};
@@ -95,6 +97,8 @@ struct History {
     /// Appended, and not known to be removed for good.
     may: Model,
     serial: u64,
+    /// The payload of the record before: some go to several logs.
+    routed: Bytes,
 }
 
 impl History {
@@ -106,6 +110,7 @@ impl History {
             must: Model::new(),
             may: Model::new(),
             serial: 0,
+            routed: Bytes::new(),
         }
     }
 
@@ -124,12 +129,17 @@ impl History {
                             self.serial += 1;
                             let mut record = record(position, self.chance.below(200) as usize);
                             record.meta[8..16].copy_from_slice(&self.serial.to_le_bytes());
+                            if self.chance.one_in(2) {
+                                record.payload = self.routed.clone();
+                            }
+                            self.routed = record.payload.clone();
                             record
                         })
                         .collect();
                     self.next.insert(log, next + count + self.chance.below(2));
                     steps.push(Step::Append(log, records.clone()));
-                    requests.push(append(log, records));
+                    let shared = records.into_iter().map(|record| LogRecord { shares: 3, ..record });
+                    requests.push(append(log, shared.collect()));
                 }
                 4..=7 => {
                     let first = next.saturating_sub(1 + self.chance.below(20));
@@ -408,6 +418,47 @@ fn a_flipped_bit_costs_one_record_and_is_reported() {
         let left: Vec<u64> = read(&mut core, 1).iter().map(|record| record.position.0).collect();
         assert_eq!(left, kept.into_iter().chain([11]).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_payload_of_many_logs_is_stored_once_and_moves_as_one() {
+    let disk = SimulatedDisk::default();
+    let (mut core, _) = Core::open(Box::new(disk.clone()), HEAD_BYTES as u64 + 20_000).unwrap();
+    let routed = |position, log: u64| LogRecord { shares: 20, weight: log as u32, ..record(position, 1000) };
+    for position in 1..=5 {
+        let one = routed(position, 0).payload;
+        // Two groups: the later one refers to what the earlier one wrote.
+        for logs in [1..=8, 9..=20] {
+            let share = |log| append(log, vec![LogRecord { payload: one.clone(), ..routed(position, log) }]);
+            run(&mut core, logs.map(share).collect()).unwrap();
+        }
+    }
+    let bytes = |core: &Core| core.segments.values().map(|segment| segment.used()).sum::<u64>();
+    assert!(bytes(&core) < 5 * (1056 + 19 * 64) + 100, "{}", bytes(&core));
+    let expected = |position, log| LogRecord { shares: 1, ..routed(position, log) };
+    let check = |core: &mut Core, logs: std::ops::RangeInclusive<u64>, positions: &[u64]| {
+        for log in logs {
+            let expected: Vec<_> = positions.iter().map(|position| expected(*position, log)).collect();
+            assert_eq!(read(core, log), expected, "log {log}");
+        }
+    };
+    check(&mut core, 1..=20, &[1, 2, 3, 4, 5]);
+    // The records that hold the payloads go first; then the segment is rewritten.
+    run(&mut core, (1..=15).map(|log| remove(log, 1, 4)).collect()).unwrap();
+    for position in 1..=2 {
+        run(&mut core, vec![append(30, vec![record(position, 19_000)])]).unwrap();
+    }
+    core.segments.get_mut(&1).unwrap().suspicion = Suspicion::HalfRewritten;
+    core.reclaim.note_closed();
+    settle(&mut core);
+    assert!(!core.segments.contains_key(&1), "{:?}", core.segments);
+    check(&mut core, 1..=15, &[5]);
+    check(&mut core, 16..=20, &[1, 2, 3, 4, 5]);
+    check_accounts(&core);
+    drop(core);
+    let (mut core, findings) = open(&disk);
+    assert_eq!(findings, []);
+    check(&mut core, 16..=20, &[1, 2, 3, 4, 5]);
 }
 
 #[test]

@@ -23,6 +23,7 @@
 //! | `compact` | giving space back in bounded steps |
 //! | `read` | reading records back, on a thread of its own |
 //! | `index`, `slot` | what lives, and where |
+//! | `sharing` | payloads that several logs are given |
 //! | `segment` | how much of a segment still matters |
 
 mod compact;
@@ -41,6 +42,7 @@ mod recover;
 mod request;
 mod scan;
 mod segment;
+mod sharing;
 #[cfg(test)]
 mod simulated;
 mod slot;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::core::Core;
 use super::disk::{DiskFile, SegmentId};
-use super::record::{Checker, Header, Kind};
+use super::record::{Checker, Header, Kind, RECORD_HEADER_BYTES, claimed_payload_bytes, record_bytes, shared_place};
 use super::request::{Read, Reply};
 use super::slot::Slot;
 use crate::storage::{LogBatch, LogId, LogRecord, Position, StorageError};
@@ -131,6 +131,7 @@ impl ReadJob {
         batch.records.reserve(self.slots.len());
         let mut damaged = Vec::new();
         let mut window = Vec::new();
+        let mut payloads = SharedWindow::default();
         let mut answer = Ok(());
         let mut slots = self.slots.as_slice();
         while let Some(first) = slots.first() {
@@ -145,7 +146,16 @@ impl ReadJob {
             for slot in run {
                 let from = (slot.place() - first.place()) as usize;
                 let position = Position(slot.position());
-                match self.record(checker, slot, &window[from..]) {
+                let record = self.record(checker, slot, &window[from..]);
+                let record = record.and_then(|(header, payload)| match header.kind {
+                    Kind::Share => {
+                        let place = shared_place(slot.place(), payload)?;
+                        let (_, payload) = payloads.record(file.as_ref(), checker, first.segment(), place)?;
+                        Some((header, payload))
+                    }
+                    _ => Some((header, payload)),
+                });
+                match record {
                     Some((header, payload)) => batch.records.push(LogRecord {
                         position,
                         meta: header.meta,
@@ -163,9 +173,57 @@ impl ReadJob {
 
     fn record<'w>(&self, checker: Checker, slot: &Slot, window: &'w [u8]) -> Option<(Header, &'w [u8])> {
         checker.decode(slot.place(), &window[..slot.bytes()]).filter(|(header, _)| {
-            header.kind == Kind::Data && header.log == self.log.0 && header.position == slot.position()
+            matches!(header.kind, Kind::Data | Kind::Share)
+                && header.log == self.log.0
+                && header.position == slot.position()
         })
     }
+}
+
+/// Bytes of a segment in which shared payloads were found; neighbours share it.
+#[derive(Debug, Default)]
+pub struct SharedWindow {
+    at: Option<(SegmentId, u64)>,
+    bytes: Vec<u8>,
+}
+
+impl SharedWindow {
+    /// The data record at `place`; `None` when there is none, or it cannot be read.
+    pub fn record(
+        &mut self,
+        file: &dyn DiskFile,
+        checker: Checker,
+        segment: SegmentId,
+        place: u64,
+    ) -> Option<(Header, &[u8])> {
+        let held = self.at.filter(|(id, from)| *id == segment && *from <= place);
+        let from = held.map_or(0, |(_, from)| (place - from) as usize);
+        let is_held = held.is_some() && self.bytes.get(from..).is_some_and(is_whole);
+        let from = match is_held {
+            true => from,
+            false => {
+                self.at = None;
+                self.fill(file, place, WINDOW_BYTES.min(file.bytes().ok()?.checked_sub(place)?))?;
+                if !is_whole(&self.bytes) {
+                    let payload = claimed_payload_bytes(&self.bytes)?;
+                    self.fill(file, place, record_bytes(payload) as u64)?;
+                }
+                self.at = Some((segment, place));
+                0
+            }
+        };
+        checker.decode(place, &self.bytes[from..]).filter(|(header, _)| header.kind == Kind::Data)
+    }
+
+    fn fill(&mut self, file: &dyn DiskFile, place: u64, bytes: u64) -> Option<()> {
+        self.bytes.resize(bytes as usize, 0);
+        file.read(&mut self.bytes, place).ok()
+    }
+}
+
+/// Whether the record that begins here ends here too.
+fn is_whole(bytes: &[u8]) -> bool {
+    claimed_payload_bytes(bytes).is_some_and(|payload| RECORD_HEADER_BYTES + payload <= bytes.len())
 }
 
 /// How many of the first slots one window covers.

@@ -72,6 +72,9 @@ pub enum Kind {
     Delete,
     /// The table of a closed segment, see [`super::table`].
     Table,
+    /// A record of a log whose payload is that of a data record earlier in the segment;
+    /// payload: its place.
+    Share,
     /// The last record of a closed segment; its position is the place of the table.
     End,
 }
@@ -84,6 +87,7 @@ impl Kind {
             Self::Delete => 3,
             Self::Table => 4,
             Self::End => 5,
+            Self::Share => 6,
         }
     }
 
@@ -94,6 +98,7 @@ impl Kind {
             3 => Some(Self::Delete),
             4 => Some(Self::Table),
             5 => Some(Self::End),
+            6 => Some(Self::Share),
             _ => None,
         }
     }
@@ -188,6 +193,13 @@ impl Checker {
         };
         Some((header, payload))
     }
+}
+
+/// The place that a share record refers to; `None` when it is none before `place`.
+#[must_use]
+pub fn shared_place(place: u64, payload: &[u8]) -> Option<u64> {
+    let shared = u64::from_le_bytes(*payload.first_chunk()?);
+    (payload.len() == size_of::<u64>() && shared >= HEAD_BYTES as u64 && shared < place).then_some(shared)
 }
 
 /// Payload bytes that the record starting `bytes` claims to have, unchecked; for readers

@@ -2,7 +2,7 @@
 //!
 //! Owns resynchronisation. Judges nothing; `recover` does.
 
-use super::record::{Checker, HEAD_BYTES, Header, Kind, RECORD_ALIGN, next_candidate, record_bytes};
+use super::record::{Checker, HEAD_BYTES, Header, Kind, RECORD_ALIGN, next_candidate, record_bytes, shared_place};
 
 /// Zeros to compare reserved space with.
 const ZEROS: [u8; 4096] = [0; 4096];
@@ -29,6 +29,13 @@ pub struct Scan {
     pub rubbish: bool,
 }
 
+impl Scan {
+    fn has_payload_at(&self, place: u64) -> bool {
+        let found = self.records.binary_search_by_key(&place, |record| record.place as u64);
+        found.is_ok_and(|at| self.records[at].header.kind == Kind::Data)
+    }
+}
+
 /// Finds every whole record, also behind damage.
 pub fn scan(checker: Checker, bytes: &[u8]) -> Scan {
     let mut scan = Scan { records: Vec::new(), holes: Vec::new(), end: HEAD_BYTES.min(bytes.len()), rubbish: false };
@@ -36,7 +43,12 @@ pub fn scan(checker: Checker, bytes: &[u8]) -> Scan {
     while place < bytes.len() {
         let whole = checker.decode(place as u64, &bytes[place..]);
         // Whoever scans has no use for a table, and one cut short is no damage.
-        let whole = whole.filter(|(header, _)| !matches!(header.kind, Kind::Table | Kind::End));
+        let whole = whole.filter(|(header, payload)| match header.kind {
+            Kind::Table | Kind::End => false,
+            // Without its payload it is not whole.
+            Kind::Share => shared_place(place as u64, payload).is_some_and(|at| scan.has_payload_at(at)),
+            Kind::Data | Kind::Remove | Kind::Delete => true,
+        });
         if let Some((header, payload)) = whole {
             if place > scan.end {
                 scan.holes.push((scan.end, place, header.group));

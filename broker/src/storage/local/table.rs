@@ -44,7 +44,7 @@ impl TableBuilder {
     pub fn add(&mut self, header: &Header, place: u64, payload: &[u8]) {
         let bytes = record_bytes(payload.len());
         match header.kind {
-            Kind::Data => {
+            Kind::Data | Kind::Share => {
                 let slot = Slot::new(header.position, 0, place, bytes, header.weight);
                 self.stretch(header.log, header.generation, &slot).add(&slot);
             }
