@@ -20,24 +20,22 @@ pub fn accepts_header(header: &[u8; HEADER_BYTES]) -> bool {
     header == &OUR_HEADER || header == b"AMQP\x01\x01\x00\x09"
 }
 
-/// User name and password of a SASL response.
+/// User name and password of a SASL response; `None` when they are not UTF-8, so that
+/// nobody has them.
 ///
 /// # Errors
-/// 503 for another mechanism, 502 for a response that cannot be read.
-pub fn credentials(mechanism: &str, response: &[u8]) -> Result<(String, String), Violation> {
-    let invalid = || {
-        Violation::connection(
-            ReplyCode::SyntaxError,
-            format!("response {:?} invalid", String::from_utf8_lossy(response)),
-        )
-    };
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| invalid());
-    match mechanism {
+/// 503 for another mechanism, 502 for a response that cannot be read. The text does not
+/// repeat the response: there may be a password in it.
+pub fn credentials(mechanism: &str, response: &[u8]) -> Result<Option<(String, String)>, Violation> {
+    let invalid =
+        || Violation::connection(ReplyCode::SyntaxError, format!("response of mechanism {mechanism} is invalid"));
+    let (user, password) = match mechanism {
         "PLAIN" => {
-            let mut parts = response.splitn(3, |&byte| byte == 0).skip(1);
-            match (parts.next(), parts.next()) {
-                (Some(user), Some(password)) => Ok((text(user)?, text(password)?)),
-                _ => Err(invalid()),
+            // Acting for another identity is not offered: nothing stands before the first NUL.
+            let mut parts = response.split(|&byte| byte == 0);
+            match (parts.next(), parts.next(), parts.next(), parts.next()) {
+                (Some(b""), Some(user), Some(password), None) => (user.to_vec(), password.to_vec()),
+                _ => return Err(invalid()),
             }
         }
         "AMQPLAIN" => {
@@ -46,15 +44,17 @@ pub fn credentials(mechanism: &str, response: &[u8]) -> Result<(String, String),
             let table = Reader::new(&bytes).table().map_err(|_| invalid())?;
             match (table.get("LOGIN"), table.get("PASSWORD")) {
                 (Some(FieldValue::LongString(user)), Some(FieldValue::LongString(password))) => {
-                    Ok((text(user)?, text(password)?))
+                    (user.to_vec(), password.to_vec())
                 }
-                _ => Err(invalid()),
+                _ => return Err(invalid()),
             }
         }
         other => {
-            Err(Violation::connection(ReplyCode::CommandInvalid, format!("unknown authentication mechanism '{other}'")))
+            let text = format!("unknown authentication mechanism '{other}'");
+            return Err(Violation::connection(ReplyCode::CommandInvalid, text));
         }
-    }
+    };
+    Ok(String::from_utf8(user).ok().zip(String::from_utf8(password).ok()))
 }
 
 /// What both sides keep to.
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn credentials_are_read_by_mechanism() {
-        let ok = Ok(("u".to_owned(), "p:\u{6c34}".to_owned()));
+        let ok = Ok(Some(("u".to_owned(), "p:\u{6c34}".to_owned())));
         assert_eq!(credentials("PLAIN", "\0u\0p:水".as_bytes()), ok);
         let mut response = Vec::new();
         for (name, value) in [("LOGIN", "u"), ("PASSWORD", "p:水")] {
@@ -170,7 +170,15 @@ mod tests {
             crate::domain::wire::write_long_string(&mut response, value.as_bytes());
         }
         assert_eq!(credentials("AMQPLAIN", &response), ok);
-        assert_eq!(credentials("PLAIN", b"nothing").unwrap_err().code, ReplyCode::SyntaxError);
+        for response in [&b"nothing"[..], b"", b"\0u", b"other\0u\0p", b"\0u\0p\0more"] {
+            let violation = credentials("PLAIN", response).unwrap_err();
+            assert_eq!(
+                (violation.code, violation.text.as_str()),
+                (ReplyCode::SyntaxError, "response of mechanism PLAIN is invalid")
+            );
+        }
+        assert_eq!(credentials("PLAIN", b"\0u\0"), Ok(Some(("u".to_owned(), String::new()))));
+        assert_eq!(credentials("PLAIN", b"\0\xff\0p"), Ok(None));
         assert_eq!(credentials("X", b"").unwrap_err().text, "unknown authentication mechanism 'X'");
     }
 

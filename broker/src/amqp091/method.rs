@@ -1,7 +1,10 @@
 //! What clients send, read from method frames. Text borrows from the frame.
 
+use bytes::Bytes;
+
 use super::reply::{ReplyCode, Violation};
-use crate::domain::value::FieldTable;
+use crate::domain::term::Term;
+use crate::domain::value::{FieldTable, FieldValue};
 use crate::domain::wire::{Malformed, Reader};
 
 macro_rules! field_type {
@@ -134,6 +137,9 @@ methods! {
     (90, 30) TxRollback {}
 }
 
+/// Bytes of fields that cannot be read that are shown in a refusal.
+const SHOWN_BYTES_MAX: usize = 255;
+
 /// Class and method id of `basic.publish`.
 pub const BASIC_PUBLISH: [u8; 4] = [0, 60, 0, 40];
 
@@ -145,15 +151,28 @@ impl<'a> Method<'a> {
     pub fn decode(payload: &'a [u8]) -> Result<Self, Violation> {
         let mut reader = Reader::new(payload);
         let (class, method) = (reader.u16()?, reader.u16()?);
+        let fields = reader.rest();
         match Self::decode_fields(class, method, &mut reader) {
-            Ok(Some(method)) => Ok(method),
-            Ok(None) => Err(Violation::connection(ReplyCode::CommandInvalid, "unimplemented method")),
-            Err(Malformed::Utf8) => Err(Malformed::Utf8.into()),
-            Err(_) => Err(Violation::connection(
-                ReplyCode::FrameError,
-                format!("cannot decode fields of class {class}, method {method}"),
+            Ok(Some(method)) if reader.rest().is_empty() => Ok(method),
+            Ok(None) if matches!((class, method), (60, 50 | 60 | 71)) => Err(Violation::connection(
+                ReplyCode::UnexpectedFrame,
+                "expected content header for class 60, got non content header frame instead",
             )),
+            Ok(None) => Err(Violation::connection(ReplyCode::CommandInvalid, "unimplemented method")),
+            Err(Malformed::Utf8) => Err(Violation::from(Malformed::Utf8).anonymous()),
+            Ok(Some(_)) | Err(_) => {
+                // More than a reply text holds would be cut off anyway.
+                let shown = &fields[..fields.len().min(SHOWN_BYTES_MAX)];
+                let shown = FieldValue::ByteArray(Bytes::copy_from_slice(shown));
+                Err(Violation::connection(ReplyCode::FrameError, format!("cannot decode {}", Term(&shown))))
+            }
         }
+    }
+
+    /// Whether it is a method of class connection that brokers alone send.
+    #[must_use]
+    pub fn is_of_brokers(ids: (u16, u16)) -> bool {
+        matches!(ids, (10, 10 | 20 | 30 | 41 | 60 | 61 | 71))
     }
 
     /// Ids of the method in a payload, whether it can be read or not.
@@ -187,6 +206,22 @@ mod tests {
     #[test]
     fn an_unknown_method_is_503() {
         assert_eq!(Method::decode(&[0, 60, 0, 99]).unwrap_err().code, ReplyCode::CommandInvalid);
+    }
+
+    #[test]
+    fn fields_that_cannot_be_read_are_shown() {
+        for (payload, text, anonymous) in [
+            (&[0, 60, 0, 80, 1][..], "cannot decode <<1>>", false),
+            (&[0, 90, 0, 10, 0], "cannot decode <<0>>", false),
+            (b"\0\x3c\0\x6emore", "cannot decode <<\"more\">>", false),
+            (&[0, 50, 0, 10, 0, 0, 1, 0xff, 0, 0, 0, 0, 0], "Malformed UTF-8 in shortstr", true),
+        ] {
+            let violation = Method::decode(payload).unwrap_err();
+            assert_eq!((violation.code, violation.text.as_str()), (ReplyCode::FrameError, text));
+            assert_eq!(violation.ids((1, 2)) == (0, 0), anonymous);
+        }
+        let large = [&[0, 90, 0, 10][..], &[7; 100_000]].concat();
+        assert!(Method::decode(&large).unwrap_err().text.len() < 1024);
     }
 
     proptest! {

@@ -80,19 +80,33 @@ pub struct Violation {
     pub text: String,
     /// Whether the connection ends, not just the channel.
     pub hard: bool,
+    /// Whether the close names no method, whichever one was being read.
+    pub anonymous: bool,
 }
 
 impl Violation {
     /// Ends the connection.
     #[must_use]
     pub fn connection(code: ReplyCode, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), hard: true }
+        Self { code, text: text.into(), hard: true, anonymous: false }
     }
 
     /// Ends what the code says it ends.
     #[must_use]
     pub fn new(code: ReplyCode, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), hard: code.is_hard() }
+        Self { code, text: text.into(), hard: code.is_hard(), anonymous: false }
+    }
+
+    /// The same, without the name of a method.
+    #[must_use]
+    pub fn anonymous(self) -> Self {
+        Self { anonymous: true, ..self }
+    }
+
+    /// Class and method id for the close, of the method being read.
+    #[must_use]
+    pub fn ids(&self, of_method: (u16, u16)) -> (u16, u16) {
+        if self.anonymous { (0, 0) } else { of_method }
     }
 
     /// `CODE_NAME - explanation`. One that is longer than a short string ends in dots, as

@@ -155,13 +155,46 @@ impl FieldTable {
     }
 }
 
+/// Entries up to which looking at each beats sorting them.
+const FEW_ENTRIES: usize = 16;
+
 impl FromIterator<(String, FieldValue)> for FieldTable {
+    /// As [`FieldTable::insert`] one by one, without comparing each name with all others.
     fn from_iter<I: IntoIterator<Item = (String, FieldValue)>>(entries: I) -> Self {
         let mut table = Self::new();
-        for (name, value) in entries {
+        let mut entries = entries.into_iter();
+        for (name, value) in entries.by_ref().take(FEW_ENTRIES) {
             table.insert(name, value);
         }
+        let rest: Vec<_> = entries.collect();
+        if rest.is_empty() {
+            return table;
+        }
+        table.0.extend(rest);
+        table.keep_last_values();
         table
+    }
+}
+
+impl FieldTable {
+    /// Makes names unique: each stays where it came first, with the value it had last.
+    fn keep_last_values(&mut self) {
+        let mut order: Vec<usize> = (0..self.0.len()).collect();
+        order.sort_by(|&one, &other| self.0[one].0.cmp(&self.0[other].0));
+        let mut repeated = vec![false; self.0.len()];
+        let mut last_values = Vec::new();
+        // Sorting is stable: of equal names the first comes first.
+        for run in order.chunk_by(|&one, &other| self.0[one].0 == self.0[other].0) {
+            if let [first, .., last] = *run {
+                last_values.push((first, last));
+                run[1..].iter().for_each(|&at| repeated[at] = true);
+            }
+        }
+        for (first, last) in last_values {
+            self.0[first].1 = std::mem::replace(&mut self.0[last].1, FieldValue::Void);
+        }
+        let mut at = 0..;
+        self.0.retain(|_| !at.next().is_some_and(|at| repeated[at]));
     }
 }
 
@@ -200,5 +233,15 @@ pub(crate) mod tests {
             ]
         });
         proptest::collection::vec((".{0,6}", value), 0..5).prop_map(|entries| entries.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn collecting_is_inserting_one_by_one(names in proptest::collection::vec("[a-f]{0,2}", 0..60)) {
+            let entries = || names.iter().cloned().zip((0..).map(FieldValue::I64));
+            let mut inserted = FieldTable::new();
+            entries().for_each(|(name, value)| inserted.insert(name, value));
+            prop_assert_eq!(entries().collect::<FieldTable>(), inserted);
+        }
     }
 }

@@ -139,13 +139,12 @@ impl<'a> Reader<'a> {
             return Err(Malformed::Nesting);
         }
         let mut inner = Reader(self.long_string()?);
-        let mut table = FieldTable::new();
+        let mut entries = Vec::new();
         while !inner.0.is_empty() {
             let name = inner.short_string()?.to_owned();
-            let value = inner.value(depth)?;
-            table.insert(name, value);
+            entries.push((name, inner.value(depth)?));
         }
-        Ok(table)
+        Ok(entries.into_iter().collect())
     }
 
     /// Walks a field table without building it.

@@ -174,12 +174,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
                 _ => None,
             })
             .await?;
-        let (name, password) = match credentials(&mechanism, &response) {
-            Ok(credentials) => credentials,
+        let login = match credentials(&mechanism, &response) {
+            Ok(login) => login,
             Err(violation) => return Err(self.refuse(&violation, (10, 11)).await),
         };
         let peer = Peer { address: Some(ends.peer.ip().to_canonical()), protocol: "amqp091" };
-        match broker.authenticate(&name, &password, peer).await {
+        let authenticated = match login {
+            Some((name, password)) => broker.authenticate(&name, &password, peer).await,
+            None => Err(Error::InvalidCredentials("not UTF-8".to_owned())),
+        };
+        match authenticated {
             Ok(user) => Ok((user, client_properties, mechanism)),
             Err(error) => {
                 tracing::warn!(peer = %ends.peer, mechanism, "login refused: {error}");
@@ -251,6 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
     /// Says `connection.close`, and waits a bounded time for the client to agree.
     async fn refuse(&mut self, violation: &Violation, ids: (u16, u16)) -> Over {
         tracing::warn!(code = violation.code.number(), "refusing a connection: {}", violation.reply_text());
+        let ids = violation.ids(ids);
         let _ = self.send(|out| encode::close(out, 0, violation.code.number(), &violation.reply_text(), ids)).await;
         let agreed = async {
             let mut rest = [0u8; 512];
@@ -290,6 +295,7 @@ impl Session {
     /// Whether the user may open one more channel.
     pub(super) fn check_channel_limit(&self) -> Result<(), Violation> {
         let Some(user) = self.directory.users.get(&self.user) else { return Ok(()) };
-        Ok(user.limits.check_channels(&self.user, self.broker.registry().channels_of(&self.user))?)
+        let open = self.broker.registry().channels_of(&self.user);
+        user.limits.check_channels(&self.user, open).map_err(|error| Violation::from(error).anonymous())
     }
 }

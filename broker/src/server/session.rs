@@ -96,6 +96,11 @@ pub(super) struct Session {
     pub(super) max_message_size: u32,
 }
 
+/// A method of class connection that has no place on an open one.
+fn out_of_state() -> Violation {
+    Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running")
+}
+
 impl Session {
     pub(super) fn new(opened: Opened) -> Self {
         let Opened { broker, entry, sender, events, user, vhost, tuned, capabilities, vhost_handle } = opened;
@@ -216,6 +221,7 @@ impl Session {
                         self.take_method(frame.channel, method).await.map_err(|violation| (violation, (60, 40)))
                     }
                     Ok(method) => self.take_method(frame.channel, method).await.map_err(|violation| (violation, ids)),
+                    Err(_) if frame.channel == 0 && Method::is_of_brokers(ids) => Err((out_of_state(), ids)),
                     Err(violation) => Err((violation, ids)),
                 }
             }
@@ -320,10 +326,8 @@ impl Session {
             | Method::ConnectionSecureOk { .. }
             | Method::ConnectionTuneOk { .. }
             | Method::ConnectionOpen { .. }
-            | Method::ConnectionCloseOk {} => {
-                Err(Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running"))
-            }
-            _ => Err(Violation::connection(ReplyCode::ChannelError, "unexpected method in connection state running")),
+            | Method::ConnectionCloseOk {} => Err(out_of_state()),
+            _ => Err(out_of_state()),
         }
     }
 
@@ -355,6 +359,7 @@ impl Session {
         if self.standing != Standing::Open {
             return;
         }
+        let ids = violation.ids(ids);
         self.flush().await;
         let text = violation.reply_text();
         let code = violation.code.number();

@@ -54,7 +54,7 @@ impl Owner {
     pub(super) fn unbind(&mut self, caller: &Caller, binding: Binding) -> Result<(), Error> {
         let binding = self.check_binding(caller, binding)?;
         if let Destination::Queue(name) = &binding.destination
-            && self.topology.exchange(binding.source.as_str()).is_some()
+            && self.topology.is_bound(&binding)
             && let Some(queue) = self.topology.queue(name.as_str())
         {
             let resource = Resource::Queue(self.vhost.clone(), name.clone());

@@ -28,7 +28,10 @@ const SERVER_NAMED_BYTES: usize = 16;
 
 impl Owner {
     pub(super) fn declare_exchange(&mut self, caller: &Caller, declare: DeclareExchange) -> Result<Put, Error> {
-        let kind = ExchangeKind::from_wire(&declare.kind).ok_or(Error::UnknownExchangeType(declare.kind))?;
+        let kind = ExchangeKind::from_wire(&declare.kind).ok_or_else(|| match declare.kind.as_str() {
+            "" => Error::InvalidArgument("invalid exchange type ''".to_owned()),
+            _ => Error::UnknownExchangeType(declare.kind.clone()),
+        })?;
         let name = exchange_name(&declare.name)?;
         if name.is_default() {
             return Err(Error::DefaultExchange);
