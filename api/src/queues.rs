@@ -182,25 +182,27 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let totals = queue.totals;
     let messages = totals.ready + totals.unacknowledged;
     let bytes = totals.ready_bytes + totals.unacknowledged_bytes;
+    let messages_ram = messages.saturating_sub(totals.ready_paged);
+    let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes);
     // Consumers take at once what comes, unless something waits for them.
     let capacity = if totals.consumers > 0 && totals.ready == 0 { 1.0 } else { 0.0 };
     wire::QueueCounts {
         messages,
         messages_ready: totals.ready,
         messages_unacknowledged: totals.unacknowledged,
-        messages_ram: messages,
-        messages_ready_ram: totals.ready,
+        messages_ram,
+        messages_ready_ram: totals.ready.saturating_sub(totals.ready_paged),
         messages_unacknowledged_ram: totals.unacknowledged,
         messages_persistent: totals.persistent,
         message_bytes: bytes,
         message_bytes_ready: totals.ready_bytes,
         message_bytes_unacknowledged: totals.unacknowledged_bytes,
-        message_bytes_ram: bytes,
+        message_bytes_ram: bytes_ram,
         message_bytes_persistent: totals.persistent_bytes,
         consumers: totals.consumers,
         consumer_capacity: capacity,
         consumer_utilisation: capacity,
-        memory: bytes + messages * MESSAGE_OVERHEAD_BYTES,
+        memory: bytes_ram + messages_ram * MESSAGE_OVERHEAD_BYTES,
         exclusive_consumer_tag: queue.exclusive_consumer_tag.clone(),
         single_active_consumer_tag: queue.single_active_consumer_tag.clone(),
         idle_since: queue.idle_since_ms.map(rfc3339),

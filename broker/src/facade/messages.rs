@@ -10,7 +10,7 @@ use crate::domain::routing::RouteBuffer;
 use crate::error::{Error, Operation, Resource};
 use crate::runtime::publish::{self, with_delivery_counts};
 use crate::runtime::queue::{
-    ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
+    ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled, shares,
 };
 
 /// What came of a publish.
@@ -76,7 +76,13 @@ impl Broker {
         let mut tracker = ConfirmTracker::default();
         let sequence = tracker.publish(buffer.queues.len() as u32);
         for queue in &buffer.queues {
-            let incoming = Incoming { message: checked.message.clone(), sequence, channel: 1, epoch: 0 };
+            let incoming = Incoming {
+                message: checked.message.clone(),
+                sequence,
+                channel: 1,
+                epoch: 0,
+                shares: shares(buffer.queues.len()),
+            };
             let batch = PublishBatch { from: Some(sender.clone()), messages: vec![incoming] };
             if queue.send(QueueCommand::Publish(batch)).await.is_err() && queue.is_gone() {
                 tracker.settle(sequence, sequence, true);

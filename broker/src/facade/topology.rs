@@ -57,6 +57,10 @@ pub struct QueueTotals {
     pub ready_bytes: u64,
     /// Bytes of unacknowledged bodies.
     pub unacknowledged_bytes: u64,
+    /// Ready messages that are on disk and not in memory.
+    pub ready_paged: u64,
+    /// Bytes of their bodies.
+    pub ready_paged_bytes: u64,
     /// Persistent messages, ready or not.
     pub persistent: u64,
     /// Bytes of their bodies.

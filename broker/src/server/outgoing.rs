@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use crate::domain::message::Message;
 use crate::domain::queue::state::Disposition;
 use crate::runtime::queue::{
-    ConfirmRange, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled,
+    ConfirmRange, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled, shares,
 };
 
 /// Batches being filled. Queues are found by looking at the last few, which with the
@@ -49,11 +49,11 @@ impl Outgoing {
     /// confirm on; `sequence` 0: no confirm is wanted.
     pub(super) fn publish(&mut self, queues: &[QueueHandle], message: Message, session: (u16, u32), sequence: u64) {
         let Some((last, others)) = queues.split_last() else { return };
-        let (channel, epoch) = session;
+        let ((channel, epoch), shares) = (session, shares(queues.len()));
         for queue in others {
-            self.batch(queue).push(Incoming { message: message.clone(), sequence, channel, epoch });
+            self.batch(queue).push(Incoming { message: message.clone(), sequence, channel, epoch, shares });
         }
-        self.batch(last).push(Incoming { message, sequence, channel, epoch });
+        self.batch(last).push(Incoming { message, sequence, channel, epoch, shares });
     }
 
     fn batch(&mut self, queue: &QueueHandle) -> &mut Batch {
@@ -145,7 +145,13 @@ mod tests {
     use super::*;
 
     fn incoming(body: &[u8]) -> Incoming {
-        Incoming { message: Message::build("x", "key", &[0, 0], body, false), sequence: 0, channel: 1, epoch: 1 }
+        Incoming {
+            message: Message::build("x", "key", &[0, 0], body, false),
+            sequence: 0,
+            channel: 1,
+            epoch: 1,
+            shares: 1,
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 pub mod consumer;
 pub mod dead_letter;
+mod level;
+pub mod page;
+mod positions;
 pub mod ready;
 pub mod state;
 pub mod unacked;

@@ -1,12 +1,19 @@
-//! The ready messages of a queue, in delivery order.
+//! The ready messages of a queue, in delivery order: what is in memory here, what is on
+//! disk in [`paging`].
 //!
 //! Fresh messages arrive in position order. Returned ones of a classic queue go back to
 //! their original place; those of a quorum queue go before everything else, in the order
 //! they were returned. Both are kept apart from the fresh ones, so the common path is a
 //! ring buffer and a requeue never shifts the whole queue.
 
-use std::collections::{BTreeMap, VecDeque};
+mod paging;
 
+use std::collections::VecDeque;
+
+use self::paging::Loading;
+pub use self::paging::{Load, Paging, Purged, Spilling};
+use super::level::Level;
+use super::page::Sum;
 use crate::domain::message::Message;
 
 /// A message in a queue.
@@ -28,40 +35,27 @@ pub struct Entry {
     pub priority: u8,
 }
 
-#[derive(Debug, Default)]
-struct Level {
-    fresh: VecDeque<Entry>,
-    returned: BTreeMap<u64, Entry>,
-}
-
-impl Level {
-    fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.returned.is_empty()
-    }
-
-    /// Whether a returned message comes before the fresh ones.
-    fn returned_first(&self) -> bool {
-        match (self.returned.first_key_value(), self.fresh.front()) {
-            (Some((position, _)), Some(fresh)) => *position < fresh.position,
-            (returned, _) => returned.is_some(),
+impl Entry {
+    /// A message that was not handed out in this queue yet; `expires_at_ms` 0: never.
+    #[must_use]
+    pub fn published(position: u64, message: Message, expires_at_ms: u64, priority: u8, logged: bool) -> Self {
+        // A dead letter that failed elsewhere comes with its failures.
+        let failures = message.provenance().failures;
+        Self {
+            position,
+            message,
+            expires_at_ms,
+            acquired: failures.into(),
+            failures: failures.into(),
+            logged,
+            priority,
         }
     }
 
-    fn peek(&self) -> Option<&Entry> {
-        match self.returned_first() {
-            true => self.returned.first_key_value().map(|(_, entry)| entry),
-            false => self.fresh.front(),
-        }
-    }
-
-    fn pop(&mut self) -> Option<Entry> {
-        if self.returned.is_empty() {
-            return self.fresh.pop_front();
-        }
-        match self.returned_first() {
-            true => self.returned.pop_first().map(|(_, entry)| entry),
-            false => self.fresh.pop_front(),
-        }
+    /// Bytes of memory it takes.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        (size_of::<Self>() + self.message.buffer().len()) as u64
     }
 }
 
@@ -85,8 +79,18 @@ pub struct ReadyList {
     first: VecDeque<Entry>,
     len: usize,
     bytes: u64,
-    /// How many of them expire.
+    /// How many of those in memory expire, and how many pages may hold one that does.
     expiring: usize,
+    /// Memory of what could be on disk instead: fresh messages and tails.
+    resident_bytes: u64,
+    /// The part of it that the queue's log holds.
+    resident_logged_bytes: u64,
+    /// What is on disk.
+    paged: Sum,
+    paging: Paging,
+    spilling: bool,
+    next_key: u64,
+    loading: Option<Loading>,
 }
 
 /// Entries a drained ring may keep allocated; a burst's memory goes back beyond that.
@@ -97,36 +101,71 @@ impl ReadyList {
     #[must_use]
     pub fn new(max_priority: u8, returns: Return) -> Self {
         let levels = (0..=max_priority).map(|_| Level::default()).collect();
-        Self { levels, top: 0, returns, first: VecDeque::new(), len: 0, bytes: 0, expiring: 0 }
+        Self {
+            levels,
+            top: 0,
+            returns,
+            first: VecDeque::new(),
+            len: 0,
+            bytes: 0,
+            expiring: 0,
+            resident_bytes: 0,
+            resident_logged_bytes: 0,
+            paged: Sum::default(),
+            paging: Paging::ROOMY,
+            spilling: true,
+            next_key: 1,
+            loading: None,
+        }
     }
 
-    fn level_for(&mut self, entry: &Entry) -> &mut Level {
+    fn level_for(&mut self, entry: &Entry) -> usize {
         self.len += 1;
         self.bytes += u64::from(entry.message.body_len());
         self.expiring += usize::from(entry.expires_at_ms != 0);
         let level = usize::from(entry.priority).min(self.levels.len() - 1);
         self.top = self.top.max(level);
-        &mut self.levels[level]
+        level
     }
 
     /// Adds a message with a position above all earlier ones.
     pub fn push(&mut self, entry: Entry) {
-        self.level_for(&entry).fresh.push_back(entry);
+        let level = self.level_for(&entry);
+        if self.levels[level].behind.is_some() {
+            return self.push_behind(level, entry);
+        }
+        self.account_resident(&entry);
+        self.levels[level].fresh.push_back(entry);
     }
 
-    /// Puts a message back.
+    fn account_resident(&mut self, entry: &Entry) {
+        let cost = entry.cost();
+        self.resident_bytes += cost;
+        if entry.logged {
+            self.resident_logged_bytes += cost;
+        }
+    }
+
+    fn account_not_resident(&mut self, entry: &Entry) {
+        let cost = entry.cost();
+        self.resident_bytes -= cost;
+        if entry.logged {
+            self.resident_logged_bytes -= cost;
+        }
+    }
+
+    /// Puts a message back that was not lately published.
     pub fn put_back(&mut self, entry: Entry) {
-        let returns = self.returns;
         let level = self.level_for(&entry);
-        match returns {
+        match self.returns {
             Return::ToPlace => {
-                level.returned.insert(entry.position, entry);
+                self.levels[level].returned.insert(entry.position, entry);
             }
             Return::First => self.first.push_back(entry),
         }
     }
 
-    /// The next message to deliver.
+    /// The next message to deliver; `None` also when it is on disk, see [`Self::is_head_away`].
     #[must_use]
     pub fn peek(&self) -> Option<&Entry> {
         self.first.front().or_else(|| self.levels[self.top].peek())
@@ -136,9 +175,19 @@ impl ReadyList {
     pub fn pop(&mut self) -> Option<Entry> {
         let entry = match self.first.pop_front() {
             Some(entry) => entry,
-            None => self.levels[self.top].pop()?,
+            None => self.pop_from(self.top)?,
         };
         self.account_removed(&entry);
+        Some(entry)
+    }
+
+    fn pop_from(&mut self, level: usize) -> Option<Entry> {
+        let level = &mut self.levels[level];
+        if !level.returned.is_empty() {
+            return level.returned.pop_first().map(|(_, entry)| entry);
+        }
+        let entry = level.fresh.pop_front()?;
+        self.account_not_resident(&entry);
         Some(entry)
     }
 
@@ -146,6 +195,10 @@ impl ReadyList {
         self.len -= 1;
         self.bytes -= u64::from(entry.message.body_len());
         self.expiring -= usize::from(entry.expires_at_ms != 0);
+        self.lower_top();
+    }
+
+    fn lower_top(&mut self) {
         while self.top > 0 && self.levels[self.top].is_empty() {
             self.top -= 1;
         }
@@ -157,7 +210,8 @@ impl ReadyList {
         }
     }
 
-    /// When the first of the heads expires. What stands behind a head does not expire before it.
+    /// When the first of the heads in memory expires. What stands behind a head does not
+    /// expire before it.
     #[must_use]
     pub fn next_expiry_ms(&self) -> Option<u64> {
         if self.expiring == 0 {
@@ -175,7 +229,10 @@ impl ReadyList {
         }
         let entry = match self.first.front() {
             Some(entry) if expired(entry) => self.first.pop_front()?,
-            _ => self.levels.iter_mut().find(|level| level.peek().is_some_and(expired))?.pop()?,
+            _ => {
+                let level = self.levels.iter().position(|level| level.peek().is_some_and(expired))?;
+                self.pop_from(level)?
+            }
         };
         self.account_removed(&entry);
         Some(entry)
@@ -201,12 +258,4 @@ impl ReadyList {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_that_waits_stays_small() {
-        // Millions may wait; what is added here is added to each.
-        assert!(size_of::<Entry>() <= 80, "{}", size_of::<Entry>());
-    }
-}
+mod tests;

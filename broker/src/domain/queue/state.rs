@@ -4,6 +4,7 @@
 //! Its owner persists and delivers the effects.
 
 use super::consumer::{Consumer, ConsumerSet, Served};
+use super::page::Sum;
 use super::ready::{Entry, ReadyList, Return};
 use super::unacked::{Unacked, UnackedSlots};
 use super::{ConsumerId, QueueKind, SessionId};
@@ -105,6 +106,10 @@ pub trait Effects {
     fn deliver(&mut self, consumer: ConsumerId, delivered: Delivered);
     /// The log no longer needs this position.
     fn forget(&mut self, position: u64);
+    /// The log no longer needs any position from `first` to `last`.
+    fn forget_through(&mut self, first: u64, last: u64);
+    /// What was spilled under this key is no longer needed.
+    fn forget_spilled(&mut self, key: u64);
     /// A message leaves unacknowledged. If it was logged, forgetting it is up to whoever dead-letters it.
     fn dropped(&mut self, entry: Entry, reason: DropReason);
     /// A place of a channel's shared prefetch is free again.
@@ -119,8 +124,7 @@ pub struct QueueState {
     consumers: ConsumerSet,
     limits: QueueLimits,
     next_position: u64,
-    persistent: u64,
-    persistent_bytes: u64,
+    persistent: Sum,
     counters: QueueCounters,
 }
 
@@ -141,34 +145,15 @@ impl QueueState {
             consumers: ConsumerSet::new(served),
             limits,
             next_position: 1,
-            persistent: 0,
-            persistent_bytes: 0,
+            persistent: Sum::default(),
             counters: QueueCounters::default(),
         }
     }
 
-    /// Puts a recovered message into an otherwise untouched queue.
-    pub fn recover(&mut self, position: u64, message: Message, expires_at_ms: u64, priority: u8) {
-        self.next_position = self.next_position.max(position + 1);
-        self.add(position, message, expires_at_ms, priority, true);
-    }
-
-    fn add(&mut self, position: u64, message: Message, expires_at_ms: u64, priority: u8, logged: bool) {
+    fn account_come(&mut self, message: &Message) {
         if message.is_persistent() {
-            self.persistent += 1;
-            self.persistent_bytes += u64::from(message.body_len());
+            self.persistent.add(message.body_len());
         }
-        // A dead letter that failed elsewhere comes with its failures.
-        let failures = message.provenance().failures;
-        self.ready.push(Entry {
-            position,
-            message,
-            expires_at_ms,
-            acquired: failures.into(),
-            failures: failures.into(),
-            logged,
-            priority,
-        });
     }
 
     /// Sets what policies may change of a living queue. Messages that are in it keep their expiry.
@@ -207,26 +192,37 @@ impl QueueState {
         let position = self.next_position;
         self.next_position += 1;
         self.counters.publish += 1;
-        self.add(position, message, expires_at_ms, priority, logged);
+        self.account_come(&message);
+        self.ready.push(Entry::published(position, message, expires_at_ms, priority, logged));
         position
     }
 
-    /// Enforces the length limits by dropping from the head.
-    pub fn enforce_length(&mut self, effects: &mut impl Effects) {
-        if self.limits.overflow != Overflow::DropHead {
-            return;
-        }
-        while self.is_longer_than_allowed(0, 0) {
-            let Some(entry) = self.ready.pop() else { break };
+    /// Enforces the length limits by dropping from the head, `max` messages at most. Answers
+    /// whether there is more to drop; a head on disk is dropped once it is read.
+    pub fn enforce_length(&mut self, max: usize, effects: &mut impl Effects) -> bool {
+        for _ in 0..max {
+            if !self.is_too_long() {
+                return false;
+            }
+            let Some(entry) = self.ready.pop() else { return false };
             self.drop_entry(entry, DropReason::MaxLength, effects);
         }
+        self.is_too_long() && !self.ready.is_head_away()
     }
 
-    /// Drops heads whose time is up.
-    pub fn expire(&mut self, now_ms: u64, effects: &mut impl Effects) {
-        while let Some(entry) = self.ready.pop_expired(now_ms) {
+    /// Whether messages are to be dropped from the head.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.limits.overflow == Overflow::DropHead && self.is_longer_than_allowed(0, 0) && !self.ready.is_empty()
+    }
+
+    /// Drops heads whose time is up, `max` at most. Answers whether there may be more.
+    pub fn expire(&mut self, now_ms: u64, max: usize, effects: &mut impl Effects) -> bool {
+        for _ in 0..max {
+            let Some(entry) = self.ready.pop_expired(now_ms) else { return false };
             self.drop_entry(entry, DropReason::Expired, effects);
         }
+        true
     }
 
     /// When the next head expires.
@@ -242,8 +238,7 @@ impl QueueState {
 
     fn account_gone(&mut self, entry: &Entry) {
         if entry.message.is_persistent() {
-            self.persistent -= 1;
-            self.persistent_bytes -= u64::from(entry.message.body_len());
+            self.persistent = self.persistent.without(Sum { messages: 1, bytes: entry.message.body_len().into() });
         }
     }
 
@@ -300,7 +295,7 @@ impl QueueState {
         Delivered { message, slot, redelivered, acquired, failures }
     }
 
-    /// Fetches one message.
+    /// Fetches one message; not for a queue whose head is on disk.
     pub fn get(&mut self, session: SessionId, no_ack: bool, effects: &mut impl Effects) -> Option<Delivered> {
         let Some(entry) = self.ready.pop() else {
             self.counters.get_empty += 1;
@@ -343,12 +338,16 @@ impl QueueState {
         }
     }
 
-    /// A channel is gone: its consumers leave and what it had comes back, as failed.
-    pub fn close_session(&mut self, session: SessionId, effects: &mut impl Effects) -> Vec<ConsumerId> {
+    /// What a channel has out, in the order to settle it when the channel is gone: as
+    /// [`Disposition::RejectRequeue`], before [`Self::remove_consumers_of`].
+    #[must_use]
+    pub fn out_with(&self, session: SessionId) -> Vec<u32> {
+        self.unacked.of_session(session)
+    }
+
+    /// A channel is gone, and with it its consumers.
+    pub fn remove_consumers_of(&mut self, session: SessionId) -> Vec<ConsumerId> {
         let leaving = self.consumers.filter(|consumer| consumer.session == session);
-        for slot in self.unacked.of_session(session) {
-            self.settle(slot, Disposition::RejectRequeue, effects);
-        }
         for &id in &leaving {
             self.consumers.remove(id);
         }
@@ -376,16 +375,6 @@ impl QueueState {
         &self.consumers
     }
 
-    /// Drops all ready messages.
-    pub fn purge(&mut self, effects: &mut impl Effects) -> u64 {
-        let mut purged = 0;
-        while let Some(entry) = self.ready.pop() {
-            self.finish(&entry, effects);
-            purged += 1;
-        }
-        purged
-    }
-
     /// Ready messages and bytes of their bodies.
     #[must_use]
     pub fn ready(&self) -> (u64, u64) {
@@ -407,7 +396,7 @@ impl QueueState {
     /// Persistent messages and bytes of their bodies.
     #[must_use]
     pub fn persistent(&self) -> (u64, u64) {
-        (self.persistent, self.persistent_bytes)
+        (self.persistent.messages, self.persistent.bytes)
     }
 
     /// What happened so far.
@@ -423,5 +412,6 @@ impl QueueState {
     }
 }
 
+mod paging;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,9 @@ pub struct Unacked {
     pub consumer: Option<ConsumerId>,
 }
 
+/// Slots kept allocated when nothing is out; a burst's memory goes back beyond that.
+const IDLE_CAPACITY_SLOTS_MAX: usize = 1024;
+
 /// All messages that are out, by slot.
 #[derive(Debug, Default)]
 pub struct UnackedSlots {
@@ -47,7 +50,9 @@ impl UnackedSlots {
         self.free.push(slot);
         if self.free.len() == self.slots.len() {
             self.slots.clear();
+            self.slots.shrink_to(IDLE_CAPACITY_SLOTS_MAX);
             self.free.clear();
+            self.free.shrink_to(IDLE_CAPACITY_SLOTS_MAX);
         }
         Some(unacked)
     }

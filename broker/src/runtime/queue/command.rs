@@ -23,6 +23,13 @@ pub(crate) struct Incoming {
     pub(crate) channel: u16,
     /// The epoch of that channel.
     pub(crate) epoch: u32,
+    /// How many queues get this very message.
+    pub(crate) shares: u16,
+}
+
+/// How many queues a message goes to, as far as anybody wants to know.
+pub(crate) fn shares(queues: usize) -> u16 {
+    u16::try_from(queues).unwrap_or(u16::MAX)
 }
 
 /// Messages of one connection for one queue, in publishing order.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::command::{ConsumeRequest, Fetched};
 use super::handle::ConsumerTags;
+use super::long::STEP_MESSAGES_MAX;
 use super::outlet::Outlet;
 use super::task::{Owner, QueueNotice};
 use crate::domain::queue::consumer::Consumer;
@@ -70,15 +71,18 @@ impl Owner {
         }
     }
 
-    pub(super) fn get(&mut self, session: SessionId, no_ack: bool) -> Result<Option<Fetched>, Error> {
+    /// Fetches a message; `None` while the first one is on disk or has expired.
+    pub(super) fn get(&mut self, session: SessionId, no_ack: bool) -> Option<Result<Option<Fetched>, Error>> {
         if self.context.spec.kind == QueueKind::Quorum && self.state.consumers().is_single_active() {
-            return Err(Error::SingleActiveGet(self.resource(), "<<\"quorum\">>"));
+            return Some(Err(Error::SingleActiveGet(self.resource(), "<<\"quorum\">>")));
         }
-        self.state.expire(now_ms(), &mut self.outlets);
+        if self.state.expire(now_ms(), STEP_MESSAGES_MAX, &mut self.outlets) || self.state.is_head_away() {
+            return None;
+        }
         let fetched = self.state.get(session, no_ack, &mut self.outlets);
         let messages_left = self.state.ready().0;
         self.publish_stats();
-        Ok(fetched.map(|delivered| Fetched { delivered, messages_left }))
+        Some(Ok(fetched.map(|delivered| Fetched { delivered, messages_left })))
     }
 
     pub(super) fn list_consumers(&self) -> Vec<ConsumerInfo> {

@@ -11,10 +11,35 @@ use crate::error::Error;
 use crate::storage::StorageError;
 
 impl Owner {
+    /// Messages cannot be read any more. What was published before is confirmed as soon as it
+    /// is durable; consumers end, and what they have is theirs until the next start.
+    pub(super) async fn go_down(&mut self) {
+        while !self.appends.is_empty() {
+            let done = Self::first_append(&mut self.appends).await;
+            self.appended(&done);
+        }
+        let consumers: Vec<_> = self.state.consumers().iter().map(|(id, consumer)| (id, consumer.key)).collect();
+        for (id, key) in consumers {
+            if let Some(outlet) = self.outlets.get(id) {
+                outlet.to.send(ConnectionEvent::ConsumerCancelled(key));
+            }
+            self.state.remove_consumer(id);
+            self.outlets.remove(id, 0);
+        }
+        self.publish_stats();
+    }
+
     /// Refuses everything until the queue is deleted or the application stops.
     pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut mpsc::Receiver<QueueCommand>) {
         let refusal = Error::Unavailable(format!("{} is down: {why}", self.resource()));
-        while let Some(command) = commands.recv().await {
+        loop {
+            let command = match self.backlog.pop_front() {
+                Some(command) => command,
+                None => match commands.recv().await {
+                    Some(command) => command,
+                    None => return,
+                },
+            };
             match command {
                 QueueCommand::Publish(PublishBatch { from, messages }) => {
                     let mut ranges = Vec::new();
@@ -35,7 +60,7 @@ impl Owner {
                 | QueueCommand::SessionClosed { .. }
                 | QueueCommand::Settings(_) => {}
                 QueueCommand::Delete { reply, .. } => {
-                    self.delete(std::iter::empty(), commands).await;
+                    self.delete(commands).await;
                     let _ = reply.send(Ok(0));
                     return;
                 }
@@ -84,6 +109,7 @@ mod tests {
             vhost: VhostName::new("/").unwrap(),
             log,
             recover: true,
+            memory: Arc::default(),
             notices,
             dead_letters,
         });
@@ -94,7 +120,7 @@ mod tests {
 
         let (from, mut events) = ConnectionSender::new();
         let message = Message::build("", "q", &[0, 0], b"body", true);
-        let messages = vec![Incoming { message, sequence: 7, channel: 1, epoch: 1 }];
+        let messages = vec![Incoming { message, sequence: 7, channel: 1, epoch: 1, shares: 1 }];
         queue.send(QueueCommand::Publish(PublishBatch { from: Some(from), messages })).await.unwrap();
         let Some(ConnectionEvent::Confirm(ranges)) = events.recv().await else { panic!("an answer to the publish") };
         assert!(ranges.len() == 1 && ranges[0].first == 7 && !ranges[0].accepted);

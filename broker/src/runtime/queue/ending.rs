@@ -20,11 +20,7 @@ impl Owner {
     }
 
     /// Ends everybody's business with the queue and forgets its messages.
-    pub(super) async fn delete(
-        &mut self,
-        behind: impl Iterator<Item = QueueCommand>,
-        commands: &mut mpsc::Receiver<QueueCommand>,
-    ) {
+    pub(super) async fn delete(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
         commands.close();
         // A queue deleted meanwhile counts as having taken what was on its way to it.
@@ -33,9 +29,8 @@ impl Owner {
                 to.send(ConnectionEvent::Confirm(ranges));
             }
         }
-        for command in behind {
-            confirm(command);
-        }
+        self.reading = None;
+        self.backlog.drain(..).for_each(confirm);
         while let Some(command) = commands.recv().await {
             confirm(command);
         }
@@ -51,6 +46,9 @@ impl Owner {
             && let Err(error) = self.context.log.delete(self.log).await
         {
             tracing::error!(queue = %resource, %error, "the log of a deleted queue stays and is swept at the next start");
+        }
+        if let Err(error) = self.spills.delete().await {
+            tracing::error!(queue = %resource, %error, "what a deleted queue put on disk for want of memory is swept at the next start");
         }
     }
 }

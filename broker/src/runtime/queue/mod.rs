@@ -1,8 +1,9 @@
 //! One queue: a mailbox in; log writes and deliveries out.
 //!
 //! Others hold a [`QueueHandle`]: they read its counters and send it commands. Only the
-//! owner task (`task`, and by subject `publishing`, `consuming`, `ending`) touches the state. It never waits for a connection and never for
-//! another queue.
+//! owner task (`task`, and by subject `publishing`, `consuming`, `loading`, `long`, `recovery`,
+//! `ending`, `down`) touches the state. It never waits for a connection and never for another
+//! queue.
 
 mod command;
 mod consuming;
@@ -10,16 +11,26 @@ mod dead_letters;
 mod down;
 mod ending;
 mod handle;
+mod loading;
+mod long;
+mod memory;
 mod outbound;
 mod outlet;
 mod publishing;
+mod recovery;
+mod spill;
+mod spilled;
 mod stored;
 mod task;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use command::{ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled};
+pub(crate) use command::{
+    ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled, shares,
+};
 pub(crate) use dead_letters::{Letter, LetterBatch};
 pub(crate) use handle::QueueHandle;
+pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
+pub(crate) use spill::owner_of;
 pub(crate) use task::{QueueContext, QueueNotice, spawn_queue};

@@ -43,6 +43,7 @@ pub(super) struct Outlets {
     by_slot: Vec<Option<Outlet>>,
     touched: Vec<u32>,
     forgotten: Vec<RangeInclusive<Position>>,
+    forgotten_spilled: Vec<u64>,
     dropped: Vec<(Entry, DropReason)>,
     /// Shared prefetch of consumers that left with so many messages out.
     owed: Vec<(ConsumerId, Arc<ChannelLimiter>, u32)>,
@@ -94,6 +95,11 @@ impl Outlets {
         std::mem::take(&mut self.forgotten)
     }
 
+    /// Keys of what was spilled and is no longer needed, since the last call.
+    pub(super) fn take_forgotten_spilled(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.forgotten_spilled)
+    }
+
     /// Messages dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> Vec<(Entry, DropReason)> {
         std::mem::take(&mut self.dropped)
@@ -136,10 +142,18 @@ impl Effects for Outlets {
     }
 
     fn forget(&mut self, position: u64) {
+        self.forget_through(position, position);
+    }
+
+    fn forget_through(&mut self, first: u64, last: u64) {
         match self.forgotten.last_mut() {
-            Some(last) if last.end().0 + 1 == position => *last = *last.start()..=Position(position),
-            _ => self.forgotten.push(Position(position)..=Position(position)),
+            Some(range) if range.end().0 + 1 == first => *range = *range.start()..=Position(last),
+            _ => self.forgotten.push(Position(first)..=Position(last)),
         }
+    }
+
+    fn forget_spilled(&mut self, key: u64) {
+        self.forgotten_spilled.push(key);
     }
 
     fn dropped(&mut self, entry: Entry, reason: DropReason) {

@@ -44,7 +44,7 @@ impl Owner {
         let mut records = Vec::new();
         let mut at_once: Vec<ConfirmRange> = Vec::new();
         let mut when_durable: Vec<ConfirmRange> = Vec::new();
-        for Incoming { message, sequence, channel, epoch } in batch.messages {
+        for Incoming { message, sequence, channel, epoch, shares } in batch.messages {
             if self.refuses(&message) {
                 push_range(&mut at_once, channel, epoch, sequence, false);
                 self.refused(message);
@@ -53,7 +53,7 @@ impl Owner {
             let logged = durable && message.is_persistent();
             let (expires_at_ms, priority) = (self.expires_at_ms(&message), self.priority(&message));
             if logged {
-                records.push(stored::to_record(self.state.next_position(), &message, expires_at_ms));
+                records.push(stored::to_record(self.state.next_position(), &message, expires_at_ms, shares));
                 push_range(&mut when_durable, channel, epoch, sequence, true);
             } else {
                 push_range(&mut at_once, channel, epoch, sequence, true);
@@ -74,6 +74,8 @@ impl Owner {
             let confirms = batch.from.filter(|_| !when_durable.is_empty()).map(|from| (from, when_durable));
             self.appends.push_back(Append { done, confirms });
         }
+        // Only now can what is logged be read back.
+        self.page_out();
     }
 
     /// Whether the queue is full, even after consumers got what they have room for.
@@ -89,17 +91,7 @@ impl Owner {
 
     fn refused(&mut self, message: Message) {
         if self.state.limits().overflow == Overflow::RejectPublishDlx {
-            let failures = message.provenance().failures;
-            let entry = Entry {
-                position: 0,
-                message,
-                expires_at_ms: 0,
-                acquired: 0,
-                failures: failures.into(),
-                logged: false,
-                priority: 0,
-            };
-            self.outlets.dropped(entry, DropReason::MaxLength);
+            self.outlets.dropped(Entry::published(0, message, 0, 0, false), DropReason::MaxLength);
         }
     }
 }

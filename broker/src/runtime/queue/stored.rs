@@ -1,12 +1,13 @@
 //! A message as a log record, and back.
 //!
 //! ```text
-//! meta: | names_end u16 | properties_start u16 | properties_len u32 | body_start u32 | flags u8 | 0 0 0 |
+//! meta: | names_end u16 | properties_start u16 | properties_len u32 | body_start u32 | flags u8 | 0 0 | failures u8 |
 //! with EXPIRES the body ends with the payload, so its start is known, and the time stands there:
-//! meta: | names_end u16 | properties_start u16 | properties_len u32 | expires u32 | flags u8 | expires u24 |
+//! meta: | names_end u16 | properties_start u16 | properties_len u32 | expires u32 | flags u8 | expires u16 | failures u8 |
 //! weight: length of the body; payload: the message's buffer
 //! ```
-//! Integers are little-endian; the time is in milliseconds since the epoch, low bits first.
+//! Integers are little-endian; the time is in milliseconds since the epoch, low bits first,
+//! and good for some thousands of years. `failures` are those in earlier queues.
 
 use crate::domain::message::{Message, MessageLayout, Provenance};
 use crate::storage::{LogRecord, Position};
@@ -24,8 +25,11 @@ pub(super) struct Stored {
     pub(super) expires_at_ms: u64,
 }
 
-/// The record of a message; `expires_at_ms` 0: never.
-pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64) -> LogRecord {
+/// Later times are as good as never.
+const EXPIRES_AT_MS_MAX: u64 = (1 << 48) - 1;
+
+/// The record of a message; `expires_at_ms` 0: never; `shares`: how many queues get it.
+pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64, shares: u16) -> LogRecord {
     let layout = message.layout();
     let provenance = message.provenance();
     let mut payload = message.buffer().clone();
@@ -44,11 +48,12 @@ pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64) ->
     }
     if expires_at_ms != 0 {
         payload.truncate(layout.body_start as usize + layout.body_len as usize);
-        let time = expires_at_ms.to_le_bytes();
+        let time = expires_at_ms.min(EXPIRES_AT_MS_MAX).to_le_bytes();
         meta[8..12].copy_from_slice(&time[..4]);
-        meta[13..16].copy_from_slice(&time[4..7]);
+        meta[13..15].copy_from_slice(&time[4..6]);
     }
-    LogRecord { position: Position(position), meta, weight: layout.body_len, shares: 1, payload }
+    meta[15] = provenance.failures;
+    LogRecord { position: Position(position), meta, weight: layout.body_len, shares, payload }
 }
 
 /// The message of a record; `None` when the record was not made by [`to_record`].
@@ -60,7 +65,7 @@ pub(super) fn from_record(record: LogRecord) -> Option<Stored> {
     let body_len = record.weight;
     let (body_start, expires_at_ms) = match has(EXPIRES) {
         true => {
-            let time = [meta[8], meta[9], meta[10], meta[11], meta[13], meta[14], meta[15], 0];
+            let time = [meta[8], meta[9], meta[10], meta[11], meta[13], meta[14], 0, 0];
             let start = u32::try_from(record.payload.len()).ok()?.checked_sub(body_len)?;
             (start, u64::from_le_bytes(time))
         }
@@ -74,7 +79,7 @@ pub(super) fn from_record(record: LogRecord) -> Option<Stored> {
         body_len,
     };
     let provenance =
-        Provenance { dead_lettered: has(DEAD_LETTERED), keys_replaced: has(KEYS_REPLACED), ..Provenance::default() };
+        Provenance { dead_lettered: has(DEAD_LETTERED), keys_replaced: has(KEYS_REPLACED), failures: record.meta[15] };
     let persistent = has(PERSISTENT);
     let message = Message::try_from_parts(record.payload, layout, persistent)?.with_provenance(provenance);
     Some(Stored { message, expires_at_ms })
@@ -88,11 +93,11 @@ mod tests {
 
     #[test]
     fn a_message_survives_the_log() {
-        for expires_at_ms in [0, 1, 1_790_000_000_123, (1 << 56) - 1] {
+        for expires_at_ms in [0, 1, 1_790_000_000_123, EXPIRES_AT_MS_MAX] {
             for dead_lettered in [false, true] {
-                let provenance = Provenance { dead_lettered, keys_replaced: !dead_lettered, failures: 0 };
+                let provenance = Provenance { dead_lettered, keys_replaced: !dead_lettered, failures: 3 };
                 let message = Message::build("ex", "key", &[0, 0], b"body", true).with_provenance(provenance);
-                let back = from_record(to_record(7, &message, expires_at_ms)).unwrap();
+                let back = from_record(to_record(7, &message, expires_at_ms, 1)).unwrap();
                 let (message, at) = (back.message, back.expires_at_ms);
                 assert_eq!(
                     (message.exchange(), message.routing_key(), message.properties(), message.body()),
@@ -109,13 +114,13 @@ mod tests {
         let mut buffer = message.buffer().to_vec();
         buffer.extend_from_slice(b"the next frame");
         let message = Message::from_parts(Bytes::from(buffer), message.layout(), true);
-        assert_eq!(from_record(to_record(7, &message, 5)).unwrap().message.body(), b"body");
+        assert_eq!(from_record(to_record(7, &message, 5, 1)).unwrap().message.body(), b"body");
     }
 
     #[test]
     fn a_layout_outside_the_payload_is_refused() {
         for expires_at_ms in [0, 9] {
-            let mut record = to_record(7, &Message::build("ex", "key", &[0, 0], b"body", true), expires_at_ms);
+            let mut record = to_record(7, &Message::build("ex", "key", &[0, 0], b"body", true), expires_at_ms, 1);
             record.weight = 200;
             assert!(from_record(record).is_none());
         }

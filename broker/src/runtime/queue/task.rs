@@ -10,9 +10,12 @@ use tokio::time::{Duration, Instant};
 use super::command::{ConfirmRange, QueueCommand, Settled};
 use super::dead_letters::{DeadLetters, LetterBatch};
 use super::handle::{NO_TIMESTAMP, QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
+use super::loading::Reading;
+use super::long::{STEP_MESSAGES_MAX, Work};
+use super::memory::{MemoryShare, QueueMemory};
 use super::outbound::{ConnectionEvent, ConnectionSender};
 use super::outlet::Outlets;
-use super::stored::{self, Stored};
+use super::spill::Spills;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
@@ -21,7 +24,7 @@ use crate::domain::queue::state::{Effects, QueueState};
 use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::runtime::clock::now_ms;
-use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, ReadLimit, StorageError};
+use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
 
 /// Commands taken from the mailbox before effects are carried out.
 const COMMANDS_PER_PASS_MAX: usize = 32;
@@ -29,9 +32,6 @@ const COMMANDS_PER_PASS_MAX: usize = 32;
 /// Appends of one queue under way to the disk. Beyond it the queue stops reading its
 /// mailbox, which slows its publishers to the speed of the disk.
 const APPENDS_UNDER_WAY_MAX: usize = 64;
-
-/// How much is read back at once.
-const RECOVERY_READ: ReadLimit = ReadLimit { records: 4096, bytes: 1 << 20 };
 
 /// What a queue tells its vhost. The channel has no capacity of its own: a queue sends
 /// at most one `Unused` per consumer that leaves and one `Expired` in its life.
@@ -55,6 +55,8 @@ pub(crate) struct QueueContext {
     pub(crate) log: Arc<dyn QueueLog>,
     /// Whether the log may hold messages of it: false for a queue declared just now.
     pub(crate) recover: bool,
+    /// What all queues share of memory.
+    pub(crate) memory: Arc<QueueMemory>,
     /// To its vhost.
     pub(crate) notices: mpsc::UnboundedSender<QueueNotice>,
     /// To its vhost's pump of dead letters.
@@ -74,7 +76,11 @@ pub(crate) fn spawn_queue(context: QueueContext) -> QueueHandle {
         }
         owner.publish_stats();
         owner.stats.active_at_ms.store(now_ms(), Relaxed);
-        owner.run(&mut commands).await;
+        if let Err(error) = owner.run(&mut commands).await {
+            tracing::error!(queue = %owner.resource(), %error, "messages on disk cannot be read: the queue is down");
+            owner.go_down().await;
+            owner.stay_down(&error, &mut commands).await;
+        }
     });
     handle
 }
@@ -88,6 +94,9 @@ pub(super) struct Append {
 /// How the owner's life goes on after a command.
 enum Flow {
     Go,
+    /// The command needs the first message, which is on disk.
+    Wait(QueueCommand),
+    Long(Work),
     Delete(oneshot::Sender<Result<u64, Error>>),
     Stop(oneshot::Sender<()>),
 }
@@ -100,6 +109,15 @@ pub(super) struct Owner {
     pub(super) outlets: Outlets,
     pub(super) stats: Arc<QueueStats>,
     pub(super) appends: VecDeque<Append>,
+    pub(super) spills: Spills,
+    pub(super) reading: Option<Reading>,
+    pub(super) memory: MemoryShare,
+    /// Commands taken from the mailbox; the first may wait for a message to be read.
+    pub(super) backlog: VecDeque<QueueCommand>,
+    /// Whether the last pass left something to do.
+    unfinished: bool,
+    /// Whether nothing was read yet of what was recovered.
+    pub(super) untouched: bool,
     pub(super) dead_letters: DeadLetters,
     pub(super) dead_letter_to: Option<Arc<DeadLetterTo>>,
     pub(super) last_used: Instant,
@@ -109,13 +127,20 @@ pub(super) struct Owner {
 
 impl Owner {
     fn new(context: QueueContext, stats: Arc<QueueStats>) -> Self {
+        let (log, epoch) = (LogId(context.spec.id.0), Epoch(1));
         Self {
-            log: LogId(context.spec.id.0),
-            epoch: Epoch(1),
+            log,
+            epoch,
             state: QueueState::new(context.settings.limits()),
             outlets: Outlets::default(),
             stats,
             appends: VecDeque::new(),
+            spills: Spills::new(context.log.clone(), log, epoch),
+            reading: None,
+            memory: MemoryShare::new(context.memory.clone()),
+            backlog: VecDeque::new(),
+            unfinished: false,
+            untouched: false,
             dead_letters: DeadLetters::new(context.spec.clone(), context.dead_letters.clone()),
             dead_letter_to: context.settings.dead_letter_to().map(Arc::new),
             last_used: Instant::now(),
@@ -128,71 +153,39 @@ impl Owner {
         Resource::Queue(self.context.vhost.clone(), self.context.spec.name.clone())
     }
 
-    async fn recover(&mut self) -> Result<(), StorageError> {
-        if !self.context.spec.durable || !self.context.recover {
-            return Ok(());
-        }
-        let mut ranges = self.context.log.open(self.log, self.epoch).await?.ranges;
-        while !ranges.is_empty() {
-            let batch = self.context.log.read(self.log, self.epoch, ranges.clone(), RECOVERY_READ).await?;
-            for record in batch.records {
-                let position = record.position.0;
-                match stored::from_record(record) {
-                    Some(Stored { message, expires_at_ms }) => {
-                        let priority = self.priority(&message);
-                        self.state.recover(position, message, expires_at_ms, priority);
-                    }
-                    None => {
-                        tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out");
-                    }
-                }
-            }
-            let Some(next) = batch.next else { break };
-            ranges.retain_mut(|range| {
-                *range = next.max(*range.start())..=*range.end();
-                !range.is_empty()
-            });
-        }
-        Ok(())
-    }
-
-    async fn run(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
+    /// Serves until the queue is deleted or the application stops.
+    ///
+    /// # Errors
+    /// What storage says when it cannot read messages back.
+    async fn run(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) -> Result<(), StorageError> {
         let mut batch = Vec::with_capacity(COMMANDS_PER_PASS_MAX);
+        self.pass();
         loop {
+            if self.unfinished {
+                tokio::task::yield_now().await;
+            }
             let deadline = self.deadline();
             // Being looked at is no activity.
             let mut active = true;
+            let takes = self.backlog.is_empty() && self.appends.len() < APPENDS_UNDER_WAY_MAX && self.spills.has_room();
             tokio::select! {
                 biased;
                 done = Self::first_append(&mut self.appends), if !self.appends.is_empty() => self.appended(&done),
+                done = self.spills.turn(), if self.spills.is_busy() => self.spilled(done),
+                done = Self::read(&mut self.reading), if self.reading.is_some() => self.take_read(done)?,
                 taken = self.dead_letters.turn(), if self.dead_letters.is_busy() => {
                     if let Some(position) = taken {
                         self.outlets.forget(position);
                     }
                 }
-                taken = commands.recv_many(&mut batch, COMMANDS_PER_PASS_MAX), if self.appends.len() < APPENDS_UNDER_WAY_MAX => {
+                taken = commands.recv_many(&mut batch, COMMANDS_PER_PASS_MAX), if takes => {
                     if taken == 0 {
-                        return;
+                        return Ok(());
                     }
                     active = batch.iter().any(|command| !matches!(command, QueueCommand::Consumers { .. }));
-                    let mut taken = batch.drain(..);
-                    while let Some(command) = taken.next() {
-                        match self.command(command) {
-                            Flow::Go => {}
-                            Flow::Delete(reply) => {
-                                let (ready, _) = self.state.ready();
-                                self.delete(taken, commands).await;
-                                let _ = reply.send(Ok(ready));
-                                return;
-                            }
-                            Flow::Stop(reply) => {
-                                self.stop(commands).await;
-                                let _ = reply.send(());
-                                return;
-                            }
-                        }
-                    }
+                    self.backlog.extend(batch.drain(..));
                 }
+                () = std::future::ready(()), if self.unfinished => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if self.is_expired() {
                         self.notify(QueueNotice::Expired);
@@ -200,7 +193,32 @@ impl Owner {
                     }
                 }
             }
+            let mut waits = false;
+            while let Some(command) = self.backlog.pop_front() {
+                match self.command(command) {
+                    Flow::Go => {}
+                    Flow::Wait(command) => {
+                        self.backlog.push_front(command);
+                        waits = true;
+                        break;
+                    }
+                    Flow::Long(work) => self.work(work).await,
+                    Flow::Delete(reply) => {
+                        let (ready, _) = self.state.ready();
+                        self.delete(commands).await;
+                        let _ = reply.send(Ok(ready));
+                        return Ok(());
+                    }
+                    Flow::Stop(reply) => {
+                        self.stop(commands).await;
+                        let _ = reply.send(());
+                        return Ok(());
+                    }
+                }
+            }
             self.pass();
+            // Without a read to wait for, what is in memory stands before it.
+            self.unfinished |= waits && self.reading.is_none();
             if active {
                 self.stats.active_at_ms.store(now_ms(), Relaxed);
             }
@@ -227,20 +245,40 @@ impl Owner {
         }
     }
 
-    /// Expires, delivers, and hands the log what it may forget.
+    fn spilled(&mut self, done: Result<(), StorageError>) {
+        if let Err(error) = done {
+            tracing::error!(queue = %self.resource(), %error, "messages could not be put on disk and stay in memory");
+            self.state.stop_spilling();
+        }
+    }
+
+    /// Expires, delivers, reads ahead, and hands the log what it may forget.
     fn pass(&mut self) {
+        self.unfinished = false;
         // Otherwise what would leave stays where it is until letters got on.
         if self.dead_letters.has_room() {
             if self.state.next_expiry_ms().is_some() {
-                self.state.expire(now_ms(), &mut self.outlets);
+                self.unfinished |= self.state.expire(now_ms(), STEP_MESSAGES_MAX, &mut self.outlets);
             }
             self.state.deliver(&mut self.outlets);
-            self.state.enforce_length(&mut self.outlets);
+            self.unfinished |= self.state.enforce_length(STEP_MESSAGES_MAX, &mut self.outlets);
         }
+        self.start_reading();
         self.outlets.flush();
         self.bury();
         if self.named_active != self.state.consumers().single_active() {
             self.publish_tags();
+        }
+        self.forget();
+        self.memory.report(self.state.resident_bytes());
+        self.publish_stats();
+    }
+
+    /// Hands the log what it may forget.
+    pub(super) fn forget(&mut self) {
+        let spilled = self.outlets.take_forgotten_spilled();
+        if !spilled.is_empty() {
+            self.forget_spilled(&spilled);
         }
         let forgotten = self.outlets.take_forgotten();
         if !forgotten.is_empty()
@@ -248,7 +286,6 @@ impl Owner {
         {
             tracing::error!(queue = %self.resource(), %error, "settled messages stay in the log and may come back after a crash");
         }
-        self.publish_stats();
     }
 
     /// Sends dropped messages on their way, or forgets them when there is none.
@@ -274,6 +311,9 @@ impl Owner {
         let (persistent, persistent_bytes) = self.state.persistent();
         stats.ready.store(ready, Relaxed);
         stats.ready_bytes.store(ready_bytes, Relaxed);
+        let paged = self.state.paged();
+        stats.ready_paged.store(paged.messages, Relaxed);
+        stats.ready_paged_bytes.store(paged.bytes, Relaxed);
         stats.unacknowledged.store(unacked, Relaxed);
         stats.unacknowledged_bytes.store(unacked_bytes, Relaxed);
         stats.persistent.store(persistent, Relaxed);
@@ -310,7 +350,8 @@ impl Owner {
     fn command(&mut self, command: QueueCommand) -> Flow {
         match command {
             QueueCommand::Publish(batch) => self.take(batch),
-            QueueCommand::Settle(settled) => self.settle(&settled),
+            QueueCommand::Settle(settled) if settled.slots.len() <= STEP_MESSAGES_MAX => self.settle(&settled),
+            QueueCommand::Settle(settled) => return Flow::Long(Work::Settle(settled)),
             QueueCommand::Resume { connection, consumer } => {
                 let waiting = self.state.consumers().filter(|candidate| {
                     candidate.session.connection == connection && consumer.is_none_or(|key| key == candidate.key)
@@ -329,23 +370,22 @@ impl Owner {
             }
             QueueCommand::Get { session, no_ack, reply } => {
                 self.last_used = Instant::now();
-                let _ = reply.send(self.get(session, no_ack));
+                match self.get(session, no_ack) {
+                    Some(fetched) => drop(reply.send(fetched)),
+                    None => return Flow::Wait(QueueCommand::Get { session, no_ack, reply }),
+                }
             }
-            QueueCommand::Purge { reply } => {
-                let purged = self.state.purge(&mut self.outlets);
-                self.publish_stats();
-                let _ = reply.send(purged);
-            }
-            QueueCommand::SessionClosed { session } => {
-                let leaving = self.state.close_session(session, &mut self.outlets);
-                self.consumers_left(leaving.into_iter().map(|id| (id, 0)).collect());
-            }
+            QueueCommand::Purge { reply } => return Flow::Long(Work::Purge(reply)),
+            QueueCommand::SessionClosed { session } => return Flow::Long(Work::SessionClosed(session)),
             QueueCommand::Consumers { reply } => {
                 let _ = reply.send(self.list_consumers());
             }
             QueueCommand::Touch { reply } => {
                 self.last_used = Instant::now();
                 self.pass();
+                if self.is_dropping() {
+                    return Flow::Wait(QueueCommand::Touch { reply });
+                }
                 let _ = reply.send(());
             }
             QueueCommand::Settings(settings) => {
@@ -366,6 +406,11 @@ impl Owner {
             QueueCommand::Stop { reply } => return Flow::Stop(reply),
         }
         Flow::Go
+    }
+
+    /// Whether the queue is on its way to its length limit.
+    fn is_dropping(&self) -> bool {
+        self.state.is_too_long() && self.dead_letters.has_room()
     }
 
     fn settle(&mut self, settled: &Settled) {

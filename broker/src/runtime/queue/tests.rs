@@ -1,5 +1,7 @@
 //! Queues of one vhost, driven through their handles over the engine in memory.
 
+mod paging;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -116,7 +118,7 @@ impl World {
             .map(|body| {
                 self.sequence += 1;
                 let message = Message::build("", name, &properties, body.as_bytes(), true);
-                Incoming { message, sequence: self.sequence, channel: 1, epoch: 0 }
+                Incoming { message, sequence: self.sequence, channel: 1, epoch: 0, shares: 1 }
             })
             .collect();
         let batch = PublishBatch { from: Some(self.sender.clone()), messages };
@@ -462,7 +464,7 @@ async fn listings_name_consumers_and_the_time_of_the_first_message() {
 
     let properties = Properties { timestamp: Some(1234), ..Properties::default() }.encode();
     let message = Message::build("", "exclusive", &properties, b"", false);
-    let incoming = Incoming { message, sequence: 0, channel: 1, epoch: 0 };
+    let incoming = Incoming { message, sequence: 0, channel: 1, epoch: 0, shares: 1 };
     queue.send(QueueCommand::Publish(PublishBatch { from: None, messages: vec![incoming] })).await.unwrap();
     queue.touch().await;
     assert_eq!(queue.head_message_timestamp(), Some(1234));

@@ -280,6 +280,7 @@ impl Owner {
             settings,
             log: self.context.log.clone(),
             recover,
+            memory: self.context.queue_memory.clone(),
             notices: self.notices.clone(),
             dead_letters: self.dead_letters.clone(),
         });

@@ -17,7 +17,7 @@ use crate::domain::wire::Reader;
 use crate::runtime::chance;
 use crate::runtime::queue::{
     ConfirmRange, ConnectionEvent, ConnectionSender, Incoming, Letter, LetterBatch, PublishBatch, QueueCommand,
-    QueueHandle,
+    QueueHandle, shares,
 };
 
 /// Batches the pump's mailbox holds. When it is full, letters wait in their queues.
@@ -83,9 +83,10 @@ impl Pump {
                 None => Vec::new(),
             };
             let sequence = self.expect(letter, queues.len(), &batch.taken);
+            let shares = shares(queues.len());
             for queue in queues {
                 let Some(routed) = &routed else { break };
-                let incoming = Incoming { message: routed.message.clone(), sequence, channel: 0, epoch: 0 };
+                let incoming = Incoming { message: routed.message.clone(), sequence, channel: 0, epoch: 0, shares };
                 match outgoing.iter_mut().find(|(known, _)| *known == queue) {
                     Some((_, messages)) => messages.push(incoming),
                     None => outgoing.push((queue, vec![incoming])),

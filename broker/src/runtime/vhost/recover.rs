@@ -13,6 +13,7 @@ use super::owner::Unstarted;
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
 use crate::error::Error;
+use crate::runtime::queue::owner_of;
 use crate::runtime::record::key::kind;
 use crate::runtime::record::{self};
 use crate::storage::{Entry, Expect, LogId, MetadataStore, QueueLog, StorageError, Write};
@@ -33,6 +34,7 @@ impl VhostRegistry {
             log: log.clone(),
             access,
             churn: QueueChurn::default(),
+            queue_memory: Arc::default(),
             queue_ids: AtomicU64::new(1),
         });
         let mut starting: BTreeMap<VhostName, Unstarted> =
@@ -49,11 +51,11 @@ impl VhostRegistry {
 
         let logs: HashSet<LogId> = log.logs().await?.into_iter().collect();
         let mut unclaimed = logs.clone();
-        let mut last_id = logs.iter().map(|log| log.0).max().unwrap_or(0);
+        let mut last_id = logs.iter().map(|log| owner_of(*log).0.0).max().unwrap_or(0);
         for entry in metadata.list(&whole(kind::QUEUE)).await? {
             let Some((vhost, queue)) = readable(&entry, record::queue::decode(&entry)) else {
                 // It cannot be told whose messages these are, so none are deleted.
-                unclaimed.clear();
+                unclaimed.retain(|log| owner_of(*log).1);
                 continue;
             };
             match starting.get_mut(&vhost) {

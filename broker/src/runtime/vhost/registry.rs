@@ -15,6 +15,7 @@ use super::owner::Unstarted;
 use crate::domain::name::VhostName;
 use crate::domain::queue::{ConnectionId, QueueId};
 use crate::error::Error;
+use crate::runtime::queue::QueueMemory;
 use crate::storage::{MetadataStore, QueueLog};
 
 /// Queues that came and went since the node booted.
@@ -34,6 +35,7 @@ pub(super) struct VhostContext {
     pub(super) log: Arc<dyn QueueLog>,
     pub(super) access: Arc<dyn Access>,
     pub(super) churn: QueueChurn,
+    pub(super) queue_memory: Arc<QueueMemory>,
     pub(super) queue_ids: AtomicU64,
 }
 

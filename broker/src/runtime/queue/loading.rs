@@ -1,0 +1,111 @@
+//! The owner reading messages back that are on disk. It goes on with everything else while
+//! a read is under way; what needs the first message waits for it.
+
+use super::spilled;
+use super::stored::{self, Stored};
+use super::task::Owner;
+use crate::domain::queue::ready::{Entry, Load};
+use crate::storage::{BoxFuture, LogBatch, Position, ReadLimit, StorageError};
+
+/// A read under way.
+pub(super) struct Reading {
+    load: Load,
+    done: BoxFuture<'static, Result<LogBatch, StorageError>>,
+}
+
+impl Owner {
+    /// Moves messages to disk when the queue has too many in memory.
+    pub(super) fn page_out(&mut self) {
+        self.state.set_paging(self.memory.of().paging());
+        let spilling = self.state.page_out();
+        self.spills.write(&spilling);
+    }
+
+    /// Starts to read what is needed next, unless something is being read.
+    pub(super) fn start_reading(&mut self) {
+        if self.reading.is_some() {
+            return;
+        }
+        let Some(load) = self.state.next_load() else { return };
+        let done = match &load {
+            Load::Logged(runs) => {
+                let paging = self.memory.of().paging();
+                // After a restart the first message is enough to know what time it is: queues
+                // nobody uses stay on disk.
+                let only_first = std::mem::take(&mut self.untouched) && self.state.consumers().is_empty();
+                let records = if only_first { 1 } else { paging.read_messages };
+                let limit = ReadLimit { records, bytes: paging.read_bytes };
+                let ranges = runs.iter().map(|run| Position(*run.start())..=Position(*run.end())).collect();
+                self.context.log.read(self.log, self.epoch, ranges, limit)
+            }
+            Load::Spilled(key) => match self.spills.in_memory(*key) {
+                Some(block) => Box::pin(std::future::ready(Ok(one_block(*key, block)))),
+                None => self.spills.read(*key),
+            },
+        };
+        self.reading = Some(Reading { load, done });
+    }
+
+    pub(super) async fn read(reading: &mut Option<Reading>) -> Result<LogBatch, StorageError> {
+        match reading {
+            Some(reading) => reading.done.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what was read.
+    ///
+    /// # Errors
+    /// What storage says, and when it says nothing at all of what was asked.
+    pub(super) fn take_read(&mut self, done: Result<LogBatch, StorageError>) -> Result<(), StorageError> {
+        let Some(Reading { load, .. }) = self.reading.take() else { return Ok(()) };
+        let batch = done?;
+        let lost = match load {
+            Load::Logged(_) => {
+                if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
+                    return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
+                }
+                let next = batch.next.map(|next| next.0);
+                let mut entries = Vec::with_capacity(batch.records.len());
+                for record in batch.records {
+                    let position = record.position.0;
+                    match stored::from_record(record) {
+                        Some(Stored { message, expires_at_ms }) => {
+                            // The state knows the priority of what it asked for.
+                            entries.push(Entry::published(position, message, expires_at_ms, 0, true));
+                        }
+                        None => self.invalid(position),
+                    }
+                }
+                self.state.loaded(entries, next)
+            }
+            Load::Spilled(key) => {
+                let block = batch.records.into_iter().next().map(|record| record.payload);
+                let entries = block.and_then(spilled::from_block).unwrap_or_default();
+                self.forget_spilled(&[key]);
+                self.state.loaded(entries, None)
+            }
+        };
+        if lost.messages > 0 {
+            tracing::error!(queue = %self.resource(), messages = lost.messages, "messages on disk were damaged and are lost");
+        }
+        Ok(())
+    }
+
+    pub(super) fn invalid(&self, position: u64) {
+        tracing::error!(queue = %self.resource(), position, "a stored message has no valid layout and is left out");
+    }
+
+    pub(super) fn forget_spilled(&mut self, keys: &[u64]) {
+        if let Err(error) = self.spills.forget(keys) {
+            tracing::error!(queue = %self.resource(), %error, "messages put on disk for want of memory stay there until the next start");
+        }
+    }
+}
+
+/// A block in memory as if it had been read.
+fn one_block(key: u64, block: bytes::Bytes) -> LogBatch {
+    let record =
+        crate::storage::LogRecord { position: Position(key), meta: [0; 16], weight: 0, shares: 1, payload: block };
+    LogBatch { records: vec![record], lost: Vec::new(), next: None }
+}

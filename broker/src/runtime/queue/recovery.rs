@@ -1,0 +1,67 @@
+//! The owner's start: what the log holds of the queue, without reading more than needed.
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+
+use super::stored::{self, Stored};
+use super::task::Owner;
+use crate::domain::queue::page::Sum;
+use crate::storage::{Position, ReadLimit, StorageError};
+
+/// Runs of positions asked for at once.
+const RUNS_PER_READ_MAX: usize = 256;
+
+impl Owner {
+    /// Takes over what the log holds: positions only, unless every message's priority must
+    /// be known.
+    ///
+    /// # Errors
+    /// What storage says.
+    pub(super) async fn recover(&mut self) -> Result<(), StorageError> {
+        if !self.context.spec.durable || !self.context.recover {
+            return Ok(());
+        }
+        let summary = self.context.log.open(self.log, self.epoch).await?;
+        self.untouched = true;
+        if let Some(last) = summary.ranges.last() {
+            self.state.start_behind(last.end().0);
+        }
+        if self.state.limits().max_priority == 0 {
+            let runs: Vec<RangeInclusive<u64>> =
+                summary.ranges.iter().map(|range| range.start().0..=range.end().0).collect();
+            self.state.recover(0, &runs, Sum { messages: summary.records, bytes: summary.weight });
+            return Ok(());
+        }
+        self.sort_by_priority(summary.ranges.into()).await
+    }
+
+    /// Reads through all messages, a few at a time, and keeps their positions by priority.
+    async fn sort_by_priority(&mut self, mut ranges: VecDeque<RangeInclusive<Position>>) -> Result<(), StorageError> {
+        let paging = self.memory.of().paging();
+        let limit = ReadLimit { records: paging.read_messages, bytes: paging.read_bytes };
+        while !ranges.is_empty() {
+            let asked: Vec<_> = ranges.drain(..ranges.len().min(RUNS_PER_READ_MAX)).collect();
+            let batch = self.context.log.read(self.log, self.epoch, asked.clone(), limit).await?;
+            if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
+                return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
+            }
+            for record in batch.records {
+                let position = record.position.0;
+                match stored::from_record(record) {
+                    Some(Stored { message, .. }) => {
+                        let sum = Sum { messages: 1, bytes: message.body_len().into() };
+                        self.state.recover(self.priority(&message), &[position..=position], sum);
+                    }
+                    None => self.invalid(position),
+                }
+            }
+            if let Some(next) = batch.next {
+                let left = asked.into_iter().rev().filter(|range| *range.end() >= next);
+                left.for_each(|range| ranges.push_front(next.max(*range.start())..=*range.end()));
+            }
+            // Other queues start meanwhile.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+}
