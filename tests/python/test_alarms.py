@@ -168,7 +168,7 @@ def test_a_blocked_connection_can_be_closed_by_the_operator(broker):
 
 def test_heartbeats_go_on_while_a_connection_is_blocked(broker):
     parameters = broker.parameters()
-    parameters.heartbeat = 1
+    parameters.heartbeat = 2
     connection = pika.BlockingConnection(parameters)
     channel, told = connection.channel(), Told(connection)
     channel.queue_declare(QUEUE)

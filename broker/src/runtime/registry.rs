@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::idle_since_ms;
@@ -239,7 +239,7 @@ impl Registry {
 
     /// All connections, oldest first.
     pub(crate) fn connections(&self) -> Vec<ConnectionInfo> {
-        let alarmed = self.alarmed.load(Relaxed);
+        let alarmed = self.is_alarmed();
         self.entries().iter().map(|entry| entry.info(alarmed)).collect()
     }
 
@@ -290,11 +290,16 @@ impl Registry {
         }
     }
 
+    /// Whether a resource alarm is in force.
+    pub(crate) fn is_alarmed(&self) -> bool {
+        self.alarmed.load(Relaxed)
+    }
+
     /// Resource alarms began or ended: tells every connection. Never waits.
     pub(crate) fn alarms_changed(&self, alarmed: bool) {
         self.alarmed.store(alarmed, Relaxed);
         for entry in self.entries() {
-            if !entry.alarms_to_tell.swap(true, Relaxed) {
+            if !entry.alarms_to_tell.swap(true, AcqRel) {
                 entry.sender.send(ConnectionEvent::AlarmsChanged);
             }
         }

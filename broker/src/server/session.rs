@@ -141,6 +141,7 @@ impl Session {
     /// it was taken: a blocked connection leaves the rest for later.
     pub(super) async fn take_chunk(&mut self, chunk: &Bytes, held_bytes: usize) -> usize {
         self.refresh();
+        self.notice_alarms();
         self.outgoing.reading_from(held_bytes);
         let mut at = 0;
         let mut frames = 0;

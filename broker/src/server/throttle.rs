@@ -4,7 +4,7 @@
 //! publishes is blocked at the content of that publish: its socket is no longer read until no
 //! alarm is left. What it sent before goes its way, deliveries go on, and it can be closed.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use super::session::{Session, Standing};
 use crate::amqp091::encode;
@@ -45,9 +45,18 @@ impl Session {
         self.entry.blocked.store(true, Relaxed);
     }
 
+    /// Input is about to be taken. Whoever was told of an alarm and publishes then must be
+    /// blocked, even when the event that says so is still on its way to this connection.
+    pub(super) fn notice_alarms(&mut self) {
+        if self.broker.registry().is_alarmed() != self.throttle.alarmed {
+            self.alarms_changed();
+        }
+    }
+
     /// Looks which alarms are in force now.
     pub(super) fn alarms_changed(&mut self) {
-        self.entry.alarms_to_tell.store(false, Relaxed);
+        // Acquired before the picture is read: a change after it is told again.
+        self.entry.alarms_to_tell.swap(false, AcqRel);
         self.throttle.alarmed = self.broker.alarms().picture().verdict.is_alarmed();
         if self.throttle.alarmed || !std::mem::take(&mut self.throttle.blocked) {
             return;
