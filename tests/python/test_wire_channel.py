@@ -279,3 +279,11 @@ def test_a_consumer_without_the_capability_is_not_told(wire):
     link.call(durable())
     link.call(spec.Basic.Consume(queue="q", consumer_tag="t"))
     link.call(Q.Delete(queue="q"))
+
+
+def test_deleting_the_queue_of_one_s_own_consumer_is_answered_before_the_cancellation(wire):
+    link = wire.open()
+    link.call(durable())
+    link.call(spec.Basic.Consume(queue="q", consumer_tag="t"))
+    link.call(spec.Basic.Consume(queue="q", consumer_tag="u"))
+    link.call(Q.Delete(queue="q"), frames=3)

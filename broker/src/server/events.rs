@@ -36,6 +36,31 @@ impl Session {
         }
     }
 
+    /// Takes the events that are there, but for the cancellations of this channel's consumers: these are handed back,
+    /// for [`Self::consumers_cancelled`] after the answer. The reference answers `queue.delete` before it notifies
+    /// the consumers of the same channel, and clients that wait for the answer rely on it.
+    pub(super) async fn drain_events_but_cancellations(&mut self, number: u16) -> Vec<ConsumerKey> {
+        let mut held = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                ConnectionEvent::ConsumerCancelled(key)
+                    if self.consumers.get(&key).is_some_and(|consumer| consumer.channel == number) =>
+                {
+                    held.push(key);
+                }
+                event => self.take_event(event).await,
+            }
+        }
+        held
+    }
+
+    /// Notifies the client of cancellations.
+    pub(super) fn consumers_cancelled(&mut self, keys: Vec<ConsumerKey>) {
+        for key in keys {
+            self.consumer_cancelled(key);
+        }
+    }
+
     fn deliver(&mut self, delivery: Delivery) {
         let Some(consumer) = self.consumers.get(&delivery.consumer) else { return };
         let number = consumer.channel;

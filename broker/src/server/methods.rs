@@ -172,10 +172,11 @@ impl Session {
             Method::QueueDelete { queue, if_unused, if_empty, nowait, .. } => {
                 let name = self.named_queue(number, &strip_line_breaks(queue))?;
                 let deleted = self.broker.delete_queue(&self.caller, &self.vhost, &name, if_unused, if_empty).await?;
-                self.drain_events().await;
+                let cancelled = self.drain_events_but_cancellations(number).await;
                 if !nowait {
                     encode::queue_count_ok(&mut self.output.bytes, number, 41, wire_count(deleted.messages));
                 }
+                self.consumers_cancelled(cancelled);
             }
             Method::QueuePurge { queue, nowait, .. } => {
                 let name = self.named_queue(number, queue)?;
