@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
@@ -50,7 +50,23 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(()) => tracing::info!(connection = %driver.session.entry.name(), "connection closed"),
         Err(error) => tracing::warn!(connection = %driver.session.entry.name(), "connection lost: {error}"),
     }
+    if driver.session.left_by_client {
+        tokio::select! {
+            () = await_end(&mut driver.socket) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
     let _ = driver.socket.shutdown().await;
+}
+
+/// Waits until the client closes its socket, for [`CLOSE_WAIT`] at most, and reads past what still comes. The reference
+/// leaves closing to the client: one that sends on several threads would take an early end for a lost connection.
+async fn await_end<S: AsyncRead + Unpin>(socket: &mut S) {
+    let mut ignored = [0; 512];
+    let _ = tokio::time::timeout(CLOSE_WAIT, async {
+        while socket.read(&mut ignored).await.is_ok_and(|count| count > 0) {}
+    })
+    .await;
 }
 
 struct Driver<S> {
@@ -255,13 +271,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Says a heartbeat when nothing else was said; gives up on a silent client.
     fn tick(&mut self) -> std::io::Result<()> {
+        /// The reference looks once an interval and gives up at the second look that found nothing new, which is
+        /// after two to three intervals. A client it keeps is kept here too.
+        const SILENT_INTERVALS_MAX: u32 = 3;
         let now = Instant::now();
         if self.closing_since.is_some_and(|since| now.duration_since(since) >= CLOSE_WAIT) {
             return Err(std::io::ErrorKind::TimedOut.into());
         }
         if let Some(heartbeat) = &self.heartbeat {
             // Heartbeats of a blocked client lie unread in the socket; that it is gone shows when ours fail.
-            if !self.session.is_blocked() && now.duration_since(heartbeat.heard) > heartbeat.interval * 2 {
+            if !self.session.is_blocked()
+                && now.duration_since(heartbeat.heard) > heartbeat.interval * SILENT_INTERVALS_MAX
+            {
                 return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "missed heartbeats from client"));
             }
             if now.duration_since(heartbeat.said) >= heartbeat.interval / 2 && self.session.output.pending() == 0 {
@@ -281,5 +302,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             (None, None) => NO_TICK,
         };
         self.sleep.as_mut().reset(Instant::now() + after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_left_closes_the_socket_itself() {
+        let (client, mut server) = tokio::io::duplex(64);
+        let started = Instant::now();
+        await_end(&mut server).await;
+        assert_eq!(started.elapsed(), CLOSE_WAIT, "a client that stays is waited for, but not for ever");
+        drop(client);
+        await_end(&mut server).await;
+        assert_eq!(started.elapsed(), CLOSE_WAIT, "a client that goes ends the wait");
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct Session {
     pub(super) outgoing: Outgoing,
     pub(super) output: Output,
     pub(super) standing: Standing,
+    /// The client said close and has its answer: the socket is the client's to close.
+    pub(super) left_by_client: bool,
     pub(super) vhost_handle: VhostHandle,
     pub(super) topology: Arc<LiveTopology>,
     pub(super) directory: Arc<Directory>,
@@ -124,6 +126,7 @@ impl Session {
             outgoing: Outgoing::default(),
             output: Output::default(),
             standing: Standing::Open,
+            left_by_client: false,
             topology: vhost_handle.topology(),
             vhost_handle,
             directory,
@@ -318,6 +321,7 @@ impl Session {
                 self.flush().await;
                 encode::bare(&mut self.output.bytes, 0, 10, 51);
                 self.standing = Standing::Closed;
+                self.left_by_client = true;
                 Ok(())
             }
             Method::ConnectionUpdateSecret { .. } => {
