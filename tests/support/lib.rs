@@ -1,10 +1,12 @@
 //! Starts the built binaries for the end-to-end tests.
 //!
-//! Owns processes, temporary folders and the Python environment. It does not link the
+//! Owns processes, temporary folders, and what is fetched for the tests. It does not link the
 //! broker: what is tested is what a user runs.
 
 pub mod amqp;
 mod binaries;
+pub mod cache;
+mod debian;
 mod python;
 mod server;
 pub mod transcripts;
@@ -15,6 +17,7 @@ mod wait;
 mod wire;
 
 pub use binaries::{Binaries, binaries, repository};
-pub use python::{python, run_python};
+pub use debian::debian;
+pub use python::{python, python_with, run_python};
 pub use server::{Options, Server, free_port};
 pub use wait::{DEADLINE, wait_until};
