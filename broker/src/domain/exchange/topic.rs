@@ -25,14 +25,82 @@ pub struct TopicMatcher<B> {
 struct Node<B> {
     /// Bindings whose key ends here.
     here: Destinations<B>,
-    words: HashMap<Arc<str>, Arc<Node<B>>>,
+    words: Words<B>,
     star: Option<Arc<Node<B>>>,
     hash: Option<Arc<Node<B>>>,
 }
 
+/// The nodes words lead to. Most nodes have one, which needs no map: its first node
+/// alone would be larger than the rest of a binding.
+#[derive(Debug, Clone)]
+enum Words<B> {
+    None,
+    One(Arc<str>, Arc<Node<B>>),
+    Many(HashMap<Arc<str>, Arc<Node<B>>>),
+}
+
+impl<B: Clone> Words<B> {
+    fn get(&self, word: &str) -> Option<&Node<B>> {
+        match self {
+            Self::One(only, node) if **only == *word => Some(node),
+            Self::None | Self::One(..) => None,
+            Self::Many(many) => many.get(word).map(Arc::as_ref),
+        }
+    }
+
+    /// The node of a word, which is made if need be.
+    fn reach(&mut self, word: &str) -> &mut Arc<Node<B>> {
+        if let Self::One(only, node) = self
+            && **only != *word
+        {
+            *self = Self::Many(HashMap::unit(only.clone(), node.clone()));
+        }
+        match self {
+            Self::Many(many) => many.entry(Arc::from(word)).or_default(),
+            Self::One(_, node) => node,
+            Self::None => {
+                *self = Self::One(Arc::from(word), Arc::default());
+                self.reach(word)
+            }
+        }
+    }
+
+    /// Changes the node of a word, and drops it when nothing is left in it.
+    fn prune(&mut self, word: &str, change: impl FnOnce(&mut Node<B>))
+    where
+        B: Bound,
+    {
+        match self {
+            Self::One(only, node) if **only == *word => {
+                let node = Arc::make_mut(node);
+                change(node);
+                if node.is_empty() {
+                    *self = Self::None;
+                }
+            }
+            Self::None | Self::One(..) => {}
+            Self::Many(many) => {
+                let Some(node) = many.get_mut(word) else { return };
+                let node = Arc::make_mut(node);
+                change(node);
+                if node.is_empty() {
+                    many.remove(word);
+                }
+                if many.is_empty() {
+                    *self = Self::None;
+                }
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 impl<B> Default for Node<B> {
     fn default() -> Self {
-        Self { here: Destinations::default(), words: HashMap::new(), star: None, hash: None }
+        Self { here: Destinations::default(), words: Words::None, star: None, hash: None }
     }
 }
 
@@ -66,7 +134,7 @@ impl<B: Bound> TopicMatcher<B> {
             let next = match word {
                 "*" => node.star.get_or_insert_default(),
                 "#" => node.hash.get_or_insert_default(),
-                word => node.words.entry(Arc::from(word)).or_default(),
+                word => node.words.reach(word),
             };
             node = Arc::make_mut(next);
         }
@@ -116,15 +184,7 @@ impl<B: Bound> Node<B> {
         match word {
             "*" => remove_from(&mut self.star),
             "#" => remove_from(&mut self.hash),
-            word => {
-                if let Some(next) = self.words.get_mut(word) {
-                    let node = Arc::make_mut(next);
-                    node.remove(rest, number);
-                    if node.is_empty() {
-                        self.words.remove(word);
-                    }
-                }
-            }
+            word => self.words.prune(word, |node| node.remove(rest, number)),
         }
     }
 
