@@ -93,9 +93,10 @@ impl From<broker::Error> for ApiError {
                 _ => Self::not_found(reason),
             },
             ErrorKind::AccessRefused => Self::not_authorised("Access refused."),
-            ErrorKind::ResourceLocked | ErrorKind::InvalidValue | ErrorKind::NotImplemented => {
-                Self::bad_request(reason)
-            }
+            ErrorKind::ResourceLocked
+            | ErrorKind::InvalidValue
+            | ErrorKind::NotImplemented
+            | ErrorKind::FeatureDenied => Self::bad_request(reason),
             ErrorKind::PreconditionFailed => match error {
                 Error::ProtectedVhost(_) => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", reason),
                 _ => Self::bad_request(reason),

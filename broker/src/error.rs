@@ -63,6 +63,8 @@ pub enum ErrorKind {
     NotAllowed,
     /// A part of the protocol that is not offered (AMQP 540).
     NotImplemented,
+    /// A deprecated feature that is not offered (AMQP 541, HTTP 400).
+    FeatureDenied,
     /// Credentials or their source were refused.
     LoginRefused,
     /// A value of an administrative request breaks a rule (HTTP 400).
@@ -174,6 +176,9 @@ pub enum Error {
     /// An argument has the wrong type or value, or does not fit the queue type; the whole sentence.
     #[error("{0}")]
     InvalidArgument(String),
+    /// A deprecated feature that is not offered was asked for; the whole text.
+    #[error("{0}")]
+    FeatureDenied(String),
     /// An unknown exchange type.
     #[error("unknown exchange type '{0}'")]
     UnknownExchangeType(String),
@@ -268,6 +273,7 @@ impl Error {
             | Self::InvalidMessage(_) => ErrorKind::PreconditionFailed,
             Self::NoSuchVhost(_) | Self::VhostAccessRefused { .. } | Self::NotAllowed(_) => ErrorKind::NotAllowed,
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
+            Self::FeatureDenied(_) => ErrorKind::FeatureDenied,
             Self::InvalidCredentials(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
             Self::InvalidValue(_) | Self::InvalidPattern { .. } | Self::UndeclarableInDefinitions(_) => {
                 ErrorKind::InvalidValue

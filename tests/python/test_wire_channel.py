@@ -5,6 +5,8 @@ from pika import spec
 
 N255 = "n" * 255
 Q, X = spec.Queue, spec.Exchange
+QUORUM, STREAM = {"x-queue-type": "quorum"}, {"x-queue-type": "stream"}
+REPLY_TO = "amq.rabbitmq.reply-to"
 
 
 def durable(queue="q", **options):
@@ -184,6 +186,44 @@ ROWS = {
     "quorum-exclusive": [durable(exclusive=True, arguments={"x-queue-type": "quorum"})],
     "quorum-transient": [Q.Declare(queue="q", arguments={"x-queue-type": "quorum"})],
     "quorum-auto-delete": [durable(auto_delete=True, arguments={"x-queue-type": "quorum"})],
+    "quorum-delete-empty": [durable(arguments=QUORUM), Q.Delete(queue="q", if_empty=True)],
+    "quorum-delete": [durable(arguments=QUORUM), ("publish", "", "q"), Q.Delete(queue="q")],
+    "quorum-foreign-argument": [durable(arguments={**QUORUM, "x-max-priority": 5})],
+    "quorum-named-by-server": [Q.Declare(queue="", durable=True, arguments=QUORUM)],
+    "quorum-single-active-get": [durable(arguments={**QUORUM, "x-single-active-consumer": True}), spec.Basic.Get(queue="q")],
+    "stream-get": [durable(arguments=STREAM), spec.Basic.Get(queue="q")],
+    "stream-purge": [durable(arguments=STREAM), Q.Purge(queue="q")],
+    "stream-consume-without-prefetch": [durable(arguments=STREAM), spec.Basic.Consume(queue="q", consumer_tag="t")],
+    "stream-consume-without-acknowledgement": [durable(arguments=STREAM), spec.Basic.Qos(prefetch_count=1), spec.Basic.Consume(queue="q", consumer_tag="t", no_ack=True)],
+    "stream-exclusive": [durable(exclusive=True, arguments=STREAM)],
+    "stream-foreign-argument": [durable(arguments={**STREAM, "x-message-ttl": 5})],
+    "stream-max-age-nonsense": [durable(arguments={**STREAM, "x-max-age": "old"})],
+    "stream-offset-nonsense": [durable(arguments=STREAM), spec.Basic.Qos(prefetch_count=1), spec.Basic.Consume(queue="q", consumer_tag="t", arguments={"x-stream-offset": "soon"})],
+    "single-active-get": [durable(arguments={"x-single-active-consumer": True}), spec.Basic.Get(queue="q")],
+    "single-active-of-wrong-type": [durable(arguments={"x-single-active-consumer": "yes"})],
+    "dead-letter-exchange-of-wrong-type": [durable(arguments={"x-dead-letter-exchange": 1})],
+    "dead-letter-strategy-for-classic": [durable(arguments={"x-dead-letter-strategy": "at-least-once"})],
+    "denied-feature": [durable(arguments={"x-queue-master-locator": "min-masters"})],
+    "queue-version-1": [durable(arguments={"x-queue-version": 1})],
+    "expires-of-ten-years-and-more": [durable(arguments={"x-expires": 315360000001})],
+    "length-of-wrong-type": [durable(arguments={"x-max-length-bytes": True})],
+    "topic-of-three-hashes": [durable(), Q.Bind(queue="q", exchange="amq.topic", routing_key="#.a.#.#")],
+    "local-random-key": [X.Declare(exchange="x", type="x-local-random"), durable(), Q.Bind(queue="q", exchange="x", routing_key="k")],
+    "local-random-exchange": [X.Declare(exchange="x", type="x-local-random"), X.Bind(destination="amq.direct", source="x")],
+    "local-random-quorum": [X.Declare(exchange="x", type="x-local-random"), durable(arguments=QUORUM), Q.Bind(queue="q", exchange="x")],
+    "modulus-hash": [X.Declare(exchange="x", type="x-modulus-hash"), durable(), Q.Bind(queue="q", exchange="x", routing_key="k"), ("publish", "x", "any"), ("get", "q")],
+    "reply-consumer-acknowledging": [spec.Basic.Consume(queue=REPLY_TO)],
+    "reply-consumer": [spec.Basic.Consume(queue=REPLY_TO, no_ack=True, consumer_tag="t"), spec.Basic.Cancel(consumer_tag="t")],
+    "reply-consumer-twice": [spec.Basic.Consume(queue=REPLY_TO, no_ack=True, consumer_tag="t"), spec.Basic.Consume(queue=REPLY_TO, no_ack=True, consumer_tag="u")],
+    "reply-consumer-of-a-used-tag": [durable(), spec.Basic.Consume(queue="q", consumer_tag="t"), spec.Basic.Consume(queue=REPLY_TO, no_ack=True, consumer_tag="t")],
+    "request-without-reply-consumer": [("properties", {"reply_to": REPLY_TO})],
+    "reply-to-declare": [Q.Declare(queue=REPLY_TO), Q.Declare(queue=REPLY_TO, passive=True, nowait=True)],
+    "reply-to-get": [spec.Basic.Get(queue=REPLY_TO)],
+    "reply-to-delete": [Q.Delete(queue=REPLY_TO)],
+    "reply-to-bind": [Q.Bind(queue=REPLY_TO, exchange="amq.direct")],
+    "reply-address-bind": [Q.Bind(queue=REPLY_TO + ".x", exchange="amq.direct")],
+    "reply-address-unbind": [Q.Unbind(queue=REPLY_TO + ".x", exchange="amq.direct")],
+    "reply-address-nonsense": [Q.Declare(queue=REPLY_TO + ".x", passive=True)],
 }
 SILENT = (spec.Basic.Ack, spec.Basic.Nack, spec.Basic.Reject, spec.Basic.RecoverAsync, spec.Channel.FlowOk,
           spec.Basic.CancelOk)
@@ -287,3 +327,12 @@ def test_deleting_the_queue_of_one_s_own_consumer_is_answered_before_the_cancell
     link.call(spec.Basic.Consume(queue="q", consumer_tag="t"))
     link.call(spec.Basic.Consume(queue="q", consumer_tag="u"))
     link.call(Q.Delete(queue="q"), frames=3)
+
+
+def test_queue_limit_of_the_vhost(wire):
+    vhost = wire.broker.vhost
+    wire.broker.api("PUT", f"/vhost-limits/{vhost}/max-queues", {"value": 1})
+    link = wire.open()
+    link.call(durable("one"))
+    link.call(durable("one"))
+    link.call(durable("two"))

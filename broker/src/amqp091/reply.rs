@@ -137,7 +137,7 @@ impl From<Error> for Violation {
             ErrorKind::PreconditionFailed | ErrorKind::InvalidValue => ReplyCode::PreconditionFailed,
             ErrorKind::NotAllowed => ReplyCode::NotAllowed,
             ErrorKind::NotImplemented => ReplyCode::NotImplemented,
-            ErrorKind::Unavailable | ErrorKind::Internal => ReplyCode::InternalError,
+            ErrorKind::FeatureDenied | ErrorKind::Unavailable | ErrorKind::Internal => ReplyCode::InternalError,
         };
         Self::new(code, error.to_string())
     }

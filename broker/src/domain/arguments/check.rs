@@ -85,7 +85,7 @@ impl Check {
                 Ok(_) => Err(Error::InvalidArgument(sentence.to_owned())),
                 Err(reason) => Err(refused(reason)),
             },
-            Self::Denied { feature } => Err(Error::InvalidArgument(denied(feature))),
+            Self::Denied { feature } => Err(Error::FeatureDenied(denied(feature))),
             _ => self.reason(value, arguments).map_or(Ok(()), |reason| Err(refused(reason))),
         }
     }
