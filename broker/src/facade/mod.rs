@@ -8,7 +8,7 @@ mod messages;
 mod node;
 mod parameters;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topology;
 mod vhosts;
 

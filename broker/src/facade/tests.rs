@@ -38,7 +38,7 @@ impl World {
     }
 }
 
-fn settings(folder: &std::path::Path) -> Settings {
+pub(crate) fn settings(folder: &std::path::Path) -> Settings {
     Settings {
         node_name: "rabbit@test".into(),
         data_dir: folder.to_owned(),

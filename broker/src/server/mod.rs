@@ -18,6 +18,8 @@ mod publish;
 mod route_cache;
 mod session;
 mod throttle;
+#[cfg(test)]
+mod throttle_tests;
 mod transaction;
 
 pub(crate) use listener::AmqpListener;
