@@ -8,7 +8,7 @@ use crate::amqp091::encode;
 use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::queue::state::Delivered;
 use crate::domain::queue::{ConsumerKey, QueueKind};
-use crate::error::{Operation, Resource};
+use crate::error::{Error, Operation, Resource};
 use crate::runtime::publish::with_delivery_counts;
 use crate::runtime::queue::{ConnectionEvent, Delivery, OutboundCredit, QueueCommand, QueueHandle};
 
@@ -123,6 +123,19 @@ impl Session {
             queue.ask(|reply| QueueCommand::Cancel { connection, consumer, reply }).await;
             self.consumer_cancelled(consumer);
         }
+    }
+
+    /// `connection.update-secret`: what the user may is looked at anew. The secret itself is not
+    /// asked, as by the reference: a user with a password has none that expires.
+    pub(super) async fn update_secret(&mut self, reason: &str) -> Result<(), Violation> {
+        self.refresh();
+        if !self.directory.may_enter(&self.user, &self.vhost) {
+            return Err(Error::VhostAccessRefused { vhost: self.vhost.clone(), user: self.user.clone() }.into());
+        }
+        self.permissions_changed().await;
+        encode::bare(&mut self.output.bytes, 0, 10, 71);
+        tracing::info!(connection = %self.entry.name(), user = %self.user, reason, "secret updated");
+        Ok(())
     }
 
     /// Gives consumers their room back and wakes the queues that wait for it.

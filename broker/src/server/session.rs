@@ -324,8 +324,9 @@ impl Session {
                 self.left_by_client = true;
                 Ok(())
             }
-            Method::ConnectionUpdateSecret { .. } => {
-                Err(Violation::connection(ReplyCode::NotAllowed, "New secret was refused by one of the backends"))
+            Method::ConnectionUpdateSecret { reason, .. } => {
+                self.flush().await;
+                self.update_secret(reason).await
             }
             Method::ConnectionStartOk { .. }
             | Method::ConnectionSecureOk { .. }
