@@ -35,6 +35,9 @@ const YOUNG_SEGMENTS: usize = 4;
 /// Above this share of garbage in closed segments, the one with the most is rewritten.
 const GARBAGE_SHARE_MAX: f64 = 0.5;
 
+/// The same while the disk is short of room.
+const GARBAGE_SHARE_MAX_WHEN_SHORT: f64 = 0.1;
+
 /// Less garbage than in this many segments is not worth that work.
 const GARBAGE_SEGMENTS_MIN: u64 = 2;
 
@@ -51,6 +54,7 @@ pub struct Reclaim {
     /// A choice may find something.
     pending: bool,
     rewrite: Option<Rewrite>,
+    garbage_share_max: f64,
     /// A segment cannot be read: nothing is deleted until the journal is opened anew.
     stopped: bool,
 }
@@ -60,7 +64,14 @@ impl Reclaim {
     #[must_use]
     pub fn new(segment_bytes: u64) -> Self {
         let reconsider = segment_bytes / RECONSIDER_SHARE;
-        Self { freed: 0, reconsider, pending: true, rewrite: None, stopped: false }
+        Self {
+            freed: 0,
+            reconsider,
+            pending: true,
+            rewrite: None,
+            garbage_share_max: GARBAGE_SHARE_MAX,
+            stopped: false,
+        }
     }
 
     /// Bytes of live records died.
@@ -71,6 +82,12 @@ impl Reclaim {
 
     /// A segment was closed.
     pub fn note_closed(&mut self) {
+        self.pending = true;
+    }
+
+    /// The disk became short of room, or is no longer.
+    pub fn note_space(&mut self, is_short: bool) {
+        self.garbage_share_max = if is_short { GARBAGE_SHARE_MAX_WHEN_SHORT } else { GARBAGE_SHARE_MAX };
         self.pending = true;
     }
 
@@ -121,7 +138,7 @@ impl Core {
         }
         self.reclaim.freed = 0;
         let active = self.writer.as_ref().map(Writer::id);
-        match choose(&self.segments, active, self.segment_bytes) {
+        match choose(&self.segments, active, self.segment_bytes, self.reclaim.garbage_share_max) {
             Choice::Nothing => self.reclaim.pending = false,
             Choice::Delete(ids) => self.delete_segments(&ids)?,
             Choice::Rewrite(id) => match self.begin_rewrite(id) {
@@ -356,7 +373,12 @@ fn joined(mut ranges: Vec<(u64, u64)>, index: Option<&LogIndex>) -> Vec<(u64, u6
 }
 
 /// The next thing to do. `active` is appended to and never touched.
-fn choose(segments: &BTreeMap<SegmentId, Segment>, active: Option<SegmentId>, segment_bytes: u64) -> Choice {
+fn choose(
+    segments: &BTreeMap<SegmentId, Segment>,
+    active: Option<SegmentId>,
+    segment_bytes: u64,
+    garbage_share_max: f64,
+) -> Choice {
     let closed = || segments.iter().filter(|(id, _)| Some(**id) != active);
     if let Some((id, _)) = closed().find(|(_, segment)| segment.suspicion != Suspicion::None) {
         return Choice::Rewrite(*id);
@@ -378,7 +400,7 @@ fn choose(segments: &BTreeMap<SegmentId, Segment>, active: Option<SegmentId>, se
         closed().fold((0, 0), |(bytes, weight), (_, segment)| (bytes + segment.used(), weight + segment.weight()));
     let garbage = bytes - weight.min(bytes);
     if garbage >= GARBAGE_SEGMENTS_MIN * segment_bytes
-        && garbage as f64 > bytes as f64 * GARBAGE_SHARE_MAX
+        && garbage as f64 > bytes as f64 * garbage_share_max
         && let Some((id, _)) = closed().min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)))
     {
         return Choice::Rewrite(*id);

@@ -41,9 +41,13 @@ use super::request::{Answer, Reply, Request};
 use super::segment::{Dead, Segment, Suspicion};
 use super::sharing::{SharedPayloads, is_shared};
 use super::slot::Slot;
+use super::space::Space;
 use super::table::TableBuilder;
 use super::writer::Writer;
 use crate::storage::{LogId, LogRecord, Position, StorageError};
+
+/// Room for so many segments is kept free for what makes room.
+const RESERVE_SEGMENTS: u64 = 2;
 
 /// A range to remove from a log.
 type Removal = (u64, u64, u64);
@@ -74,6 +78,7 @@ pub struct Core {
     reads: Vec<ReadJob>,
     pub(super) open_files: OpenFiles,
     pub(super) reclaim: Reclaim,
+    pub(super) space: Space,
 }
 
 impl Core {
@@ -117,6 +122,7 @@ impl Core {
             reads: Vec::new(),
             open_files: OpenFiles::default(),
             reclaim: Reclaim::new(segment_bytes),
+            space: Space::new(RESERVE_SEGMENTS * segment_bytes),
         };
         Ok((core, found.findings))
     }
@@ -126,6 +132,7 @@ impl Core {
     /// # Errors
     /// The disk's; then nothing of the group may be confirmed, nor anything ever after.
     pub fn run(&mut self, requests: &mut Vec<Request>) -> Result<()> {
+        self.admit(requests);
         let mut begin = 0;
         // A log may begin anew after its deletion, so nothing is reordered across one.
         for at in 0..requests.len() {
@@ -192,6 +199,7 @@ impl Core {
 
     /// Tells everyone that the journal failed.
     pub fn refuse(&mut self, requests: &mut Vec<Request>, error: &StorageError) {
+        requests.extend(self.space.take_deferred());
         for answer in self.answers.drain(..).chain(requests.drain(..).filter_map(Request::into_answer)) {
             match answer {
                 Answer::Closed(reply) => self.closing = Some(reply),
@@ -436,6 +444,7 @@ impl Core {
         let place = writer.push(header, payload)?;
         let id = writer.id();
         let bytes = writer.bytes();
+        self.space.note_written(record_bytes(payload.len()));
         self.table.add(header, place, payload);
         if let Some(segment) = self.segments.get_mut(&id) {
             segment.bytes = bytes;

@@ -36,6 +36,9 @@ pub trait Disk: Debug + Send + Sync {
 
     /// Makes creations and removals durable.
     fn sync_directory(&self) -> Result<()>;
+
+    /// Bytes that may still be taken.
+    fn free(&self) -> Result<u64>;
 }
 
 /// A file kept for inspection.
@@ -144,6 +147,11 @@ impl Disk for FileDisk {
 
     fn sync_directory(&self) -> Result<()> {
         File::open(&self.directory)?.sync_all()
+    }
+
+    fn free(&self) -> Result<u64> {
+        let file_system = rustix::fs::statvfs(&self.directory)?;
+        Ok(file_system.f_bavail.saturating_mul(file_system.f_frsize))
     }
 }
 

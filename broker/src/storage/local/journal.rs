@@ -10,20 +10,21 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::core::Core;
 use super::disk::Disk;
 use super::lock::DirectoryLock;
+use super::patient::{Patience, PatientDisk};
 use super::read::ReadJob;
 use super::recover::Finding;
 use super::request::{Read, Reply, Request};
 use super::segment::SEGMENT_BYTES;
 use crate::storage::{
-    BoxFuture, Epoch, LogBatch, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError,
+    BoxFuture, Epoch, LogBatch, LogHealth, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError,
 };
 
 /// Payload bytes that may wait for the disk. Owners hold the same bytes anyway, so this
@@ -39,6 +40,12 @@ const REMOVE_RANGES_MAX: usize = 65_536;
 /// An idle journal gives back its buffers after this time, once.
 const REST_DELAY: Duration = Duration::from_secs(5);
 
+/// The disk is looked at again after this time while it has no room.
+const SPACE_DELAY: Duration = Duration::from_millis(100);
+
+/// Time between two steps of rewriting, which bounds that work to 128 MiB per second.
+const RECLAIM_PAUSE: Duration = Duration::from_millis(2);
+
 /// Requests kept room for between groups.
 const REQUESTS_KEPT_MAX: usize = 1024;
 
@@ -46,12 +53,14 @@ const REQUESTS_KEPT_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct LocalLog {
     shared: Arc<Shared>,
+    health: watch::Receiver<LogHealth>,
 }
 
 #[derive(Debug)]
 struct Shared {
     pending: Mutex<Pending>,
     wake: Condvar,
+    health: OnceLock<watch::Sender<LogHealth>>,
 }
 
 /// What callers have handed over.
@@ -89,15 +98,20 @@ impl LocalLog {
     /// # Errors
     /// As recovery: the disk does not answer, or nothing can be verified.
     pub fn open(disk: Box<dyn Disk>, lock: Option<Arc<DirectoryLock>>) -> Result<(Self, Vec<Finding>), StorageError> {
+        let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new(), health: OnceLock::new() });
+        let disk = Box::new(PatientDisk::new(disk, patience(&shared)));
         let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
-        let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new() });
+        let health = core.space.health();
+        let _ = shared.health.set(health.clone());
+        let health = health.subscribe();
         let reader = start_reader(Arc::clone(&shared))?;
-        let thread = Thread { shared: Arc::clone(&shared), core, requests: Vec::new(), reader };
+        let thread =
+            Thread { shared: Arc::clone(&shared), core, requests: Vec::new(), reader, next_step: Instant::now() };
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || thread.run(lock))
             .map_err(|error| StorageError::Unavailable(format!("cannot start the journal thread: {error}")))?;
-        Ok((Self { shared }, findings))
+        Ok((Self { shared, health }, findings))
     }
 
     fn ask<T: Send + 'static>(
@@ -152,7 +166,7 @@ impl QueueLog for LocalLog {
         ranges: Vec<RangeInclusive<Position>>,
         limit: ReadLimit,
     ) -> BoxFuture<'static, Result<LogBatch, StorageError>> {
-        self.ask_as_owner(log, epoch, |reply| Request::Read(Read { log, ranges, limit, reply }))
+        self.ask_as_owner(log, epoch, |reply| Request::Read(Read { log, ranges, rest: None, limit, reply }))
     }
 
     fn append(
@@ -214,6 +228,10 @@ impl QueueLog for LocalLog {
             Ok(())
         });
         wait(handed, answer)
+    }
+
+    fn health(&self) -> watch::Receiver<LogHealth> {
+        self.health.clone()
     }
 }
 
@@ -278,6 +296,32 @@ impl Shared {
     }
 }
 
+/// Waits for room on the disk as long as the journal is not to end.
+fn patience(shared: &Arc<Shared>) -> Patience {
+    let shared = Arc::downgrade(shared);
+    Arc::new(move || {
+        let Some(shared) = shared.upgrade() else { return false };
+        // Without a health to tell, the journal is still being opened: nobody waits for that.
+        let Some(health) = shared.health.get() else { return false };
+        health.send_if_modified(|health| {
+            let is_news = *health == LogHealth::Well;
+            if is_news {
+                let what = "the disk is full, reserve and all".to_owned();
+                tracing::error!("journal: {what}; everything waits until there is room");
+                *health = LogHealth::DiskFull(what);
+            }
+            is_news
+        });
+        let pending = shared.lock();
+        if pending.refusal.is_some() {
+            return false;
+        }
+        // Not woken by requests: room comes from elsewhere.
+        let (pending, _) = shared.wake.wait_timeout(pending, SPACE_DELAY).unwrap_or_else(PoisonError::into_inner);
+        pending.refusal.is_none()
+    })
+}
+
 /// Starts the thread that reads records back. It ends when the journal's thread has.
 fn start_reader(shared: Arc<Shared>) -> Result<mpsc::Sender<ReadJob>, StorageError> {
     // Without capacity of its own: an owner has one read under way.
@@ -310,6 +354,8 @@ struct Thread {
     core: Core,
     requests: Vec<Request>,
     reader: mpsc::Sender<ReadJob>,
+    /// When more space may be given back.
+    next_step: Instant,
 }
 
 impl Thread {
@@ -331,8 +377,12 @@ impl Thread {
                 let result = self.finish();
                 break (Some(closing), result.map_err(|error| failed(&error)));
             }
-            if let Err(error) = self.core.work() {
-                break self.fail(&error);
+            if self.next_step <= Instant::now() && self.core.has_work() {
+                if let Err(error) = self.core.work() {
+                    break self.fail(&error);
+                }
+                self.next_step =
+                    Instant::now() + if self.core.space.is_short() { Duration::ZERO } else { RECLAIM_PAUSE };
             }
         };
         // Files are closed and the directory is free before anyone hears of it.
@@ -353,24 +403,26 @@ impl Thread {
         let mut due: Option<Instant> = None;
         let mut pending = self.shared.lock();
         loop {
-            let busy = self.core.has_work();
             let now = Instant::now();
-            if pending.is_due() || busy || due.is_some_and(|due| due <= now) {
+            let step = self.core.has_work().then_some(self.next_step);
+            if pending.is_due() || [due, step].into_iter().flatten().any(|due| due <= now) {
                 break;
             }
-            let timeout = if pending.requests.is_empty() {
-                pending.sleep = Sleep::Idle;
-                (!rested).then_some(REST_DELAY)
-            } else {
-                pending.sleep = Sleep::Delay;
-                Some(*due.get_or_insert(now + REMOVE_DELAY) - now)
-            };
-            pending = match timeout {
+            if self.core.space.is_short() {
+                due.get_or_insert(now + SPACE_DELAY);
+            }
+            let idle = pending.requests.is_empty();
+            if !idle {
+                due.get_or_insert(now + REMOVE_DELAY);
+            }
+            pending.sleep = if idle { Sleep::Idle } else { Sleep::Delay };
+            let rest = (!rested && due.is_none() && step.is_none()).then_some(now + REST_DELAY);
+            pending = match [due, step, rest].into_iter().flatten().min() {
                 None => self.shared.wake.wait(pending).unwrap_or_else(PoisonError::into_inner),
-                Some(timeout) => {
+                Some(until) => {
                     let (pending, waited) =
-                        self.shared.wake.wait_timeout(pending, timeout).unwrap_or_else(PoisonError::into_inner);
-                    if waited.timed_out() && pending.requests.is_empty() {
+                        self.shared.wake.wait_timeout(pending, until - now).unwrap_or_else(PoisonError::into_inner);
+                    if waited.timed_out() && rest.is_some() && pending.requests.is_empty() {
                         rested = true;
                         self.core.rest();
                     }
@@ -390,6 +442,9 @@ impl Thread {
     fn fail(&mut self, error: &std::io::Error) -> (Option<Reply<()>>, Result<(), StorageError>) {
         let error = failed(error);
         tracing::error!("{error}; no message will be confirmed until the broker is restarted");
+        if let Some(health) = self.shared.health.get() {
+            health.send_replace(LogHealth::Failed(error.to_string()));
+        }
         let left = {
             let mut pending = self.shared.lock();
             // From here on nothing more is handed over.

@@ -18,6 +18,7 @@
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
 //! | `writer`, `disk` | the active segment; system calls |
+//! | `space`, `patient` | what happens when the disk runs full |
 //! | `table` | what a closed segment says of itself |
 //! | `recover`, `scan`, `killed` | reading tables, or whole segments, at start; judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
@@ -34,6 +35,7 @@ mod journal;
 mod killed;
 mod lock;
 mod metadata;
+mod patient;
 mod read;
 mod record;
 mod recover;
@@ -44,6 +46,7 @@ mod sharing;
 #[cfg(test)]
 mod simulated;
 mod slot;
+mod space;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -51,8 +51,8 @@ pub struct ReadJob {
 impl Core {
     /// Finds what a read wants. `None`: it is answered already.
     pub(super) fn begin_read(&mut self, read: Read) -> Option<ReadJob> {
-        let Read { log, ranges, limit, reply } = read;
-        let (mut slots, mut bytes, mut next) = (Vec::new(), 0, None);
+        let Read { log, ranges, rest, limit, reply } = read;
+        let (mut slots, mut bytes, mut next) = (Vec::new(), 0, rest);
         if let Some(index) = self.logs.get(&log.0) {
             let live = ranges
                 .iter()

@@ -44,6 +44,8 @@ pub struct Read {
     pub log: LogId,
     /// Its positions, in order.
     pub ranges: Vec<RangeInclusive<Position>>,
+    /// Where to go on behind them, when that is known already.
+    pub rest: Option<Position>,
     /// How much of them.
     pub limit: ReadLimit,
     /// Who waits.
@@ -68,6 +70,20 @@ pub enum Answer {
 }
 
 impl Request {
+    /// The log it is about.
+    #[must_use]
+    pub fn log(&self) -> Option<LogId> {
+        match self {
+            Self::Append(log, ..)
+            | Self::Remove(log, _)
+            | Self::Delete(log, _)
+            | Self::Open(log, _)
+            | Self::Damaged(log, _) => Some(*log),
+            Self::Read(read) => Some(read.log),
+            Self::Invalid(_) | Self::Logs(_) | Self::Sync(_) | Self::Close(_) => None,
+        }
+    }
+
     /// Who waits for it, if anyone does.
     #[must_use]
     pub fn into_answer(self) -> Option<Answer> {

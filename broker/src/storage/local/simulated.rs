@@ -62,10 +62,21 @@ struct State {
     unreadable: Option<(SegmentId, u64)>,
     /// Calls that change something until one fails; then all fail.
     calls_left: Option<u64>,
+    /// Bytes that fit; one write that does not fit is written in part.
+    capacity: Option<u64>,
     syncs: u64,
 }
 
 impl State {
+    fn used(&self) -> u64 {
+        self.files.values().map(|contents| contents.now.len() as u64).sum()
+    }
+
+    /// How much of `more` bytes still fits.
+    fn fitting(&self, more: u64) -> u64 {
+        self.capacity.map_or(more, |capacity| more.min(capacity.saturating_sub(self.used())))
+    }
+
     fn spend(&mut self) -> Result<()> {
         match &mut self.calls_left {
             Some(0) => Err(Error::other("simulated failure")),
@@ -90,6 +101,16 @@ impl SimulatedDisk {
     /// The next `calls` changing calls succeed, all later ones fail.
     pub fn fail_after(&self, calls: u64) {
         self.state().calls_left = Some(calls);
+    }
+
+    /// Files hold at most so many bytes together from now on.
+    pub fn limit(&self, capacity: u64) {
+        self.state().capacity = Some(capacity);
+    }
+
+    /// Bytes in all files.
+    pub fn used(&self) -> u64 {
+        self.state().used()
     }
 
     /// No read that covers this byte succeeds.
@@ -206,6 +227,11 @@ impl Disk for SimulatedDisk {
         Ok(SetAside { name: format!("kept {id}"), new })
     }
 
+    fn free(&self) -> Result<u64> {
+        let state = self.state();
+        Ok(state.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used())))
+    }
+
     fn sync_directory(&self) -> Result<()> {
         let mut state = self.state();
         state.spend()?;
@@ -255,13 +281,24 @@ impl DiskFile for SimulatedFile {
     }
 
     fn write(&self, data: &[u8], offset: u64) -> Result<()> {
-        self.change(|contents| {
-            let (start, end) = (offset as usize, offset as usize + data.len());
+        let mut state = self.disk.state();
+        let spent = state.spend();
+        let Some(length) = state.files.get(&self.id).map(|contents| contents.now.len() as u64) else { return spent };
+        let more = (offset + data.len() as u64).saturating_sub(length);
+        let short = more - state.fitting(more);
+        let result = if short > 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) };
+        // A write that fails leaves its beginning.
+        let written = if spent.is_err() { data.len() / 2 } else { data.len() - short as usize };
+        if let Some(contents) = state.files.get_mut(&self.id) {
+            let (start, end) = (offset as usize, offset as usize + written);
             if contents.now.len() < end {
                 contents.now.resize(end, 0);
             }
-            contents.now[start..end].copy_from_slice(data);
-        })
+            if start < end {
+                contents.now[start..end].copy_from_slice(&data[..written]);
+            }
+        }
+        spent.and(result)
     }
 
     fn sync(&self) -> Result<()> {
@@ -275,6 +312,10 @@ impl DiskFile for SimulatedFile {
     }
 
     fn reserve(&self, bytes: u64) -> Result<()> {
+        let more = bytes.saturating_sub(self.bytes()?);
+        if self.disk.state().fitting(more) < more {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
         self.change(|contents| {
             let bytes = contents.now.len().max(bytes as usize);
             contents.now.resize(bytes, 0);

@@ -2,6 +2,7 @@
 //! lost, nothing removed comes back, and whatever is found is reported.
 
 mod damage;
+mod full;
 mod histories;
 mod space;
 mod whole;
@@ -59,7 +60,7 @@ fn open_log(core: &mut Core, log: u64) -> LogSummary {
 fn read_batch(core: &mut Core, log: u64, ranges: Vec<RangeInclusive<Position>>, records: usize) -> LogBatch {
     let (reply, mut answer) = oneshot::channel();
     let limit = ReadLimit { records, bytes: usize::MAX };
-    core.run(&mut vec![Request::Read(Read { log: LogId(log), ranges, limit, reply })]).unwrap();
+    core.run(&mut vec![Request::Read(Read { log: LogId(log), ranges, rest: None, limit, reply })]).unwrap();
     core.answer();
     for job in core.take_reads() {
         let done = job.run();
