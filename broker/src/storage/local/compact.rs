@@ -150,8 +150,9 @@ impl Core {
     }
 
     fn delete_segments(&mut self, ids: &[SegmentId]) -> Result<()> {
-        if self.writer.is_none() {
-            // The greatest number stays on the disk, so that none is ever used twice.
+        let greatest = ids.iter().max().copied();
+        if self.writer.as_ref().map(Writer::id) < greatest {
+            // A greater number stays on the disk, so that none is ever used twice.
             self.rotate()?;
         }
         for id in ids {

@@ -28,10 +28,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Result;
+use std::sync::Arc;
 
 use super::compact::Reclaim;
 use super::disk::{Disk, SegmentId};
 use super::index::LogIndex;
+use super::large::{LargeRecords, Ticket};
 use super::read::{OpenFiles, ReadJob};
 use super::record::{
     Head, Header, Kind, PAYLOAD_BYTES_MAX, RANGE_BYTES, RANGES_PER_RECORD_MAX, encode_range, record_bytes,
@@ -50,12 +52,12 @@ use crate::storage::{LogId, LogRecord, Position, StorageError};
 const RESERVE_SEGMENTS: u64 = 2;
 
 /// A range to remove from a log.
-type Removal = (u64, u64, u64);
+pub type Removal = (u64, u64, u64);
 
 /// State of the journal.
 #[derive(Debug)]
 pub struct Core {
-    pub(super) disk: Box<dyn Disk>,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) segment_bytes: u64,
     pub(super) nonce: u64,
     pub(super) segments: BTreeMap<SegmentId, Segment>,
@@ -71,7 +73,7 @@ pub struct Core {
     last_segment: SegmentId,
     /// The segment closed last, and its length, for the head of the next one.
     closed: (SegmentId, u64),
-    answers: Vec<Answer>,
+    pub(super) answers: Vec<Answer>,
     closing: Option<Reply<()>>,
     removals: Vec<Removal>,
     ranges: Vec<u8>,
@@ -79,6 +81,7 @@ pub struct Core {
     pub(super) open_files: OpenFiles,
     pub(super) reclaim: Reclaim,
     pub(super) space: Space,
+    pub(super) large: LargeRecords,
 }
 
 impl Core {
@@ -94,16 +97,13 @@ impl Core {
                 getrandom::u64().map_err(|error| StorageError::Unavailable(format!("no random numbers: {error}")))?
             }
         };
-        let closed = match (found.tail.is_none(), found.segments.last_key_value()) {
-            (true, Some((id, _))) => (*id, found.closed_bytes),
-            _ => (0, 0),
-        };
+        let closed = if found.tail.is_none() { found.closed } else { (0, 0) };
         let writer = found.tail.map(|(id, file)| {
             let bytes = found.segments.get(&id).map_or(0, |segment| segment.bytes);
             Writer::resume(id, file, nonce, bytes, segment_bytes)
         });
         let core = Self {
-            disk,
+            disk: Arc::from(disk),
             segment_bytes,
             nonce,
             segments: found.segments,
@@ -123,6 +123,7 @@ impl Core {
             open_files: OpenFiles::default(),
             reclaim: Reclaim::new(segment_bytes),
             space: Space::new(RESERVE_SEGMENTS * segment_bytes),
+            large: LargeRecords::default(),
         };
         Ok((core, found.findings))
     }
@@ -144,15 +145,11 @@ impl Core {
             }
         }
         self.run_part(&mut requests[begin..])?;
-        for request in &*requests {
-            if let Request::Damaged(_, places) = request {
-                self.report_damage(places)?;
-            }
-        }
         for request in requests.drain(..) {
-            match request.into_answer() {
-                Some(Answer::Closed(reply)) => self.closing = Some(reply),
-                answer => self.answers.extend(answer),
+            match request {
+                Request::Damaged(_, places) => self.report_damage(&places)?,
+                Request::Written(done) => self.finish_large(*done)?,
+                request => self.answers.extend(request.into_answer()),
             }
         }
         self.sync()
@@ -171,8 +168,13 @@ impl Core {
     /// Tells everyone whose group is durable; returns who asked for the end.
     pub fn answer(&mut self) -> Option<Reply<()>> {
         for answer in std::mem::take(&mut self.answers) {
+            if self.waits_for_large(&answer) {
+                self.large.block(answer);
+                continue;
+            }
             match answer {
-                Answer::Closed(reply) | Answer::Done(reply) => drop(reply.send(Ok(()))),
+                Answer::Closed(reply) => self.closing = Some(reply),
+                Answer::Done(reply) | Answer::Synced(reply) => drop(reply.send(Ok(()))),
                 Answer::Invalid(reply) => drop(reply.send(Err(invalid()))),
                 Answer::Logs(reply) => {
                     let mut logs: Vec<LogId> =
@@ -200,7 +202,10 @@ impl Core {
     /// Tells everyone that the journal failed.
     pub fn refuse(&mut self, requests: &mut Vec<Request>, error: &StorageError) {
         requests.extend(self.space.take_deferred());
-        for answer in self.answers.drain(..).chain(requests.drain(..).filter_map(Request::into_answer)) {
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.extend(requests.drain(..).filter_map(Request::into_answer));
+        answers.extend(self.large.take_waiting());
+        for answer in answers {
             match answer {
                 Answer::Closed(reply) => self.closing = Some(reply),
                 answer => answer.refuse(error),
@@ -261,9 +266,14 @@ impl Core {
         for request in requests {
             if let Request::Append(log, records, _) = request {
                 let records = std::mem::take(records);
-                self.append(log.0, &records)?;
+                if let Some(ticket) = self.append(log.0, &records)?
+                    && let Some(reply) = request.take_reply()
+                {
+                    self.large.wait(ticket, reply);
+                }
             }
         }
+        self.large.cancel(&self.removals);
         self.write_removals()
     }
 
@@ -324,11 +334,13 @@ impl Core {
         Ok(())
     }
 
-    fn append(&mut self, log: u64, records: &[LogRecord]) -> Result<()> {
+    /// Writes records; answers a ticket when some are written elsewhere.
+    fn append(&mut self, log: u64, records: &[LogRecord]) -> Result<Option<Ticket>> {
         let start = self.removals.partition_point(|removal| removal.0 < log);
         let count = self.removals[start..].partition_point(|removal| removal.0 == log);
         let removals = start..start + count;
-        let Some(generation) = self.logs.get(&log).map(LogIndex::generation) else { return Ok(()) };
+        let Some(generation) = self.logs.get(&log).map(LogIndex::generation) else { return Ok(None) };
+        let mut ticket = None;
         for record in records {
             let position = record.position.0;
             let removed = !removals.is_empty() && covers(&self.removals[removals.clone()], position);
@@ -342,6 +354,11 @@ impl Core {
                     meta: record.meta,
                     weight: record.weight,
                 };
+                if self.is_large(record) {
+                    let ticket = *ticket.get_or_insert_with(|| self.large.ticket());
+                    self.begin_large(ticket, header, record);
+                    continue;
+                }
                 let (segment, place, bytes) = match is_shared(record) {
                     true => self.push_shared(header, record)?,
                     false => self.push(&header, &record.payload)?,
@@ -354,7 +371,7 @@ impl Core {
                 }
             }
         }
-        Ok(())
+        Ok(ticket)
     }
 
     /// Writes a record that other logs have in common with this one: its payload once.
@@ -400,6 +417,7 @@ impl Core {
     }
 
     fn forget(&mut self, log: u64) -> Result<()> {
+        self.large.cancel(&[(log, 0, u64::MAX)]);
         let Some(index) = self.logs.remove(&log) else { return Ok(()) };
         let mut dead = Dead::default();
         index.tell(|segment, records, bytes| dead.note(segment, records, bytes));
@@ -452,6 +470,12 @@ impl Core {
         Ok((id, place, record_bytes(payload.len())))
     }
 
+    /// The number of a new segment.
+    pub(super) fn take_segment(&mut self) -> SegmentId {
+        self.last_segment += 1;
+        self.last_segment
+    }
+
     pub(super) fn rotate(&mut self) -> Result<&mut Writer> {
         let mut buffer = Vec::new();
         if let Some(writer) = self.writer.take() {
@@ -460,9 +484,9 @@ impl Core {
             (self.closed, buffer) = ((id, bytes), reused);
             self.reclaim.note_closed();
         }
-        self.last_segment += 1;
         let head = Head {
-            segment: self.last_segment,
+            is_single: false,
+            segment: self.take_segment(),
             nonce: self.nonce,
             previous: self.closed.0,
             previous_bytes: self.closed.1,

@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::core::Core;
 use super::disk::Disk;
+use super::large::LargeJob;
 use super::lock::DirectoryLock;
 use super::patient::{Patience, PatientDisk};
 use super::read::ReadJob;
@@ -104,9 +105,26 @@ impl LocalLog {
         let health = core.space.health();
         let _ = shared.health.set(health.clone());
         let health = health.subscribe();
-        let reader = start_reader(Arc::clone(&shared))?;
-        let thread =
-            Thread { shared: Arc::clone(&shared), core, requests: Vec::new(), reader, next_step: Instant::now() };
+        let (reading, writing) = (Arc::clone(&shared), Arc::clone(&shared));
+        let reader = start("journal-read", move |job: ReadJob| {
+            let mut done = job.run();
+            let damaged = std::mem::take(&mut done.damaged);
+            if !damaged.is_empty() {
+                reading.hand_back(Request::Damaged(done.log, damaged));
+            }
+            done.answer();
+        })?;
+        let large = start("journal-large", move |job: LargeJob| {
+            writing.hand_back(Request::Written(Box::new(job.run())));
+        })?;
+        let thread = Thread {
+            shared: Arc::clone(&shared),
+            core,
+            requests: Vec::new(),
+            reader,
+            large,
+            next_step: Instant::now(),
+        };
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || thread.run(lock))
@@ -271,6 +289,17 @@ impl Pending {
 }
 
 impl Shared {
+    /// A thread beside the journal's reports. Also heard while the journal is to end; when it
+    /// has ended nobody needs it.
+    fn hand_back(&self, request: Request) {
+        let mut pending = self.lock();
+        pending.urgent = true;
+        pending.requests.push(request);
+        pending.sleep = Sleep::Not;
+        drop(pending);
+        self.wake.notify_one();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -322,29 +351,17 @@ fn patience(shared: &Arc<Shared>) -> Patience {
     })
 }
 
-/// Starts the thread that reads records back. It ends when the journal's thread has.
-fn start_reader(shared: Arc<Shared>) -> Result<mpsc::Sender<ReadJob>, StorageError> {
-    // Without capacity of its own: an owner has one read under way.
-    let (jobs, waiting) = mpsc::channel::<ReadJob>();
-    let run = move || {
-        for job in waiting {
-            let mut done = job.run();
-            let damaged = std::mem::take(&mut done.damaged);
-            if !damaged.is_empty() {
-                // A journal that has ended will find the damage again.
-                let _ = shared.hand_over(|pending| {
-                    pending.urgent = true;
-                    pending.requests.push(Request::Damaged(done.log, damaged));
-                    Ok(())
-                });
-            }
-            done.answer();
-        }
-    };
+/// Starts a thread beside the journal's; it ends when that one has. Its mailbox needs no
+/// capacity: an owner has one read under way, and large records are bounded by their bytes.
+fn start<J: Send + 'static>(
+    name: &str,
+    mut work: impl FnMut(J) + Send + 'static,
+) -> Result<mpsc::Sender<J>, StorageError> {
+    let (jobs, waiting) = mpsc::channel::<J>();
     std::thread::Builder::new()
-        .name("journal-read".to_owned())
-        .spawn(run)
-        .map_err(|error| StorageError::Unavailable(format!("cannot start the journal's reading thread: {error}")))?;
+        .name(name.to_owned())
+        .spawn(move || waiting.into_iter().for_each(&mut work))
+        .map_err(|error| StorageError::Unavailable(format!("cannot start the thread {name}: {error}")))?;
     Ok(jobs)
 }
 
@@ -354,6 +371,7 @@ struct Thread {
     core: Core,
     requests: Vec<Request>,
     reader: mpsc::Sender<ReadJob>,
+    large: mpsc::Sender<LargeJob>,
     /// When more space may be given back.
     next_step: Instant,
 }
@@ -369,6 +387,10 @@ impl Thread {
                 self.requests = Vec::new();
             }
             let closing = self.core.answer();
+            for job in self.core.large.take_jobs() {
+                // The writing thread outlives this one.
+                let _ = self.large.send(job);
+            }
             for job in self.core.take_reads() {
                 // The reading thread outlives this one.
                 let _ = self.reader.send(job);

@@ -24,6 +24,7 @@
 //! | `compact` | giving space back in bounded steps |
 //! | `read` | reading records back, on a thread of its own |
 //! | `index`, `slot` | what lives, and where |
+//! | `large` | long records, written beside the journal |
 //! | `sharing` | payloads that several logs are given |
 //! | `segment` | how much of a segment still matters |
 
@@ -33,6 +34,7 @@ mod disk;
 mod index;
 mod journal;
 mod killed;
+mod large;
 mod lock;
 mod metadata;
 mod patient;

@@ -11,7 +11,7 @@
 //!   0  magic "WARRENJL"      8   format u32        12  segment id u32
 //!   16 nonce u64             24  previous id u32   28  crc32c of bytes 0..28 and 32..48
 //!   32 previous bytes u64    40  flags u64         (previous: the segment closed before, and
-//!                                                   its length then; flags: zeros)
+//!                                                   its length then; flag 1: single record)
 //!
 //! record:
 //!   0  marker u32            4   crc32c u32        8   payload bytes u32
@@ -59,6 +59,7 @@ const HEAD_USED_BYTES: usize = 48;
 const HEAD_CHECK_AT: usize = 28;
 const MARKER: [u8; 4] = [0xD7, 0x57, 0x4A, 0xC3];
 const CHECKED_FROM: usize = 8;
+const SINGLE: u64 = 1;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,6 +241,8 @@ pub struct Head {
     pub previous: SegmentId,
     /// That segment's length when it was closed.
     pub previous_bytes: u64,
+    /// It holds one large record, and counts only when it is closed.
+    pub is_single: bool,
 }
 
 /// What stands where a head should be.
@@ -264,6 +267,8 @@ impl Head {
         copy[16..24].copy_from_slice(&self.nonce.to_le_bytes());
         copy[24..28].copy_from_slice(&self.previous.to_le_bytes());
         copy[32..40].copy_from_slice(&self.previous_bytes.to_le_bytes());
+        let flags = if self.is_single { SINGLE } else { 0 };
+        copy[40..48].copy_from_slice(&flags.to_le_bytes());
         let check = head_check(&copy);
         copy[28..32].copy_from_slice(&check.to_le_bytes());
         let mut bytes = vec![0; HEAD_BYTES];
@@ -281,11 +286,12 @@ impl Head {
                 continue;
             }
             return match u32_at(copy, 8) {
-                JOURNAL_FORMAT | JOURNAL_FORMAT_WITHOUT_TABLES => HeadState::Whole(Self {
+                format @ (JOURNAL_FORMAT | JOURNAL_FORMAT_WITHOUT_TABLES) => HeadState::Whole(Self {
                     segment: u32_at(copy, 12),
                     nonce: u64_at(copy, 16),
                     previous: u32_at(copy, 24),
                     previous_bytes: u64_at(copy, 32),
+                    is_single: format == JOURNAL_FORMAT && u64_at(copy, 40) & SINGLE != 0,
                 }),
                 format => HeadState::Foreign(format),
             };
@@ -354,7 +360,7 @@ mod tests {
 
     #[test]
     fn head_survives_the_loss_of_either_copy() {
-        let head = Head { segment: 3, nonce: 99, previous: 2, previous_bytes: 12345 };
+        let head = Head { segment: 3, nonce: 99, previous: 2, previous_bytes: 12345, is_single: false };
         let bytes = head.encode();
         for bit in 0..HEAD_USED_BYTES * 8 {
             for copy in [0, HEAD_COPY_AT] {

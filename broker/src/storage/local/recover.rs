@@ -14,7 +14,7 @@
 //!   damage. The file is kept in quarantine, the log says so, the whole records around
 //!   the damage are kept, and the segment is rewritten without it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Result;
 
 use super::disk::{Disk, DiskFile, SegmentId};
@@ -70,8 +70,8 @@ pub struct Recovered {
     pub tail: Option<(SegmentId, Box<dyn DiskFile>)>,
     /// What that segment holds.
     pub tail_table: TableBuilder,
-    /// Length of the newest segment, when it is closed.
-    pub closed_bytes: u64,
+    /// The newest segment but those of single records, and its length, when it is closed.
+    pub closed: (SegmentId, u64),
     /// Greatest segment number that was ever seen.
     pub last_segment: SegmentId,
     /// Number of the last group.
@@ -109,7 +109,9 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
         disk,
         segment_bytes,
         nonce: nonce.unwrap_or_default(),
-        newest: ids.last().copied().unwrap_or_default(),
+        newest: heads.iter().rev().find(|(_, head)| !is_single(head)).map(|(id, _)| *id).unwrap_or_default(),
+        appended: heads.iter().filter(|(_, head)| !is_single(head)).map(|(id, _)| *id).collect(),
+        last_segment: ids.last().copied().unwrap_or_default(),
         lengths: heads
             .values()
             .filter_map(|head| match head {
@@ -140,6 +142,10 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
     Ok(recovery.finish(nonce))
 }
 
+fn is_single(head: &HeadState) -> bool {
+    matches!(head, HeadState::Whole(head) if head.is_single)
+}
+
 fn read_head(disk: &dyn Disk, id: SegmentId) -> Result<HeadState> {
     let file = disk.open(id)?;
     let mut bytes = vec![0; HEAD_BYTES.min(file.bytes()? as usize)];
@@ -166,7 +172,12 @@ struct Recovery<'d> {
     disk: &'d dyn Disk,
     segment_bytes: u64,
     nonce: u64,
+    /// The newest of `appended`.
     newest: SegmentId,
+    /// All segments but those of single large records.
+    appended: BTreeSet<SegmentId>,
+    /// The greatest number there is.
+    last_segment: SegmentId,
     /// What the successor of a segment says of its length.
     lengths: HashMap<SegmentId, u64>,
     segments: BTreeMap<SegmentId, Segment>,
@@ -194,7 +205,7 @@ impl Recovery<'_> {
             && self.lengths.get(&id).is_none_or(|expected| *expected == length)
             && let Some((table, group, end)) = read_table(file.as_ref(), Checker::new(head.nonce, id), length)
         {
-            if self.segments.is_empty() {
+            if id == self.newest {
                 self.group = Some(group);
                 self.closed_bytes = length;
             }
@@ -203,6 +214,11 @@ impl Recovery<'_> {
                 self.note_removals(id, &table);
             }
             return Ok(());
+        }
+        if is_single(&head) {
+            tracing::info!(segment = id, "journal: a large message that was being written is dropped");
+            drop(file);
+            return self.disk.remove(id);
         }
         self.read_whole(id, head, file)
     }
@@ -219,6 +235,7 @@ impl Recovery<'_> {
             // The process died while it began this segment: nothing was ever in it.
             drop(file);
             self.disk.remove(id)?;
+            self.newest = self.before(id);
             return Ok(());
         }
         let nonce = match head {
@@ -226,7 +243,7 @@ impl Recovery<'_> {
             _ => self.nonce,
         };
         let scan = scan(Checker::new(nonce, id), &bytes);
-        if self.segments.is_empty() {
+        if id == self.newest {
             self.closed_bytes = (scan.end as u64).next_multiple_of(RECORD_ALIGN as u64);
         }
         self.segments.insert(id, Segment { bytes: scan.end as u64, ..Segment::default() });
@@ -245,6 +262,11 @@ impl Recovery<'_> {
         }
         self.bytes = bytes;
         Ok(())
+    }
+
+    /// The segment that was appended to before this one.
+    fn before(&self, id: SegmentId) -> SegmentId {
+        self.appended.range(..id).next_back().copied().unwrap_or_default()
     }
 
     fn note_removals(&mut self, id: SegmentId, table: &Table<'_>) {
@@ -411,8 +433,8 @@ impl Recovery<'_> {
             logs: self.logs,
             tail: self.tail,
             tail_table: self.tail_table,
-            closed_bytes: self.closed_bytes,
-            last_segment: self.newest,
+            closed: (self.newest, self.closed_bytes),
+            last_segment: self.last_segment,
             group: self.group.unwrap_or_default(),
             generation,
             findings: self.findings,

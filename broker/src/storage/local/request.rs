@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use tokio::sync::oneshot;
 
 use super::disk::SegmentId;
+use super::large::LargeDone;
 use crate::storage::{LogBatch, LogId, LogRecord, LogSummary, Position, ReadLimit, StorageError};
 
 /// Where the answer to a request goes.
@@ -31,7 +32,9 @@ pub enum Request {
     Damaged(LogId, Vec<(SegmentId, Position)>),
     /// Names the logs with records.
     Logs(Reply<Vec<LogId>>),
-    /// Only waits for the group.
+    /// A large record was written.
+    Written(Box<LargeDone>),
+    /// Only waits for what was handed over before.
     Sync(Reply<()>),
     /// Ends the journal.
     Close(Reply<()>),
@@ -65,6 +68,8 @@ pub enum Answer {
     Read(Read),
     /// The logs with records.
     Logs(Reply<Vec<LogId>>),
+    /// Everything before is durable.
+    Synced(Reply<()>),
     /// The journal has ended.
     Closed(Reply<()>),
 }
@@ -80,7 +85,7 @@ impl Request {
             | Self::Open(log, _)
             | Self::Damaged(log, _) => Some(*log),
             Self::Read(read) => Some(read.log),
-            Self::Invalid(_) | Self::Logs(_) | Self::Sync(_) | Self::Close(_) => None,
+            Self::Invalid(_) | Self::Logs(_) | Self::Written(_) | Self::Sync(_) | Self::Close(_) => None,
         }
     }
 
@@ -88,13 +93,25 @@ impl Request {
     #[must_use]
     pub fn into_answer(self) -> Option<Answer> {
         match self {
-            Self::Append(_, _, reply) | Self::Delete(_, reply) | Self::Sync(reply) => Some(Answer::Done(reply)),
+            Self::Append(_, _, reply) | Self::Delete(_, reply) => Some(Answer::Done(reply)),
+            Self::Sync(reply) => Some(Answer::Synced(reply)),
             Self::Invalid(reply) => Some(Answer::Invalid(reply)),
             Self::Open(log, reply) => Some(Answer::Open(log, reply)),
             Self::Logs(reply) => Some(Answer::Logs(reply)),
             Self::Close(reply) => Some(Answer::Closed(reply)),
             Self::Read(read) => Some(Answer::Read(read)),
-            Self::Remove(..) | Self::Damaged(..) => None,
+            Self::Remove(..) | Self::Damaged(..) | Self::Written(_) => None,
+        }
+    }
+
+    /// Takes the reply of an append away: it is answered otherwise.
+    pub fn take_reply(&mut self) -> Option<Reply<()>> {
+        match std::mem::replace(self, Self::Remove(LogId(0), Vec::new())) {
+            Self::Append(_, _, reply) => Some(reply),
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 
@@ -112,7 +129,9 @@ impl Answer {
     pub fn refuse(self, error: &StorageError) {
         let error = error.clone();
         match self {
-            Self::Done(reply) | Self::Invalid(reply) | Self::Closed(reply) => drop(reply.send(Err(error))),
+            Self::Done(reply) | Self::Invalid(reply) | Self::Synced(reply) | Self::Closed(reply) => {
+                drop(reply.send(Err(error)));
+            }
             Self::Open(_, reply) => drop(reply.send(Err(error))),
             Self::Read(read) => drop(read.reply.send(Err(error))),
             Self::Logs(reply) => drop(reply.send(Err(error))),

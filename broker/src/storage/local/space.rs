@@ -144,6 +144,7 @@ impl Core {
             | Request::Open(..)
             | Request::Damaged(..)
             | Request::Logs(_)
+            | Request::Written(_)
             | Request::Invalid(_) => Some(request),
         }
     }

@@ -9,12 +9,24 @@ use super::super::core::Core;
 use super::super::recover::Finding;
 use super::super::request::Request;
 use super::super::simulated::{Chance, SimulatedDisk};
-use super::{append, check_accounts, open, positions, read, remove};
+use super::{append, check_accounts, open, positions, read, remove, write_large};
 use crate::storage::conformance::record;
 use crate::storage::{LogId, LogRecord};
 
-/// Histories per test run; each fails with its number, which replays it.
-const SEEDS: u64 = 100;
+/// Histories per test run, of [`ROUNDS`] crashes each; a failure names its seed.
+const SEEDS: std::ops::Range<u64> = 0..250;
+
+/// `FIRST..END`: runs these histories instead.
+const SEEDS_VARIABLE: &str = "WARREN_JOURNAL_SEEDS";
+
+const ROUNDS: u64 = 12;
+
+fn seeds() -> std::ops::Range<u64> {
+    let asked = std::env::var(SEEDS_VARIABLE).ok();
+    let range = asked.as_deref().and_then(|text| text.split_once(".."));
+    let range = range.map(|(first, end)| first.parse().unwrap()..end.parse().unwrap());
+    range.unwrap_or(SEEDS)
+}
 
 /// What may or must be there: log → position → records, of which one is there. (More than
 /// one: the log was deleted and begun anew in a group that a crash interrupted.)
@@ -60,7 +72,9 @@ impl History {
                     let records: Vec<LogRecord> = (next..next + count)
                         .map(|position| {
                             self.serial += 1;
-                            let mut record = record(position, self.chance.below(200) as usize);
+                            let bound = if self.chance.one_in(12) { 1500 } else { 200 };
+                            let bytes = self.chance.below(bound);
+                            let mut record = record(position, bytes as usize);
                             record.meta[8..16].copy_from_slice(&self.serial.to_le_bytes());
                             if self.chance.one_in(2) {
                                 record.payload = self.routed.clone();
@@ -71,7 +85,8 @@ impl History {
                         .collect();
                     self.next.insert(log, next + count + self.chance.below(2));
                     steps.push(Step::Append(log, records.clone()));
-                    let shared = records.into_iter().map(|record| LogRecord { shares: 3, ..record });
+                    let shares = 1 + self.chance.below(2) as u16 * 2;
+                    let shared = records.into_iter().map(|record| LogRecord { shares, ..record });
                     requests.push(append(log, shared.collect()));
                 }
                 4..=7 => {
@@ -99,9 +114,11 @@ impl History {
         self.disk.fail_after(5 + self.chance.below(120));
         loop {
             let (requests, steps) = self.group();
+            // Large records are written elsewhere meanwhile, or not to their end.
+            let written = !self.chance.one_in(20);
             let done = {
                 let mut requests = requests;
-                core.run(&mut requests).is_ok()
+                core.run(&mut requests).is_ok() && (core.large.is_idle() || written && write_large(&mut core).is_ok())
             };
             for step in steps {
                 step.apply(&mut self.may, done, true);
@@ -191,9 +208,9 @@ impl Step {
 
 #[test]
 fn seeded_histories_survive_their_crashes() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut history = History::new(seed);
-        for round in 0..12 {
+        for round in 0..ROUNDS {
             history.round(seed, round);
         }
     }

@@ -97,8 +97,8 @@ fn a_payload_of_many_logs_is_stored_once_and_moves_as_one() {
     check(&mut core, 1..=20, &[1, 2, 3, 4, 5]);
     // The records that hold the payloads go first; then the segment is rewritten.
     run(&mut core, (1..=15).map(|log| remove(log, 1, 4)).collect()).unwrap();
-    for position in 1..=2 {
-        run(&mut core, vec![append(30, vec![record(position, 19_000)])]).unwrap();
+    for position in 1..=15 {
+        run(&mut core, vec![append(30, vec![record(position, 1500)])]).unwrap();
     }
     core.segments.get_mut(&1).unwrap().suspicion = Suspicion::HalfRewritten;
     core.reclaim.note_closed();
