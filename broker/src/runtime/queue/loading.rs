@@ -26,14 +26,18 @@ impl Owner {
         if self.reading.is_some() {
             return;
         }
-        let Some(load) = self.state.next_load() else { return };
+        let wanted = !self.backlog.is_empty() || !self.state.consumers().is_empty() || self.state.is_too_long();
+        let Some(load) = self.state.next_load(wanted) else { return };
         let done = match &load {
             Load::Logged(runs) => {
                 let paging = self.memory.of().paging();
-                // After a restart the first message is enough to know what time it is: queues
-                // nobody uses stay on disk.
-                let only_first = std::mem::take(&mut self.untouched) && self.state.consumers().is_empty();
-                let records = if only_first { 1 } else { paging.read_messages };
+                // While nobody asks, the first message is enough to know when it expires: queues
+                // stay on disk after a restart. When many expire, it is soon more at once.
+                let mut records = paging.read_messages;
+                if !wanted {
+                    records = self.unasked_messages.min(records);
+                    self.unasked_messages = 2 * records;
+                }
                 let limit = ReadLimit { records, bytes: paging.read_bytes };
                 let ranges = runs.iter().map(|run| Position(*run.start())..=Position(*run.end())).collect();
                 self.context.log.read(self.log, self.epoch, ranges, limit)

@@ -22,7 +22,6 @@ impl Owner {
             return Ok(());
         }
         let summary = self.context.log.open(self.log, self.epoch).await?;
-        self.untouched = true;
         if let Some(last) = summary.ranges.last() {
             self.state.start_behind(last.end().0);
         }

@@ -116,8 +116,8 @@ pub(super) struct Owner {
     pub(super) backlog: VecDeque<QueueCommand>,
     /// Whether the last pass left something to do.
     unfinished: bool,
-    /// Whether nothing was read yet of what was recovered.
-    pub(super) untouched: bool,
+    /// How many messages are read next when nobody asks for any.
+    pub(super) unasked_messages: usize,
     pub(super) dead_letters: DeadLetters,
     pub(super) dead_letter_to: Option<Arc<DeadLetterTo>>,
     pub(super) last_used: Instant,
@@ -140,7 +140,7 @@ impl Owner {
             memory: MemoryShare::new(context.memory.clone()),
             backlog: VecDeque::new(),
             unfinished: false,
-            untouched: false,
+            unasked_messages: 1,
             dead_letters: DeadLetters::new(context.spec.clone(), context.dead_letters.clone()),
             dead_letter_to: context.settings.dead_letter_to().map(Arc::new),
             last_used: Instant::now(),

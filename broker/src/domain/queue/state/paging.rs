@@ -56,9 +56,9 @@ impl QueueState {
         self.ready.page_out()
     }
 
-    /// What to read now, unless something is being read.
-    pub fn next_load(&mut self) -> Option<Load> {
-        self.ready.next_load(!self.consumers.is_empty())
+    /// What to read now, unless something is being read; `wanted`: somebody takes messages.
+    pub fn next_load(&mut self, wanted: bool) -> Option<Load> {
+        self.ready.next_load(wanted)
     }
 
     /// Takes what was read: of logged messages everything asked for below `next`, or all of
