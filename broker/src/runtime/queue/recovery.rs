@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::stored::{self, Stored};
 use super::task::Owner;
@@ -30,6 +31,18 @@ impl Owner {
                 summary.ranges.iter().map(|range| range.start().0..=range.end().0).collect();
             self.state.recover(0, &runs, Sum { messages: summary.records, bytes: summary.weight });
             return Ok(());
+        }
+        // Listings tell how long the queue is while its order is found out.
+        let stats = &self.stats;
+        for (count, value) in [
+            (&stats.ready, summary.records),
+            (&stats.ready_bytes, summary.weight),
+            (&stats.ready_paged, summary.records),
+            (&stats.ready_paged_bytes, summary.weight),
+            (&stats.persistent, summary.records),
+            (&stats.persistent_bytes, summary.weight),
+        ] {
+            count.store(value, Relaxed);
         }
         self.sort_by_priority(summary.ranges.into()).await
     }

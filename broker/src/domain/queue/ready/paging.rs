@@ -35,12 +35,12 @@ impl Paging {
     pub const ROOMY: Self = Self {
         logged_bytes: 4 << 20,
         all_bytes: 64 << 20,
-        keep_bytes: 512 << 10,
-        spill_bytes: 64 << 10,
+        keep_bytes: 1 << 20,
+        spill_bytes: 256 << 10,
         run_messages: 32,
-        low_bytes: 256 << 10,
-        read_bytes: 256 << 10,
-        read_messages: 2048,
+        low_bytes: 512 << 10,
+        read_bytes: 512 << 10,
+        read_messages: 4096,
     };
 
     /// While the queues of the node take more than they should.
