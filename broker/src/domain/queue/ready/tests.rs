@@ -270,6 +270,8 @@ fn check(max_priority: u8, returns: Return, steps: Vec<Step>) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn logged_messages_come_back_in_order(steps in steps(1.0)) {
         check(0, Return::ToPlace, steps);
