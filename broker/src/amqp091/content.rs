@@ -165,11 +165,13 @@ fn names(bytes: &[u8]) -> Option<(u16, u8)> {
     Some((end as u16, *bytes.get(end)?))
 }
 
-/// A publish whose content is still arriving.
+/// A publish whose content is still arriving. It grows with what has arrived, whatever was
+/// announced, and in the layout of a message, so the whole one is not copied again.
 #[derive(Debug)]
 pub struct Gathering {
-    exchange: String,
-    routing_key: String,
+    /// Names, then properties, then the body as far as it is here.
+    buffer: Vec<u8>,
+    names_end: u16,
     mandatory: bool,
     immediate: bool,
     header: Option<Header>,
@@ -177,14 +179,13 @@ pub struct Gathering {
 
 #[derive(Debug)]
 struct Header {
-    properties: Vec<u8>,
     persistent: bool,
+    body_start: usize,
     body_len: u64,
-    body: Vec<u8>,
 }
 
-/// Room taken for an announced body before any of it has arrived.
-const BODY_CAPACITY_AT_ONCE_MAX: u64 = 1 << 20;
+/// Room taken at first for an announced body, and the least it grows by.
+const BODY_GROWTH_BYTES_MIN: usize = 64 << 10;
 
 impl Gathering {
     /// 505: another frame came where the next part of the content belongs.
@@ -198,9 +199,18 @@ impl Gathering {
     }
 
     /// After the method frame.
+    ///
+    /// # Panics
+    /// When a name is longer than 255 bytes, which a short string cannot be.
     #[must_use]
     pub fn new(exchange: &str, routing_key: &str, mandatory: bool, immediate: bool) -> Self {
-        Self { exchange: exchange.to_owned(), routing_key: routing_key.to_owned(), mandatory, immediate, header: None }
+        assert!(exchange.len() <= 255 && routing_key.len() <= 255, "names are short strings");
+        let mut buffer = Vec::new();
+        for name in [exchange, routing_key] {
+            buffer.push(name.len() as u8);
+            buffer.extend_from_slice(name.as_bytes());
+        }
+        Self { names_end: buffer.len() as u16, buffer, mandatory, immediate, header: None }
     }
 
     /// Takes a frame of the channel; true when the content is whole.
@@ -210,21 +220,30 @@ impl Gathering {
     pub fn take(&mut self, kind: u8, payload: &[u8]) -> Result<bool, Violation> {
         match (&mut self.header, kind) {
             (None, HEADER) => {
-                let header = read_header(payload)?;
+                let (header, properties) = read_header(payload)?;
+                self.buffer.extend_from_slice(properties);
+                let header = Header { body_start: self.buffer.len(), ..header };
                 let whole = header.body_len == 0;
                 self.header = Some(header);
                 Ok(whole)
             }
             (None, _) => Err(self.interrupted()),
             (Some(header), BODY) => {
-                if header.body.len() as u64 + payload.len() as u64 > header.body_len {
+                let arrived = self.buffer.len() - header.body_start;
+                let missing = header.body_len - arrived as u64;
+                if payload.len() as u64 > missing {
                     return Err(Violation::connection(
                         ReplyCode::FrameError,
                         "content body frame exceeds remaining content size",
                     ));
                 }
-                header.body.extend_from_slice(payload);
-                Ok(header.body.len() as u64 == header.body_len)
+                if self.buffer.capacity() - self.buffer.len() < payload.len() {
+                    // Doubles what is here, but never beyond what was announced.
+                    let growth = payload.len().max(arrived).max(BODY_GROWTH_BYTES_MIN);
+                    self.buffer.reserve_exact(growth.min(missing as usize));
+                }
+                self.buffer.extend_from_slice(payload);
+                Ok(payload.len() as u64 == missing)
             }
             (Some(_), _) => Err(self.interrupted()),
         }
@@ -240,13 +259,20 @@ impl Gathering {
     #[must_use]
     pub fn finish(self) -> Option<Publish> {
         let header = self.header?;
-        let message =
-            Message::build(&self.exchange, &self.routing_key, &header.properties, &header.body, header.persistent);
+        let layout = MessageLayout {
+            names_end: self.names_end,
+            properties_start: self.names_end,
+            properties_len: (header.body_start - usize::from(self.names_end)) as u32,
+            body_start: header.body_start as u32,
+            body_len: (self.buffer.len() - header.body_start) as u32,
+        };
+        let message = Message::from_parts(Bytes::from(self.buffer), layout, header.persistent);
         Some(Publish { message, mandatory: self.mandatory, immediate: self.immediate })
     }
 }
 
-fn read_header(payload: &[u8]) -> Result<Header, Violation> {
+/// A content header and its properties; where the body starts is not known yet.
+fn read_header(payload: &[u8]) -> Result<(Header, &[u8]), Violation> {
     let Some((head, properties)) = payload.split_first_chunk::<12>() else {
         return Err(Violation::connection(ReplyCode::FrameError, "content header frame is too short"));
     };
@@ -265,8 +291,7 @@ fn read_header(payload: &[u8]) -> Result<Header, Violation> {
         ));
     }
     let persistent = check(properties)?.persistent;
-    let body = Vec::with_capacity(body_len.min(BODY_CAPACITY_AT_ONCE_MAX) as usize);
-    Ok(Header { properties: properties.to_vec(), persistent, body_len, body })
+    Ok((Header { persistent, body_start: 0, body_len }, properties))
 }
 
 #[cfg(test)]
@@ -327,6 +352,43 @@ mod tests {
         }
         assert!(whole);
         check(&gathering.finish().unwrap().message, b"hello world");
+    }
+
+    #[test]
+    fn an_announced_body_takes_room_as_it_arrives() {
+        let announced = BODY_BYTES_HARD_MAX;
+        let mut header = vec![0, 60, 0, 0];
+        header.extend_from_slice(&announced.to_be_bytes());
+        header.extend_from_slice(&[0, 0]);
+        let mut gathering = Gathering::new("", "q", false, false);
+        assert!(!gathering.take(HEADER, &header).unwrap());
+        assert!(gathering.buffer.capacity() < 1024);
+        let payload = [7; 4088];
+        for frame in 1..=1000 {
+            assert!(!gathering.take(BODY, &payload).unwrap());
+            let arrived = frame * payload.len();
+            assert!(gathering.buffer.capacity() <= 2 * arrived + BODY_GROWTH_BYTES_MIN, "after {arrived} bytes");
+        }
+        assert_eq!(gathering.body_len(), Some(announced));
+    }
+
+    #[test]
+    fn a_large_body_is_gathered_without_room_to_spare_or_a_second_copy() {
+        let frames = 300;
+        let payload: Vec<u8> = (0..1000).map(|byte| byte as u8).collect();
+        let mut header = vec![0, 60, 0, 0];
+        header.extend_from_slice(&(frames as u64 * 1000).to_be_bytes());
+        header.extend_from_slice(&[0x10, 0, 2]);
+        let mut gathering = Gathering::new("ex", "key", false, false);
+        gathering.take(HEADER, &header).unwrap();
+        for frame in 1..=frames {
+            assert_eq!(gathering.take(BODY, &payload).unwrap(), frame == frames);
+        }
+        assert_eq!(gathering.buffer.capacity(), gathering.buffer.len());
+        let at = gathering.buffer.as_ptr();
+        let message = gathering.finish().unwrap().message;
+        assert_eq!(message.buffer().as_ptr(), at);
+        check(&message, &payload.repeat(frames));
     }
 
     #[test]
