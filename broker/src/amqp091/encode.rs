@@ -1,7 +1,6 @@
-//! What the broker sends, written into an output buffer.
+//! The methods the broker sends, written into an output buffer. Those with content are in `delivery`.
 
-use super::frame::{self, BODY, END, HEADER, METHOD};
-use crate::domain::message::Message;
+use super::frame::{self, END, METHOD};
 use crate::domain::value::FieldTable;
 use crate::domain::wire::{write_long_string, write_short_string, write_table};
 
@@ -129,76 +128,4 @@ pub fn basic_nack(out: &mut Vec<u8>, channel: u16, tag: u64, multiple: bool) {
         out.extend_from_slice(&tag.to_be_bytes());
         out.push(bits(&[multiple, false]));
     });
-}
-
-/// `basic.return` with its content.
-pub fn basic_return(out: &mut Vec<u8>, channel: u16, code: u16, text: &str, message: &Message, frame_max: u32) {
-    method(out, channel, 60, 50, |out| {
-        out.extend_from_slice(&code.to_be_bytes());
-        write_short_string(out, text);
-        out.extend_from_slice(message.names());
-    });
-    content(out, channel, message, message.properties(), frame_max);
-}
-
-/// `basic.get-ok` with its content.
-pub fn basic_get_ok(
-    out: &mut Vec<u8>,
-    channel: u16,
-    tag: u64,
-    redelivered: bool,
-    message: &Message,
-    messages_left: u32,
-    frame_max: u32,
-) {
-    method(out, channel, 60, 71, |out| {
-        out.extend_from_slice(&tag.to_be_bytes());
-        out.push(bits(&[redelivered]));
-        out.extend_from_slice(message.names());
-        out.extend_from_slice(&messages_left.to_be_bytes());
-    });
-    content(out, channel, message, message.properties(), frame_max);
-}
-
-/// `basic.deliver` with its content: the hot path, three copies out of the message.
-pub fn basic_deliver(
-    out: &mut Vec<u8>,
-    channel: u16,
-    consumer_tag: &str,
-    tag: u64,
-    redelivered: bool,
-    message: &Message,
-    frame_max: u32,
-) {
-    let names = message.names();
-    let size = 4 + 1 + consumer_tag.len() + 9 + names.len();
-    let channel_bytes = channel.to_be_bytes();
-    out.reserve(size + message.properties().len() + message.body().len() + 64);
-    out.extend_from_slice(&[METHOD, channel_bytes[0], channel_bytes[1]]);
-    out.extend_from_slice(&(size as u32).to_be_bytes());
-    out.extend_from_slice(&[0, 60, 0, 60, consumer_tag.len() as u8]);
-    out.extend_from_slice(consumer_tag.as_bytes());
-    out.extend_from_slice(&tag.to_be_bytes());
-    out.push(u8::from(redelivered));
-    out.extend_from_slice(names);
-    out.push(END);
-    content(out, channel, message, message.properties(), frame_max);
-}
-
-fn content(out: &mut Vec<u8>, channel: u16, message: &Message, properties: &[u8], frame_max: u32) {
-    let body = message.body();
-    let channel_bytes = channel.to_be_bytes();
-    out.extend_from_slice(&[HEADER, channel_bytes[0], channel_bytes[1]]);
-    out.extend_from_slice(&(12 + properties.len() as u32).to_be_bytes());
-    out.extend_from_slice(&[0, 60, 0, 0]);
-    out.extend_from_slice(&(body.len() as u64).to_be_bytes());
-    out.extend_from_slice(properties);
-    out.push(END);
-    let chunk_max = (frame_max as usize).saturating_sub(frame::OVERHEAD_BYTES).max(1);
-    for chunk in body.chunks(chunk_max) {
-        out.extend_from_slice(&[BODY, channel_bytes[0], channel_bytes[1]]);
-        out.extend_from_slice(&(chunk.len() as u32).to_be_bytes());
-        out.extend_from_slice(chunk);
-        out.push(END);
-    }
 }

@@ -191,6 +191,17 @@ impl Message {
         self.buffer.slice(start..start + self.body_len as usize)
     }
 
+    /// `len` bytes of the body from `start` on, shared.
+    ///
+    /// # Panics
+    /// When the body ends before.
+    #[must_use]
+    pub fn body_part(&self, start: usize, len: usize) -> Bytes {
+        assert!(start + len <= self.body_len as usize, "a part of the body");
+        let start = self.body_start as usize + start;
+        self.buffer.slice(start..start + len)
+    }
+
     /// Length of the body in bytes.
     #[must_use]
     pub fn body_len(&self) -> u32 {

@@ -165,8 +165,8 @@ impl Session {
             QueueKind::Classic | QueueKind::Stream => delivered.message,
         };
         let left = wire_count(fetched.messages_left);
-        let out = &mut self.output.bytes;
-        encode::basic_get_ok(out, number, tag, delivered.redelivered, &message, left, self.tuned.frame_max);
+        let mut writer = self.output.content(number, self.tuned.frame_max);
+        writer.get_ok(tag, delivered.redelivered, &message, left);
         Ok(())
     }
 

@@ -92,8 +92,8 @@ impl Session {
         // Taken out for a moment: the channel numbers the delivery.
         let Some(consumer) = channel.direct_reply.take() else { return };
         let delivery_tag = channel.take_tag();
-        let out = &mut self.output.bytes;
-        encode::basic_deliver(out, number, &consumer.tag, delivery_tag, false, &message, self.tuned.frame_max);
+        let mut writer = self.output.content(number, self.tuned.frame_max);
+        writer.deliver(&consumer.tag, delivery_tag, false, &message);
         channel.direct_reply = Some(consumer);
         channel.entry.counters.deliver_no_ack.fetch_add(1, Relaxed);
         self.entry.send_cnt.fetch_add(3, Relaxed);

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::handshake::{self, Ends};
-use super::output::UNWRITTEN_BYTES_MAX;
+use super::output::{UNWRITTEN_BYTES_MAX, WRITE_AT_BYTES};
 use super::session::{Session, Standing};
 use crate::amqp091::frame;
 use crate::facade::Broker;
@@ -147,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let mut events = std::mem::take(&mut self.events);
             for event in events.drain(..) {
                 self.session.take_event(event).await;
+                self.write_gathered().await?;
             }
             self.events = events;
             if !self.session.is_blocked()
@@ -215,12 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let woken = poll_fn(|context| self.poll_wait(context, may_read)).await?;
         if woken.written {
-            let written = self.session.output.written();
-            if self.session.entry.send_oct.swap(written, Relaxed) != written
-                && let Some(heartbeat) = self.heartbeat.as_mut()
-            {
-                heartbeat.said = Instant::now();
-            }
+            self.account_written();
         }
         if let Some(count) = woken.read {
             // Follow the flow: a full read asks for a larger one, a small one gives memory back.
@@ -231,6 +227,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         Ok(woken)
+    }
+
+    fn account_written(&mut self) {
+        let written = self.session.output.written();
+        if self.session.entry.send_oct.swap(written, Relaxed) != written
+            && let Some(heartbeat) = self.heartbeat.as_mut()
+        {
+            heartbeat.said = Instant::now();
+        }
+    }
+
+    /// Writes what events have gathered so far when that is much, if the socket takes it now.
+    async fn write_gathered(&mut self) -> std::io::Result<()> {
+        if self.session.output.pending() < WRITE_AT_BYTES {
+            return Ok(());
+        }
+        poll_fn(|context| match self.session.output.poll_write(&mut self.socket, context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        })
+        .await?;
+        self.account_written();
+        Ok(())
     }
 
     fn poll_wait(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<std::io::Result<Woken>> {

@@ -68,20 +68,13 @@ impl Session {
         let quorum = consumer.queue.spec().kind == QueueKind::Quorum;
         let (mut cost, mut redeliveries) = (0, 0);
         let count = delivery.messages.len() as u64;
+        let mut writer = self.output.content(number, self.tuned.frame_max);
         for Delivered { message, slot, redelivered, acquired, failures } in delivery.messages {
             let tag = channel.take_tag();
             cost += OutboundCredit::cost(message.body_len());
             redeliveries += u64::from(redelivered);
             let message = if quorum { with_delivery_counts(&message, acquired, failures) } else { message };
-            encode::basic_deliver(
-                &mut self.output.bytes,
-                number,
-                &consumer.tag,
-                tag,
-                redelivered,
-                &message,
-                self.tuned.frame_max,
-            );
+            writer.deliver(&consumer.tag, tag, redelivered, &message);
             if !consumer.no_ack {
                 channel.outstanding.push_back(Outstanding { tag, slot, queue: consumer.queue.clone() });
             }

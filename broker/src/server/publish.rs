@@ -93,14 +93,7 @@ impl Session {
         if self.routes.is_empty() {
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);
-                encode::basic_return(
-                    &mut self.output.bytes,
-                    number,
-                    NO_ROUTE,
-                    "NO_ROUTE",
-                    &message,
-                    self.tuned.frame_max,
-                );
+                self.output.content(number, self.tuned.frame_max).give_back(NO_ROUTE, "NO_ROUTE", &message);
             } else {
                 channel.entry.drop_unroutable.fetch_add(1, Relaxed);
             }

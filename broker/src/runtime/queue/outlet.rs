@@ -35,6 +35,20 @@ impl Outlet {
     ) -> Self {
         Self { id, key, to, credit, limiter, info, room: None, taken: 0, batch: Vec::new() }
     }
+
+    /// Sends what was collected.
+    fn send(&mut self) {
+        // Taken before the connection can give it back.
+        let taken = std::mem::take(&mut self.taken);
+        self.credit.take(taken);
+        if self.batch.is_empty() {
+            return;
+        }
+        let capacity = self.batch.len().min(BATCH_CAPACITY_KEPT);
+        let messages = std::mem::replace(&mut self.batch, Vec::with_capacity(capacity));
+        // A connection that is gone closes its sessions; the messages come back that way.
+        self.to.send(ConnectionEvent::Deliver(Delivery { consumer: self.key, messages }));
+    }
 }
 
 /// Collects effects of one pass.
@@ -77,16 +91,8 @@ impl Outlets {
     pub(super) fn flush(&mut self) {
         for slot in self.touched.drain(..) {
             let Some(outlet) = self.by_slot[slot as usize].as_mut() else { continue };
+            outlet.send();
             outlet.room = None;
-            let taken = std::mem::take(&mut outlet.taken);
-            if outlet.batch.is_empty() {
-                continue;
-            }
-            outlet.credit.take(taken);
-            let capacity = outlet.batch.len();
-            let messages = std::mem::replace(&mut outlet.batch, Vec::with_capacity(capacity.min(BATCH_CAPACITY_KEPT)));
-            // A connection that is gone closes its sessions; the messages come back that way.
-            outlet.to.send(ConnectionEvent::Deliver(Delivery { consumer: outlet.key, messages }));
         }
     }
 
@@ -105,6 +111,10 @@ impl Outlets {
         std::mem::take(&mut self.dropped)
     }
 }
+
+/// A batch goes once it is worth so much: the connection writes it while it is in the cache,
+/// and while the queue works on the next.
+const BATCH_BYTES_MAX: usize = 128 << 10;
 
 /// Room a consumer's next batch starts with, so that a steady flow does not regrow it.
 const BATCH_CAPACITY_KEPT: usize = 1024;
@@ -138,6 +148,10 @@ impl Effects for Outlets {
     fn deliver(&mut self, consumer: ConsumerId, delivered: Delivered) {
         if let Some(outlet) = self.by_slot.get_mut(consumer.slot as usize).and_then(Option::as_mut) {
             outlet.batch.push(delivered);
+            if outlet.taken >= BATCH_BYTES_MAX {
+                outlet.send();
+                outlet.room = Some(outlet.credit.room());
+            }
         }
     }
 
