@@ -14,18 +14,17 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::handshake::{self, Ends};
+use super::input::Input;
 use super::output::{UNWRITTEN_BYTES_MAX, WRITE_AT_BYTES};
 use super::session::{Session, Standing};
 use crate::amqp091::frame;
 use crate::facade::Broker;
 use crate::runtime::queue::ConnectionEvent;
 
-/// Input buffer of a quiet connection.
-const READ_BYTES_MIN: usize = 4 << 10;
-/// Input buffer of a busy one; also about what one pass handles.
-const READ_BYTES_MAX: usize = 128 << 10;
 /// Events taken in one pass.
 const EVENTS_PER_PASS_MAX: usize = 128;
+/// How long a connection that was busy keeps its read buffers while nothing comes.
+const COOL_DOWN_AFTER: Duration = Duration::from_secs(1);
 /// How long a closing connection waits for the other side.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
@@ -72,10 +71,9 @@ async fn await_end<S: AsyncRead + Unpin>(socket: &mut S) {
 struct Driver<S> {
     socket: S,
     session: Session,
-    input: BytesMut,
+    input: Input,
     /// Whole frames a blocked connection has not taken yet; at most one read.
     held: Option<Bytes>,
-    read_bytes: usize,
     events: Vec<ConnectionEvent>,
     heartbeat: Option<Heartbeat>,
     closing_since: Option<Instant>,
@@ -110,9 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             socket,
             session,
-            input,
+            input: Input::new(input),
             held: None,
-            read_bytes: READ_BYTES_MIN,
             events: Vec::new(),
             heartbeat,
             closing_since: None,
@@ -164,14 +161,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Hands the whole frames that have arrived to the session.
     async fn take_input(&mut self) {
         let frame_max = self.session.tuned.frame_max;
-        match frame::complete_len(&self.input, frame_max) {
+        match frame::complete_len(&self.input.bytes, frame_max) {
             Ok(0) => {}
             Ok(len) => {
-                let chunk = self.input.split_to(len).freeze();
+                let chunk = self.input.take(len);
                 self.take_chunk(chunk).await;
             }
             Err(violation) => {
-                self.input.clear();
+                self.input.bytes.clear();
                 self.session.fail(0, &violation, (0, 0)).await;
             }
         }
@@ -179,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     async fn take_chunk(&mut self, chunk: Bytes) {
         // A message that stays keeps the whole buffer it was read into.
-        let held_bytes = chunk.len().max(self.read_bytes);
+        let held_bytes = chunk.len().max(self.input.read_bytes());
         let taken = self.session.take_chunk(&chunk, held_bytes).await;
         if self.session.is_blocked() {
             self.held = Some(chunk.slice(taken..));
@@ -212,18 +209,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && self.session.standing != Standing::Closed
             && !self.session.is_blocked();
         if may_read {
-            self.input.reserve(self.read_bytes);
+            self.input.make_room();
         }
         let woken = poll_fn(|context| self.poll_wait(context, may_read)).await?;
         if woken.written {
             self.account_written();
         }
         if let Some(count) = woken.read {
-            // Follow the flow: a full read asks for a larger one, a small one gives memory back.
-            if count >= self.read_bytes {
-                self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
-            } else if count < self.read_bytes / 16 {
-                self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN);
+            let was_warm = self.input.is_warm();
+            self.input.account_read(count);
+            if self.input.is_warm() && !was_warm {
+                self.schedule();
             }
         }
         Ok(woken)
@@ -272,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             any = true;
         }
         if may_read {
-            match poll_read_buf(Pin::new(&mut self.socket), context, &mut self.input) {
+            match poll_read_buf(Pin::new(&mut self.socket), context, &mut self.input.bytes) {
                 Poll::Ready(Ok(count)) => {
                     woken.read = Some(count);
                     any = true;
@@ -308,6 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 frame::write_heartbeat(&mut self.session.output.bytes);
             }
         }
+        self.input.cool_down();
         self.schedule();
         Ok(())
     }
@@ -315,11 +312,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn schedule(&mut self) {
         /// A tick nobody needs, far enough to cost nothing.
         const NO_TICK: Duration = Duration::from_secs(24 * 3600);
-        let after = match (&self.heartbeat, self.closing_since) {
+        let mut after = match (&self.heartbeat, self.closing_since) {
             (_, Some(_)) => CLOSE_WAIT,
             (Some(heartbeat), None) => heartbeat.interval / 2,
             (None, None) => NO_TICK,
         };
+        if self.input.is_warm() {
+            after = after.min(COOL_DOWN_AFTER);
+        }
         self.sleep.as_mut().reset(Instant::now() + after);
     }
 }

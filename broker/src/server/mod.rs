@@ -10,6 +10,7 @@ mod direct_reply;
 mod driver;
 mod events;
 mod handshake;
+mod input;
 mod listener;
 mod methods;
 mod outgoing;
