@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tests::{Server, repository, run_python};
+use tests::{Options, Server, repository, run_python};
 
 /// Runs one file with pytest.
 fn check(file: &str) {
@@ -42,6 +42,14 @@ fn durable_queues_and_persistent_messages_outlive_a_kill() {
     server.kill();
     let server = server.restart();
     run_python(&server, &["durability.py", "check"]);
+}
+
+#[test]
+fn huge_messages_pass_in_parts_and_nobody_waits_for_them() {
+    const LIMIT: &str = "536870000";
+    let options = Options { set: vec![format!("max_message_size={LIMIT}")], ..Options::default() };
+    let server = Server::start_with(options);
+    run_python(&server, &["huge.py", LIMIT, &server.pid().to_string()]);
 }
 
 #[test]
