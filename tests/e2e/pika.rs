@@ -26,6 +26,7 @@ pika_programs! {
     messages_are_acknowledged_or_come_back => "test_acknowledgement.py",
     exchanges_route_by_their_type => "test_routing.py",
     exchanges_choose_one_binding => "test_choosing_exchanges.py",
+    an_exchange_keeps_its_recent_history => "test_recent_history.py",
     rights_change_under_open_channels => "test_rights.py",
     replies_come_without_a_queue => "test_direct_reply.py",
     requests_get_their_replies => "test_rpc.py",

@@ -68,7 +68,11 @@ impl Binding {
     /// [`Error::InvalidArgument`] with the reference's sentence.
     pub fn check(&self, source: ExchangeKind, queue: Option<QueueKind>) -> Result<(), Error> {
         let refusal = match source {
-            ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::ModulusHash | ExchangeKind::Random => None,
+            ExchangeKind::Direct
+            | ExchangeKind::Fanout
+            | ExchangeKind::ModulusHash
+            | ExchangeKind::Random
+            | ExchangeKind::RecentHistory => None,
             ExchangeKind::Headers => headers::refusal(&self.arguments),
             ExchangeKind::Topic => topic::refusal(&self.routing_key),
             ExchangeKind::LocalRandom => random::local_refusal(&self.routing_key, queue),

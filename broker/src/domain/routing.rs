@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::binding::Binding;
-use super::exchange::{Exchange, HashOn, Sink};
+use super::exchange::{Exchange, ExchangeKind, HashOn, Sink, recent_history};
 use super::name::ExchangeName;
 use super::properties::Properties;
 use super::reply_to;
@@ -86,13 +86,15 @@ pub struct RouteBuffer<Q> {
     pub queues: Vec<Q>,
     /// Addresses of direct replies among the keys, whether or not somebody listens there.
     pub replies: Vec<String>,
+    /// Exchanges on the way that keep the message, and how many they keep.
+    pub histories: Vec<(ExchangeName, usize)>,
     waiting: Vec<Stop>,
     seen: Vec<ExchangeName>,
 }
 
 impl<Q> Default for RouteBuffer<Q> {
     fn default() -> Self {
-        Self { queues: Vec::new(), replies: Vec::new(), waiting: Vec::new(), seen: Vec::new() }
+        Self { queues: Vec::new(), replies: Vec::new(), histories: Vec::new(), waiting: Vec::new(), seen: Vec::new() }
     }
 }
 
@@ -254,6 +256,7 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
 ) -> Option<Routed> {
     buffer.queues.clear();
     buffer.replies.clear();
+    buffer.histories.clear();
     buffer.waiting.clear();
     buffer.seen.clear();
     let mut entry = topology.exchange(request.exchange)?;
@@ -275,6 +278,11 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
             }
         } else {
             entry.find(&mut question, &mut found);
+        }
+        if entry.exchange().kind == ExchangeKind::RecentHistory && recent_history::is_kept(question.headers()) {
+            // Arguments were checked when it was declared.
+            let length = recent_history::length(&entry.exchange().arguments).unwrap_or_default();
+            found.buffer.histories.push((entry.exchange().name.clone(), length));
         }
         if !found.any
             && let Some(alternate) = entry.alternate()

@@ -67,6 +67,7 @@ impl Broker {
         }
         checked.traffic.count(1, buffer.copies());
         if let Some(vhost) = self.vhost(vhost) {
+            vhost.histories().remember(&buffer.histories, &checked.message);
             buffer.replies.iter().for_each(|address| vhost.replies().send(address, &checked.message));
         }
         if buffer.queues.is_empty() {

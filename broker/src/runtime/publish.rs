@@ -85,16 +85,25 @@ pub(crate) fn check_and_route(
     };
     let mut keys = vec![message.routing_key()];
     keys.extend(further.keys.iter().map(String::as_str));
-    let request = RouteRequest {
-        exchange: name,
-        routing_keys: &keys,
-        headers: &read_headers,
-        properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
-        chance: &chance::next,
-    };
-    let routed = route(topology, request, buffer);
+    let routed = route_request(&message, name, &keys, |request| route(topology, request, buffer));
     let message = if further.hidden { without_bcc(&message)? } else { message };
     Ok(Checked { message, cacheable: routed.is_some_and(|routed| routed.cacheable), traffic: entry.traffic().clone() })
+}
+
+/// Asks `ask` about a message's way from an exchange, with these routing keys.
+pub(crate) fn route_request<T>(
+    message: &Message,
+    exchange: &str,
+    routing_keys: &[&str],
+    ask: impl FnOnce(RouteRequest<'_>) -> T,
+) -> T {
+    ask(RouteRequest {
+        exchange,
+        routing_keys,
+        headers: &|| message.glance().headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default(),
+        properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
+        chance: &chance::next,
+    })
 }
 
 /// Routing keys beside the message's own.

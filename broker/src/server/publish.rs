@@ -58,6 +58,7 @@ impl Session {
                 check_and_route(&self.topology, &self.directory, &self.caller, &self.vhost, message, &mut self.routes)?;
             message = checked.message;
             checked.traffic.count(1, self.routes.copies());
+            self.vhost_handle.histories().remember(&self.routes.histories, &message);
             if plain
                 && checked.cacheable
                 && let Some(channel) = self.channels.get_mut(&number)

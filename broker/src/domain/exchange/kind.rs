@@ -22,11 +22,13 @@ pub enum ExchangeKind {
     ModulusHash,
     /// One binding by chance.
     Random,
+    /// Every binding, and the last messages for later ones.
+    RecentHistory,
 }
 
 impl ExchangeKind {
     /// All types, in the order listings have.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Direct,
         Self::Fanout,
         Self::Headers,
@@ -35,6 +37,7 @@ impl ExchangeKind {
         Self::LocalRandom,
         Self::ModulusHash,
         Self::Random,
+        Self::RecentHistory,
     ];
 
     /// The type's name on the wire.
@@ -49,6 +52,7 @@ impl ExchangeKind {
             Self::LocalRandom => "x-local-random",
             Self::ModulusHash => "x-modulus-hash",
             Self::Random => "x-random",
+            Self::RecentHistory => "x-recent-history",
         }
     }
 
@@ -70,6 +74,7 @@ impl ExchangeKind {
             Self::LocalRandom => "Picks one random local binding (queue) to route via (to).",
             Self::ModulusHash => "Modulus Hashing Exchange",
             Self::Random => "Randomly picks a binding (queue) to route via (to).",
+            Self::RecentHistory => "Recent History Exchange.",
         }
     }
 }

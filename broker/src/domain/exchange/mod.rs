@@ -13,6 +13,7 @@ pub mod headers;
 mod kind;
 mod modulus_hash;
 pub mod random;
+pub mod recent_history;
 pub mod topic;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -109,6 +110,7 @@ pub fn predeclared() -> impl Iterator<Item = Exchange> {
 pub fn check_arguments(resource: &Resource, kind: ExchangeKind, arguments: &FieldTable) -> Result<(), Error> {
     match kind {
         ExchangeKind::ConsistentHash => HashOn::of(resource, arguments).map(drop),
+        ExchangeKind::RecentHistory => recent_history::length(arguments).map(drop),
         ExchangeKind::Direct
         | ExchangeKind::Fanout
         | ExchangeKind::Headers

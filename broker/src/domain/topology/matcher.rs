@@ -46,7 +46,7 @@ impl<Q> Matcher<Q> {
         match exchange.kind {
             _ if exchange.name.is_default() => Self::Default,
             ExchangeKind::Direct => Self::Direct(DirectMatcher::default()),
-            ExchangeKind::Fanout => Self::Fanout(FanoutMatcher::default()),
+            ExchangeKind::Fanout | ExchangeKind::RecentHistory => Self::Fanout(FanoutMatcher::default()),
             ExchangeKind::Topic => Self::Topic(TopicMatcher::default()),
             ExchangeKind::Headers => Self::Headers(HeadersMatcher::default()),
             ExchangeKind::ConsistentHash => {

@@ -72,7 +72,12 @@ pub(super) async fn stored_topology(
     vhost: &crate::domain::name::VhostName,
 ) -> Result<Vec<Entry>, StorageError> {
     let mut entries = Vec::new();
-    for prefix in [record::binding::prefix(vhost), record::queue::prefix(vhost), record::exchange::prefix(vhost)] {
+    for prefix in [
+        record::binding::prefix(vhost),
+        record::queue::prefix(vhost),
+        record::history::prefix(vhost),
+        record::exchange::prefix(vhost),
+    ] {
         entries.extend(store.list(&prefix).await?);
     }
     Ok(entries)

@@ -23,6 +23,8 @@ pub(crate) mod kind {
     pub(crate) const GLOBAL_PARAMETER: &str = "global-parameter";
     /// Exchanges, by vhost and name.
     pub(crate) const EXCHANGE: &str = "exchange";
+    /// Recent histories, by vhost and exchange.
+    pub(crate) const HISTORY: &str = "history";
     /// Queues, by vhost and name.
     pub(crate) const QUEUE: &str = "queue";
     /// Bindings, by vhost and identity.

@@ -14,6 +14,7 @@ use crate::storage::{Entry, Expect, StorageError, Write};
 pub(crate) mod binding;
 pub(crate) mod exchange;
 mod field;
+pub(crate) mod history;
 pub(crate) mod key;
 pub(crate) mod parameter;
 pub(crate) mod permission;

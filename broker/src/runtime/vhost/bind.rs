@@ -100,6 +100,12 @@ impl Owner {
         }
         for exchange in removed.exchanges.iter().filter(|exchange| exchange.durable) {
             self.batch.writes.push(record::exchange::delete(&self.vhost, &exchange.name));
+            if exchange.kind == ExchangeKind::RecentHistory {
+                self.batch.writes.push(record::history::delete(&self.vhost, &exchange.name));
+            }
+        }
+        for exchange in &removed.exchanges {
+            self.shared.histories.forget(exchange.name.as_str());
         }
         if let Some(queue) = &removed.queue
             && queue.spec().durable

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
-use super::{Access, LiveTopology, Replies};
+use super::{Access, Histories, LiveTopology, Replies};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{ExchangeName, QueueName, VhostName, strip_line_breaks};
@@ -21,6 +21,7 @@ pub(super) struct Shared {
     pub(super) mailbox: mpsc::Sender<VhostCommand>,
     pub(super) access: Arc<dyn Access>,
     pub(super) replies: Replies,
+    pub(super) histories: Histories,
 }
 
 /// A live vhost. Cheap to clone.
@@ -47,6 +48,11 @@ impl VhostHandle {
     /// Who listens for direct replies.
     pub(crate) fn replies(&self) -> &Replies {
         &self.0.replies
+    }
+
+    /// What recent-history exchanges keep.
+    pub(crate) fn histories(&self) -> &Histories {
+        &self.0.histories
     }
 
     /// Declares an exchange, or checks that the existing one is equivalent.

@@ -12,6 +12,7 @@ mod command;
 mod declare;
 mod delete;
 mod handle;
+mod history;
 mod import;
 mod owner;
 mod pump;
@@ -23,6 +24,7 @@ mod tests;
 
 pub(crate) use access::Access;
 pub(crate) use handle::VhostHandle;
+pub(crate) use history::Histories;
 pub(crate) use registry::VhostRegistry;
 pub(crate) use replies::{Replies, Reply, ReplyListener, ReplyRoom};
 

@@ -9,10 +9,11 @@ use super::command::{Reply, VhostCommand};
 use super::handle::{Shared, VhostHandle};
 use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
-use super::{LiveTopology, Replies};
+use super::{Histories, LiveTopology, Replies};
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
+use crate::facade::Put;
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
 use crate::storage::Write;
 
@@ -49,7 +50,7 @@ pub(super) struct Owner {
     pub(super) batch: Batch,
     /// Exclusive queues by the connection they belong to.
     pub(super) exclusive: HashMap<ConnectionId, Vec<QueueName>>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     notices: mpsc::UnboundedSender<QueueNotice>,
     dead_letters: mpsc::Sender<LetterBatch>,
 }
@@ -84,6 +85,7 @@ impl Unstarted {
             mailbox,
             access: context.access.clone(),
             replies: Replies::default(),
+            histories: Histories::default(),
         });
         let owner = Owner {
             vhost,
@@ -117,6 +119,7 @@ impl Owner {
         mut queue_notices: mpsc::UnboundedReceiver<QueueNotice>,
     ) {
         let mut taken = Vec::with_capacity(COMMANDS_PER_BATCH_MAX);
+        let shared = self.shared.clone();
         loop {
             tokio::select! {
                 count = commands.recv_many(&mut taken, COMMANDS_PER_BATCH_MAX) => {
@@ -125,6 +128,7 @@ impl Owner {
                     }
                 }
                 Some(notice) = queue_notices.recv() => self.unused(notice).await,
+                () = shared.histories.changed() => self.record_histories().await,
             }
             let before = self.topology.clone();
             let mut end = None;
@@ -162,7 +166,10 @@ impl Owner {
                 self.answer(reply, result);
             }
             VhostCommand::Bind(caller, binding, reply) => {
-                let result = self.bind(&caller, binding);
+                let result = self.bind(&caller, binding.clone());
+                if let Ok(Put::Created) = result {
+                    self.replay(&binding).await;
+                }
                 self.answer(reply, result);
             }
             VhostCommand::Unbind(caller, binding, reply) => {
@@ -179,6 +186,7 @@ impl Owner {
             }
             VhostCommand::PoliciesChanged => self.policies_changed().await,
             VhostCommand::Stop(reply) => {
+                self.record_histories().await;
                 futures_util::future::join_all(self.topology.queues().iter().map(QueueHandle::stop)).await;
                 return Flow::End(reply);
             }

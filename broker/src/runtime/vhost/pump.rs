@@ -10,11 +10,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::handle::Shared;
-use crate::domain::properties::Properties;
 use crate::domain::queue::dead_letter::{DeadLetter, Demise};
-use crate::domain::routing::{RouteBuffer, RouteRequest, route};
-use crate::domain::wire::Reader;
-use crate::runtime::chance;
+use crate::domain::routing::{RouteBuffer, route};
+use crate::runtime::publish::route_request;
 use crate::runtime::queue::{
     ConfirmRange, ConnectionEvent, ConnectionSender, Incoming, Letter, LetterBatch, PublishBatch, QueueCommand,
     QueueHandle, shares,
@@ -112,19 +110,14 @@ impl Pump {
         let topology = self.shared.topology.load();
         let keys: Vec<&str> = letter.routing_keys.iter().map(String::as_str).collect();
         let message = &letter.message;
-        let headers = || message.glance().headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default();
-        let request = RouteRequest {
-            exchange: message.exchange(),
-            routing_keys: &keys,
-            headers: &headers,
-            properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
-            chance: &chance::next,
-        };
         self.buffer.queues.clear();
+        let buffer = &mut self.buffer;
+        let routed = route_request(message, message.exchange(), &keys, |request| route(&topology, request, buffer));
         // An exchange that does not exist drops its letters.
-        if route(&topology, request, &mut self.buffer).is_none() {
+        if routed.is_none() {
             return Vec::new();
         }
+        self.shared.histories.remember(&self.buffer.histories, message);
         self.buffer.replies.iter().for_each(|address| self.shared.replies.send(address, message));
         self.buffer.queues.drain(..).filter(|queue| !letter.closes_cycle(queue.spec().name.as_str())).collect()
     }

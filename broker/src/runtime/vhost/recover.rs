@@ -49,6 +49,14 @@ impl VhostRegistry {
             }
         }
 
+        for entry in metadata.list(&whole(kind::HISTORY)).await? {
+            let Some((vhost, exchange, messages)) = readable(&entry, record::history::decode(&entry)) else { continue };
+            match starting.get_mut(&vhost).filter(|vhost| vhost.owner.topology.exchange(exchange.as_str()).is_some()) {
+                Some(vhost) => vhost.owner.shared.histories.restore(exchange, messages),
+                None => orphans.push(entry.key),
+            }
+        }
+
         let logs: HashSet<LogId> = log.logs().await?.into_iter().collect();
         let mut unclaimed = logs.clone();
         let mut last_id = logs.iter().map(|log| owner_of(*log).0.0).max().unwrap_or(0);
