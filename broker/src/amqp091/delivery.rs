@@ -12,8 +12,9 @@ use super::frame::{self, BODY, END, HEADER, METHOD};
 use crate::domain::message::Message;
 use crate::domain::wire::write_short_string;
 
-/// Bodies of at least that length are written from where they lie.
-pub const SHARED_BODY_BYTES_MIN: usize = 4 << 10;
+/// Bodies of at least that length are written from where they lie. Below, the socket takes
+/// longer over more pieces than the copy takes.
+pub const SHARED_BODY_BYTES_MIN: usize = 8 << 10;
 
 /// Pieces of bodies among encoded bytes, in order.
 #[derive(Debug, Default)]
