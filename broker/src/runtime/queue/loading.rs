@@ -17,6 +17,7 @@ impl Owner {
     /// Moves messages to disk when the queue has too many in memory.
     pub(super) fn page_out(&mut self) {
         self.state.set_paging(self.memory.of().paging());
+        self.state.set_spilling(self.spills.has_room());
         let spilling = self.state.page_out();
         self.spills.write(&spilling);
     }

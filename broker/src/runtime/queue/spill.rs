@@ -16,8 +16,8 @@ use crate::storage::{BoxFuture, Epoch, LogBatch, LogId, LogRecord, Position, Que
 /// Sets the second log of a queue apart from its first.
 const SPILL: u64 = 1 << 63;
 
-/// Writes of one queue under way. Beyond it the queue stops reading its mailbox, which slows
-/// its publishers to the speed of the disk.
+/// Writes of one queue under way. Beyond it messages stay in memory: a queue that waited for
+/// the disk would not hear of the acknowledgements that make room on it.
 const WRITES_UNDER_WAY_MAX: usize = 16;
 
 /// Whose log it is, and whether it is the queue's second.
@@ -40,12 +40,13 @@ pub(super) struct Spills {
     /// What could not be written.
     kept: HashMap<u64, Bytes>,
     written: bool,
+    failed: bool,
 }
 
 impl Spills {
     pub(super) fn new(storage: Arc<dyn QueueLog>, queue: LogId, epoch: Epoch) -> Self {
         let log = LogId(queue.0 | SPILL);
-        Self { storage, log, epoch, under_way: VecDeque::new(), kept: HashMap::new(), written: false }
+        Self { storage, log, epoch, under_way: VecDeque::new(), kept: HashMap::new(), written: false, failed: false }
     }
 
     /// Writes messages down.
@@ -67,9 +68,9 @@ impl Spills {
         self.under_way.push_back(Write { blocks, done });
     }
 
-    /// Whether more may be written.
+    /// Whether more may be written: never again after a failure.
     pub(super) fn has_room(&self) -> bool {
-        self.under_way.len() < WRITES_UNDER_WAY_MAX
+        !self.failed && self.under_way.len() < WRITES_UNDER_WAY_MAX
     }
 
     /// Whether [`Self::turn`] has anything to wait for.
@@ -85,6 +86,7 @@ impl Spills {
             && done.is_err()
         {
             self.kept.extend(write.blocks);
+            self.failed = true;
         }
         done
     }

@@ -167,7 +167,7 @@ impl Owner {
             let deadline = self.deadline();
             // Being looked at is no activity.
             let mut active = true;
-            let takes = self.backlog.is_empty() && self.appends.len() < APPENDS_UNDER_WAY_MAX && self.spills.has_room();
+            let takes = self.backlog.is_empty() && self.appends.len() < APPENDS_UNDER_WAY_MAX;
             tokio::select! {
                 biased;
                 done = Self::first_append(&mut self.appends), if !self.appends.is_empty() => self.appended(&done),
@@ -248,8 +248,9 @@ impl Owner {
     fn spilled(&mut self, done: Result<(), StorageError>) {
         if let Err(error) = done {
             tracing::error!(queue = %self.resource(), %error, "messages could not be put on disk and stay in memory");
-            self.state.stop_spilling();
         }
+        // What found no room before may leave now.
+        self.page_out();
     }
 
     /// Expires, delivers, reads ahead, and hands the log what it may forget.

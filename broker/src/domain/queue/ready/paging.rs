@@ -112,9 +112,9 @@ impl ReadyList {
         self.paging = paging;
     }
 
-    /// Whatever the queue's log does not have stays in memory from now on.
-    pub fn stop_spilling(&mut self) {
-        self.spilling = false;
+    /// Whether what the queue's log does not have may leave memory.
+    pub fn set_spilling(&mut self, spilling: bool) {
+        self.spilling = spilling;
     }
 
     /// Bytes of memory that messages which could be on disk take.

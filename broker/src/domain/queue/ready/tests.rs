@@ -334,7 +334,7 @@ fn without_a_place_to_write_to_only_what_is_logged_leaves() {
     for (every, leaves) in [(1, true), (2, false), (0, false)] {
         let mut list = ReadyList::new(0, Return::ToPlace);
         list.set_paging(TINY);
-        list.stop_spilling();
+        list.set_spilling(false);
         for position in 1..=100 {
             list.push(entry(position, 10, every != 0 && position % every == 0));
             assert!(list.page_out().is_empty());

@@ -27,9 +27,9 @@ impl QueueState {
         self.ready.set_paging(paging);
     }
 
-    /// Whatever the log does not have stays in memory from now on.
-    pub fn stop_spilling(&mut self) {
-        self.ready.stop_spilling();
+    /// Whether what the log does not have may leave memory.
+    pub fn set_spilling(&mut self, spilling: bool) {
+        self.ready.set_spilling(spilling);
     }
 
     /// Bytes of memory that messages which could be on disk take.

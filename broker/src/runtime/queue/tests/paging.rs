@@ -241,7 +241,7 @@ async fn what_no_log_holds_is_spilled_and_comes_back_in_order() {
             let (ready, paged, bytes, persistents) = rig.counts().await;
             assert_eq!((ready, bytes), (300, bytes_of(1..=300)));
             assert_eq!(persistents, (1..=300).filter(|number| persistent(*number)).count() as u64);
-            assert!(paged > 200, "mixture {mixture}: {paged} of 300");
+            assert!(paged > 100, "mixture {mixture}: {paged} of 300");
             assert_eq!(rig.on_disk().await.1, mixture != 3 || !is_durable);
             assert_eq!(rig.bodies().await, all(1..=300), "mixture {mixture}");
             assert_eq!((rig.counts().await, rig.on_disk().await), ((0, 0, 0, 0), (0, false)));
@@ -399,6 +399,22 @@ async fn what_cannot_be_written_for_want_of_memory_stays_in_memory() {
     rig.publish(1..=300, &Properties::default(), |_| false).await;
     assert_eq!((rig.counts().await.0, rig.counts().await.1), (300, 0), "nothing is tried again");
     assert_eq!(rig.bodies().await, all(1..=300));
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_holds_up_nobody() {
+    let mut rig = rig(MemoryEngine::new(), QueueSpec { durable: false, ..durable(&[]) });
+    rig.engine.hold_syncs(true);
+    for start in [0, 300, 600] {
+        rig.publish(start + 1..=start + 300, &Properties::default(), |_| false).await;
+        rig.confirmed(300).await;
+    }
+    let (ready, paged, ..) = rig.counts().await;
+    assert_eq!(ready, 900);
+    assert!(paged > 0 && paged < 900, "{paged} of 900");
+    assert_eq!(rig.bodies().await, all(1..=900));
+    rig.engine.hold_syncs(false);
+    assert!(!rig.on_disk().await.1);
 }
 
 #[tokio::test]
