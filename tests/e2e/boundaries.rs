@@ -14,6 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ctl", &["openapi"]),
     ("openapi", &[]),
     ("tests", &[]),
+    ("fuzz", &["broker"]),
 ];
 
 /// Names that must not appear in the code of a folder, and why.
