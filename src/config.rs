@@ -159,6 +159,7 @@ impl Config {
             channel_max: 0,
             handshake_timeout: Duration::ZERO,
             max_message_size: 0,
+            consumer_timeout: Duration::ZERO,
             password_hashing: HashAlgorithm::default(),
             default_queue_type: QueueKind::default(),
             product: String::new(),

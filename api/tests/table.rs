@@ -46,6 +46,7 @@ async fn start() -> Fixture {
         channel_max: 2047,
         handshake_timeout: Duration::from_secs(10),
         max_message_size: 16 * 1024 * 1024,
+        consumer_timeout: Duration::from_secs(1800),
         // The slow default would dominate the test.
         password_hashing: HashAlgorithm::Sha256,
         default_queue_type: broker::domain::queue::QueueKind::Classic,

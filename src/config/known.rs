@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn known_keys_are_ignored_or_refused() {
         for (key, expected) in [
-            ("consumer_timeout", Some(Known::Ignored)),
+            ("collect_statistics", Some(Known::Ignored)),
             ("mqtt.listeners.tcp.default", Some(Known::Ignored)),
             ("mqtt", None),
             ("log.connection.level", Some(Known::Ignored)),

@@ -281,6 +281,14 @@ pub const SETTINGS: &[Setting] = &[
         set: Set::Number(0, 512 << 20, |config, bytes| config.node.max_message_size = bytes),
     },
     Setting {
+        key: "consumer_timeout",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("1800000"),
+        doc: "How long a consumer of a quorum queue may leave a delivery unsettled, in milliseconds.",
+        set: Set::Number(0, u32::MAX, |config, ms| config.node.consumer_timeout = Duration::from_millis(ms.into())),
+    },
+    Setting {
         key: "vm_memory_high_watermark.relative",
         alias: None,
         environment: None,

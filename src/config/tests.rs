@@ -136,9 +136,9 @@ fn complaints_name_file_line_key_and_what_would_do() {
 
 #[test]
 fn a_known_key_without_effect_is_a_warning() {
-    let config = load("consumer_timeout = 1\n", &[], &[]).unwrap();
+    let config = load("collect_statistics = none\n", &[], &[]).unwrap();
     assert_eq!(config.warnings.len(), 1);
-    assert!(config.warnings[0].ends_with("w.conf:1: `consumer_timeout` is not offered and has no effect"));
+    assert!(config.warnings[0].ends_with("w.conf:1: `collect_statistics` is not offered and has no effect"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ macro_rules! pika_programs {
 
 pika_programs! {
     alarms_block_who_publishes => "test_alarms.py",
+    deliveries_are_settled_in_time_or_go_back => "test_ack_timeout.py",
     secrets_are_updated_on_open_connections => "test_secrets.py",
     consumers_share_a_work_queue => "test_work_queue.py",
     messages_are_acknowledged_or_come_back => "test_acknowledgement.py",

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::domain::alarm::Limits;
+use crate::domain::arguments::EffectiveArguments;
 use crate::domain::name::{UserName, VhostName};
 use crate::domain::parameter::Document;
-use crate::domain::queue::ConnectionId;
+use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
 use crate::metrics::Churn;
 use crate::runtime::access::DirectoryAccess;
@@ -28,7 +29,7 @@ use crate::runtime::directory::{CLUSTER_NAME, Directory, DirectoryHandle, FirstB
 use crate::runtime::follower::Follower;
 use crate::runtime::queue::ConnectionEvent;
 use crate::runtime::registry::Registry;
-use crate::runtime::vhost::{LiveTopology, VhostHandle, VhostRegistry};
+use crate::runtime::vhost::{Access, LiveTopology, VhostHandle, VhostRegistry};
 use crate::storage::{MetadataStore, QueueLog};
 
 pub use crate::runtime::alarms::ChangeLimits;
@@ -192,6 +193,11 @@ impl Broker {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.alarms().picture().limits
+    }
+
+    /// What applies to a queue now, from its arguments and the policies.
+    pub(crate) fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> EffectiveArguments {
+        DirectoryAccess(self.inner.directory.clone()).queue_settings(vhost, queue)
     }
 
     /// A live vhost.

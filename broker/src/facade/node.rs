@@ -52,6 +52,8 @@ pub struct Settings {
     pub handshake_timeout: Duration,
     /// Largest accepted message body, in bytes.
     pub max_message_size: u32,
+    /// How long a consumer of a quorum queue may leave a delivery unsettled.
+    pub consumer_timeout: Duration,
     /// How new passwords are hashed.
     pub password_hashing: HashAlgorithm,
     /// Type of queues declared without one in vhosts that do not say.

@@ -55,6 +55,7 @@ pub(crate) fn settings(folder: &std::path::Path) -> Settings {
         channel_max: 2047,
         handshake_timeout: Duration::from_secs(10),
         max_message_size: 1 << 24,
+        consumer_timeout: Duration::from_secs(1800),
         password_hashing: HashAlgorithm::Argon2id,
         default_queue_type: QueueKind::Classic,
         product: "RabbitMQ".into(),

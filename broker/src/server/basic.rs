@@ -52,6 +52,7 @@ impl Session {
         self.next_consumer += 1;
         let key = ConsumerKey(self.next_consumer);
         let credit = Arc::new(OutboundCredit::default());
+        let ack_timeout = self.ack_timeout(&handle, Some(&arguments)).filter(|_| !no_ack);
         let request = ConsumeRequest {
             session: channel.session,
             key,
@@ -74,7 +75,8 @@ impl Session {
         if !nowait {
             encode::basic_tag_ok(&mut self.output.bytes, number, 21, &tag);
         }
-        self.consumers.insert(key, Consumer { channel: number, tag: tag.clone(), no_ack, queue: handle, credit });
+        self.consumers
+            .insert(key, Consumer { channel: number, tag: tag.clone(), no_ack, queue: handle, credit, ack_timeout });
         if let Some(channel) = self.channels.get_mut(&number) {
             channel.consumers.insert(tag, key);
             channel.entry.consumers.store(channel.consumers.len() as u32, Relaxed);
@@ -152,13 +154,15 @@ impl Session {
             return Ok(());
         };
         let delivered = fetched.delivered;
+        let mut watched = None;
         let tag = channel.take_tag();
         let counter = if no_ack { &channel.entry.counters.get_no_ack } else { &channel.entry.counters.get };
         counter.fetch_add(1, Relaxed);
         channel.entry.counters.redeliver.fetch_add(u64::from(delivered.redelivered), Relaxed);
         if !no_ack {
-            channel.outstanding.push_back(Outstanding { tag, slot: delivered.slot, queue: handle.clone() });
+            channel.outstanding.push_back(Outstanding { tag, slot: Some(delivered.slot), queue: handle.clone() });
             channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
+            watched = self.ack_timeout(&handle, None);
         }
         let message = match handle.spec().kind {
             QueueKind::Quorum => with_delivery_counts(&delivered.message, delivered.acquired, delivered.failures),
@@ -167,6 +171,9 @@ impl Session {
         let left = wire_count(fetched.messages_left);
         let mut writer = self.output.content(number, self.tuned.frame_max);
         writer.get_ok(tag, delivered.redelivered, &message, left);
+        if let Some(timeout) = watched {
+            self.watch_deliveries(session, (tag, tag), None, timeout);
+        }
         Ok(())
     }
 
@@ -193,7 +200,7 @@ impl Session {
         }
         let settled = channel.settled_by(tag, multiple, |outstanding| match transaction.as_mut() {
             Some(transaction) => transaction.settlements.push((outstanding, disposition)),
-            None => outgoing.settle(&outstanding.queue, disposition, outstanding.slot),
+            None => outgoing.settle_one(&outstanding, disposition),
         });
         if let Some(transaction) = &transaction {
             channel.entry.acks_uncommitted.store(transaction.settlements.len() as u64, Relaxed);
@@ -214,7 +221,7 @@ impl Session {
         }
         if let Some(channel) = self.channels.get_mut(&number) {
             for outstanding in channel.outstanding.drain(..) {
-                self.outgoing.settle(&outstanding.queue, Disposition::Requeue, outstanding.slot);
+                self.outgoing.settle_one(&outstanding, Disposition::Requeue);
             }
             channel.entry.unacknowledged.store(0, Relaxed);
         }

@@ -22,8 +22,8 @@ use super::transaction::Transaction;
 pub(super) struct Outstanding {
     /// Its delivery tag.
     pub(super) tag: u64,
-    /// Its place in the queue.
-    pub(super) slot: u32,
+    /// Its place in the queue; `None`: its time was over, and it went back.
+    pub(super) slot: Option<u32>,
     /// The queue.
     pub(super) queue: QueueHandle,
 }

@@ -153,6 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.resume(held).await;
             }
             if woken.tick {
+                self.session.expire_deliveries(Instant::now()).await;
                 self.tick()?;
             }
         }
@@ -199,6 +200,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.session.entry.send_pend.store(pending, Relaxed);
         if self.session.standing != Standing::Open && self.closing_since.is_none() {
             self.closing_since = Some(Instant::now());
+            self.schedule();
+        }
+        if self.session.deadlines.first().is_some_and(|first| first < self.sleep.deadline()) {
             self.schedule();
         }
     }
@@ -320,7 +324,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.input.is_warm() {
             after = after.min(COOL_DOWN_AFTER);
         }
-        self.sleep.as_mut().reset(Instant::now() + after);
+        let at = Instant::now() + after;
+        self.sleep.as_mut().reset(self.session.deadlines.first().map_or(at, |first| first.min(at)));
     }
 }
 

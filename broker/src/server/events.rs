@@ -65,6 +65,7 @@ impl Session {
         let Some(consumer) = self.consumers.get(&delivery.consumer) else { return };
         let number = consumer.channel;
         let Some(channel) = self.channels.get_mut(&number).filter(|channel| !channel.closing) else { return };
+        let (session, first) = (channel.session, channel.next_tag);
         let quorum = consumer.queue.spec().kind == QueueKind::Quorum;
         let (mut cost, mut redeliveries) = (0, 0);
         let count = delivery.messages.len() as u64;
@@ -76,7 +77,7 @@ impl Session {
             let message = if quorum { with_delivery_counts(&message, acquired, failures) } else { message };
             writer.deliver(&consumer.tag, tag, redelivered, &message);
             if !consumer.no_ack {
-                channel.outstanding.push_back(Outstanding { tag, slot, queue: consumer.queue.clone() });
+                channel.outstanding.push_back(Outstanding { tag, slot: Some(slot), queue: consumer.queue.clone() });
             }
         }
         let counter =
@@ -85,7 +86,11 @@ impl Session {
         channel.entry.counters.redeliver.fetch_add(redeliveries, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         self.entry.send_cnt.fetch_add(count * 3, Relaxed);
+        let watched = consumer.ack_timeout.map(|timeout| (timeout, channel.next_tag - 1));
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
+        if let Some((timeout, last)) = watched {
+            self.watch_deliveries(session, (first, last), Some(delivery.consumer), timeout);
+        }
         self.touch(number);
     }
 

@@ -4,6 +4,7 @@
 //! the socket, the clock and events, and `session` (with `methods`, `basic`, `publish`,
 //! `transaction`, `events`, `throttle`) does what a client asks.
 
+mod ack_timeout;
 mod basic;
 mod channel;
 mod direct_reply;

@@ -3,6 +3,7 @@
 
 use bytes::BytesMut;
 
+use super::channel::Outstanding;
 use crate::domain::message::Message;
 use crate::domain::queue::state::Disposition;
 use crate::runtime::queue::{
@@ -73,10 +74,17 @@ impl Outgoing {
         &mut self.publishes[self.last]
     }
 
-    pub(super) fn settle(&mut self, queue: &QueueHandle, disposition: Disposition, slot: u32) {
+    fn settle(&mut self, queue: &QueueHandle, disposition: Disposition, slot: u32) {
         match self.settlements.iter_mut().rev().find(|(handle, wanted, _)| handle == queue && *wanted == disposition) {
             Some((_, _, slots)) => slots.push(slot),
             None => self.settlements.push((queue.clone(), disposition, vec![slot])),
+        }
+    }
+
+    /// One delivery that the client settled; one that went back before is settled already.
+    pub(super) fn settle_one(&mut self, outstanding: &Outstanding, disposition: Disposition) {
+        if let Some(slot) = outstanding.slot {
+            self.settle(&outstanding.queue, disposition, slot);
         }
     }
 

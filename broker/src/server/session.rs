@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::ack_timeout::Deadlines;
 use super::channel::{Channel, Channels};
 use super::outgoing::Outgoing;
 use super::output::Output;
@@ -39,6 +41,8 @@ pub(super) struct Consumer {
     pub(super) no_ack: bool,
     pub(super) queue: QueueHandle,
     pub(super) credit: Arc<OutboundCredit>,
+    /// How long its deliveries may stay unsettled.
+    pub(super) ack_timeout: Option<Duration>,
 }
 
 /// Where a connection stands.
@@ -95,6 +99,7 @@ pub(super) struct Session {
     /// Channels something happened on in this pass.
     touched: Vec<u16>,
     pub(super) throttle: Throttle,
+    pub(super) deadlines: Deadlines,
     pub(super) max_message_size: u32,
 }
 
@@ -134,6 +139,7 @@ impl Session {
             to_confirm: Vec::new(),
             touched: Vec::new(),
             throttle: Throttle::default(),
+            deadlines: Deadlines::default(),
             max_message_size,
         };
         session.alarms_changed();

@@ -81,7 +81,7 @@ impl Session {
             self.hand_on(number, message, mandatory);
         }
         for (outstanding, disposition) in held.settlements {
-            self.outgoing.settle(&outstanding.queue, disposition, outstanding.slot);
+            self.outgoing.settle_one(&outstanding, disposition);
         }
         let refused = self.committed(number).await;
         if let Some(channel) = self.channels.get_mut(&number) {
