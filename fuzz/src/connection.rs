@@ -130,6 +130,7 @@ fn settings(data_dir: &std::path::Path) -> Settings {
         channel_max: 2047,
         handshake_timeout: DEADLINE,
         max_message_size: 1 << 24,
+        consumer_timeout: Duration::from_secs(1800),
         password_hashing: HashAlgorithm::Sha256,
         default_queue_type: QueueKind::Classic,
         product: "RabbitMQ".into(),
