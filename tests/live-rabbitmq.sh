@@ -21,6 +21,9 @@ if [ "$port" = 5692 ]; then
 else
   home=/live/$port node=live-$port@localhost
 fi
+# Its default of 1024 open files is not enough for a thousand busy queues.
+files=$(ulimit -Hn)
+[ "$files" != unlimited ] || files=65536
 management=$((port + 10001)) prometheus=$((port + 10002)) distribution=$((port + 20000))
 
 inside() {
@@ -28,7 +31,8 @@ inside() {
     RABBITMQ_NODENAME="$node" RABBITMQ_NODE_PORT="$port" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
     RABBITMQ_DIST_PORT="$distribution" RABBITMQ_CONFIG_FILE="$home/rabbitmq.conf" \
     RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" RABBITMQ_MNESIA_BASE="$home/data" \
-    RABBITMQ_LOG_BASE="$home/log" RABBITMQ_LOGS="$home/log/live.log" RABBITMQ_PID_FILE="$home/pid" "$@"
+    RABBITMQ_LOG_BASE="$home/log" RABBITMQ_LOGS="$home/log/live.log" RABBITMQ_PID_FILE="$home/pid" \
+    RABBITMQ_MAX_OPEN_FILES="$files" "$@"
 }
 
 running() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -15,6 +15,9 @@ use crate::root;
 
 /// How long a broker may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The largest message the brokers are made to take; by default both stop at 16 MiB.
+const MESSAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// How often a starting broker is asked: finely at first, then sparing the machine.
 const ASK_EVERY: Duration = Duration::from_millis(1);
@@ -45,7 +48,10 @@ pub struct Broker {
     /// Warren itself; the script that starts RabbitMQ has ended.
     child: Option<Child>,
     pid: u32,
+    /// Neither stopped nor killed yet.
+    runs: bool,
     amqp_port: u16,
+    started: Instant,
     started_in: Duration,
     directory: PathBuf,
     tools: PathBuf,
@@ -66,6 +72,10 @@ impl Broker {
             std::fs::remove_dir_all(&directory)?;
         }
         std::fs::create_dir_all(&directory)?;
+        Self::launch_warren(tools, directory)
+    }
+
+    fn launch_warren(tools: &Path, directory: PathBuf) -> Result<Self> {
         let log = std::fs::File::create(directory.with_extension("log"))?;
         let [amqp_port, management, prometheus] = free_ports()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
@@ -77,6 +87,7 @@ impl Broker {
             "prometheus.tcp.ip=127.0.0.1".to_owned(),
             format!("prometheus.tcp.port={prometheus}"),
             format!("control.socket={}", socket(&directory).display()),
+            format!("max_message_size={MESSAGE_BYTES_MAX}"),
         ] {
             command.arg("--set").arg(setting);
         }
@@ -88,7 +99,17 @@ impl Broker {
             None => Ok(()),
         })?;
         let tools = tools.to_owned();
-        Ok(Self { kind: Kind::Warren, child: Some(child), pid, amqp_port, started_in, directory, tools })
+        Ok(Self {
+            kind: Kind::Warren,
+            child: Some(child),
+            pid,
+            runs: true,
+            amqp_port,
+            started,
+            started_in,
+            directory,
+            tools,
+        })
     }
 
     fn start_rabbitmq(tools: &Path, amqp_port: u16) -> Result<Self> {
@@ -98,6 +119,11 @@ impl Broker {
             "a RabbitMQ already runs on port {amqp_port}; stop it with: LIVE_RABBITMQ_PORT={amqp_port} tests/live-rabbitmq.sh stop"
         );
         script("wipe")?;
+        Self::launch_rabbitmq(tools, amqp_port)
+    }
+
+    fn launch_rabbitmq(tools: &Path, amqp_port: u16) -> Result<Self> {
+        let script = |word: &str| live_script(amqp_port).arg(word).stdin(Stdio::null()).output();
         let started = Instant::now();
         let mut starter = live_script(amqp_port).arg("start").stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let started_in = await_amqp(amqp_port, started, || match starter.try_wait()? {
@@ -107,12 +133,62 @@ impl Broker {
         ensure!(starter.wait()?.success(), "tests/live-rabbitmq.sh start failed");
         let pid = String::from_utf8(script("pid")?.stdout)?.trim().parse().context("process id of RabbitMQ")?;
         let (directory, tools) = (PathBuf::new(), tools.to_owned());
-        Ok(Self { kind: Kind::Rabbitmq, child: None, pid, amqp_port, started_in, directory, tools })
+        Ok(Self {
+            kind: Kind::Rabbitmq,
+            child: None,
+            pid,
+            runs: true,
+            amqp_port,
+            started,
+            started_in,
+            directory,
+            tools,
+        })
+    }
+
+    /// Kills it without warning and starts it again on what it left behind; returns when it answers an AMQP client.
+    pub fn crash_and_restart(mut self) -> Result<Self> {
+        let pid = rustix::process::Pid::from_raw(self.pid.cast_signed()).context("a process has an id")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+        self.runs = false;
+        if let Some(mut child) = self.child.take() {
+            child.wait()?;
+        }
+        let proc = PathBuf::from(format!("/proc/{}", self.pid));
+        let killed = Instant::now();
+        while proc.exists() {
+            ensure!(killed.elapsed() < PATIENCE, "process {} does not end", self.pid);
+            sleep(ASK_EVERY);
+        }
+        match self.kind {
+            Kind::Warren => Self::launch_warren(&self.tools.clone(), self.directory.clone()),
+            Kind::Rabbitmq => Self::launch_rabbitmq(&self.tools.clone(), self.amqp_port),
+        }
+    }
+
+    /// Lets it take messages up to [`MESSAGE_BYTES_MAX`]. Warren was told when it started.
+    pub fn allow_huge_messages(&self) -> Result<()> {
+        if self.kind == Kind::Rabbitmq {
+            let expression = format!("persistent_term:put(max_message_size, {MESSAGE_BYTES_MAX}).");
+            let output = self.tool("rabbitmqctl").args(["eval", &expression]).stdin(Stdio::null()).output()?;
+            ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
     }
 
     /// Which one.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Where it listens for AMQP.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.amqp_port).into()
+    }
+
+    /// From the start of its process.
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// Its (first) process.
@@ -166,6 +242,7 @@ impl Broker {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.runs = false;
         match (self.kind, self.child.take()) {
             (Kind::Warren, Some(child)) => end_child(child),
             (Kind::Warren, None) => Ok(()),
@@ -180,7 +257,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if self.kind == Kind::Rabbitmq || self.child.is_some() {
+        if self.runs {
             // Stopped before, or on the way out of a failed run whose own error matters more.
             let _ = self.end();
         }

@@ -1,4 +1,4 @@
-//! The figures that are not loads: commands, provisioning, memory.
+//! Figures of the brokers of a round that are not loads: commands, provisioning, memory when idle.
 
 use std::fs::read_to_string;
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::broker::{Broker, Kind};
+use crate::machine;
 use crate::table::{Table, Unit};
 
 /// Taken when a broker starts.
@@ -17,15 +18,19 @@ pub const START: &str = "start to first AMQP answer, empty directory";
 pub struct Figure {
     /// What `--only` looks at.
     pub name: &'static str,
+    /// Rounds in which it is taken from RabbitMQ.
+    pub rabbitmq_rounds: usize,
     /// Takes it once.
     pub measure: fn(&Broker, &mut Table) -> Result<()>,
 }
 
 /// In the order they are taken.
 pub const ALL: &[Figure] = &[
-    Figure { name: "idle memory", measure: idle_memory },
-    Figure { name: "list_users", measure: list_users },
-    Figure { name: "provisioning", measure: provisioning },
+    Figure { name: "idle memory", rabbitmq_rounds: usize::MAX, measure: idle_memory },
+    Figure { name: "list_users", rabbitmq_rounds: usize::MAX, measure: list_users },
+    // It takes RabbitMQ the better part of a minute.
+    Figure { name: "provisioning", rabbitmq_rounds: 3, measure: provisioning },
+    Figure { name: "disk", rabbitmq_rounds: usize::MAX, measure: disk },
 ];
 
 /// What a broker does right after its start is not yet idleness.
@@ -38,7 +43,7 @@ fn idle_memory(broker: &Broker, table: &mut Table) -> Result<()> {
 }
 
 /// Resident memory of the broker's main process.
-fn resident_mib(pid: u32) -> Result<f64> {
+pub fn resident_mib(pid: u32) -> Result<f64> {
     let status = read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/PID/status")?;
     let kib: f64 = line.split_whitespace().next().unwrap_or_default().parse()?;
@@ -89,6 +94,14 @@ fn provisioning(broker: &Broker, table: &mut Table) -> Result<()> {
     ensure!(shell.wait()?.success(), "a command of the script failed");
     let seconds = started.elapsed().as_secs_f64();
     table.record("provisioning script of 100 commands, wall", Unit::Seconds, broker.kind(), seconds);
+    Ok(())
+}
+
+/// The disk belongs to neither, but its speed is what a confirm waits for.
+fn disk(broker: &Broker, table: &mut Table) -> Result<()> {
+    let sync = machine::sync()?;
+    table.record("the disk: 4 KiB write with fdatasync, median", Unit::Microseconds, broker.kind(), sync.median_us);
+    table.record("the disk: 4 KiB write with fdatasync, p99", Unit::Microseconds, broker.kind(), sync.p99_us);
     Ok(())
 }
 

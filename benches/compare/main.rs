@@ -2,17 +2,29 @@
 //! see `tests/live-rabbitmq.sh`). Add `-- --help` for its options.
 //!
 //! Every round starts both brokers on empty directories and takes each figure from one, then from the other (A B A B); the
-//! table of medians goes to standard output and between the markers of BENCHMARKS.md. A figure is a row of `cases::LOADS`
-//! or a function of `figures`; `broker` starts and stops, `table` writes.
+//! table of medians goes to standard output and between the markers of BENCHMARKS.md. A figure is a row of `loads::LOADS`,
+//! a function of `figures`, or a case of `alone`, which has a broker to itself; `broker` starts and stops, `perf` runs the
+//! load tool, `table` writes.
 
+mod alone;
+#[path = "../../tests/support/amqp.rs"]
+#[expect(dead_code, reason = "the tests use more of their client than this")]
+mod amqp;
+mod backlog;
 mod broker;
-mod cases;
 mod figures;
+mod isolation;
+mod loads;
 mod machine;
+mod perf;
 mod table;
+#[path = "../../src/bin/warren-perf/wire/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the load tool uses what this does not, and no unit test runs here")]
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -57,7 +69,16 @@ impl Options {
     fn wants(&self, figure: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|text| figure.contains(text.as_str()))
     }
+
+    /// Whether anything is wanted of the brokers that serve a whole round.
+    fn wants_a_round(&self) -> bool {
+        let mut names = figures::ALL.iter().map(|f| f.name).chain(loads::LOADS.iter().map(|load| load.name));
+        self.wants(figures::START) || names.any(|name| self.wants(name))
+    }
 }
+
+/// How long the client of the tests waits for an answer.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The checkout this was built in.
 fn root() -> &'static Path {
@@ -73,6 +94,7 @@ fn main() -> Result<()> {
     }
     ensure!(options.rounds > 0, "--rounds must be at least 1");
     ensure!(options.scale > 0.0, "--scale must be above 0");
+    let began = Instant::now();
     let tools = build_ctl()?;
     let kinds = options.broker.map_or(vec![Kind::Warren, Kind::Rabbitmq], |kind| vec![kind]);
     let mut table = Table::default();
@@ -86,7 +108,7 @@ fn main() -> Result<()> {
     }
     for round in 1..=options.rounds {
         let mut brokers = Vec::new();
-        for kind in &kinds {
+        for kind in kinds.iter().filter(|_| options.wants_a_round()) {
             progress(format_args!("round {round} of {}: start of {kind}", options.rounds));
             let broker = Broker::start(*kind, &tools, options.rabbitmq_port)?;
             if options.wants(figures::START) {
@@ -95,14 +117,14 @@ fn main() -> Result<()> {
             brokers.push(broker);
         }
         for figure in figures::ALL.iter().filter(|figure| options.wants(figure.name)) {
-            for broker in &brokers {
+            for broker in brokers.iter().filter(|b| b.kind() == Kind::Warren || round <= figure.rabbitmq_rounds) {
                 progress(format_args!("round {round} of {}: {} of {}", options.rounds, figure.name, broker.kind()));
                 (figure.measure)(broker, &mut table)
                     .with_context(|| format!("{} of {}", figure.name, broker.kind()))?;
             }
         }
-        for load in cases::LOADS.iter().filter(|load| options.wants(load.name)) {
-            for broker in &brokers {
+        for load in loads::LOADS.iter().filter(|load| options.wants(load.name)) {
+            for broker in brokers.iter().filter(|broker| load.is_due(broker.kind(), round)) {
                 progress(format_args!("round {round} of {}: {} of {}", options.rounds, load.name, broker.kind()));
                 load.measure(broker, options.scale, &mut table)
                     .with_context(|| format!("{} of {}", load.name, broker.kind()))?;
@@ -111,6 +133,14 @@ fn main() -> Result<()> {
         for broker in brokers {
             broker.stop()?;
         }
+        let setting = alone::Setting { tools: &tools, rabbitmq_port: options.rabbitmq_port, scale: options.scale };
+        for case in alone::ALL.iter().filter(|case| options.wants(case.name)) {
+            for kind in kinds.iter().filter(|kind| case.is_due(**kind, round)) {
+                progress(format_args!("round {round} of {}: {} of {kind}", options.rounds, case.name));
+                case.measure(*kind, &setting, &mut table)?;
+            }
+        }
+        progress(format_args!("round {round} of {} ended after {} s", options.rounds, began.elapsed().as_secs()));
     }
     let section = table.section(&command_line(), &machine, options.rounds);
     println!("{section}");
@@ -136,7 +166,12 @@ fn command_line() -> String {
 /// Builds the command line tool, another package, and links it under RabbitMQ's names; returns the directory of the links.
 fn build_ctl() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo).current_dir(root()).args(["build", "--release", "-q", "-p", "ctl"]).status()?;
+    let mut build = Command::new(cargo);
+    build.current_dir(root()).args(["build", "-q", "-p", "ctl"]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let built = build.status()?;
     if !built.success() {
         bail!("cannot build ctl");
     }

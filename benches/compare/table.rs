@@ -18,6 +18,8 @@ pub enum Unit {
     Microseconds,
     Mebibytes,
     PerSecond,
+    /// A ratio.
+    Times,
 }
 
 impl Unit {
@@ -28,6 +30,7 @@ impl Unit {
             Self::Microseconds => " µs",
             Self::Mebibytes => " MiB",
             Self::PerSecond => "",
+            Self::Times => " ×",
         }
     }
 
@@ -58,8 +61,16 @@ fn thousands(value: f64) -> String {
 struct Row {
     name: String,
     unit: Unit,
-    warren: Vec<f64>,
-    rabbitmq: Vec<f64>,
+    warren: Samples,
+    rabbitmq: Samples,
+}
+
+/// What is known of one broker's figure.
+#[derive(Default)]
+struct Samples {
+    values: Vec<f64>,
+    /// Why there are none.
+    skipped: Option<&'static str>,
 }
 
 /// All samples, by figure, in the order figures were first seen.
@@ -77,13 +88,23 @@ impl Table {
 
     /// Adds a sample.
     pub fn record(&mut self, name: &str, unit: Unit, kind: Kind, value: f64) {
+        self.samples(name, unit, kind).values.push(value);
+    }
+
+    /// Says why there is no sample.
+    pub fn skip(&mut self, name: &str, unit: Unit, kind: Kind, why: &'static str) {
+        self.samples(name, unit, kind).skipped = Some(why);
+    }
+
+    fn samples(&mut self, name: &str, unit: Unit, kind: Kind) -> &mut Samples {
         let at = self.rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
-            self.rows.push(Row { name: name.to_owned(), unit, warren: Vec::new(), rabbitmq: Vec::new() });
+            let (warren, rabbitmq) = (Samples::default(), Samples::default());
+            self.rows.push(Row { name: name.to_owned(), unit, warren, rabbitmq });
             self.rows.len() - 1
         });
         match kind {
-            Kind::Warren => self.rows[at].warren.push(value),
-            Kind::Rabbitmq => self.rows[at].rabbitmq.push(value),
+            Kind::Warren => &mut self.rows[at].warren,
+            Kind::Rabbitmq => &mut self.rows[at].rabbitmq,
         }
     }
 
@@ -92,15 +113,17 @@ impl Table {
         let version =
             |kind| self.versions.iter().find(|(known, _)| *known == kind).map_or("–", |(_, text)| text.as_str());
         let mut text = format!(
-            "Made by `{command}` on {machine}.\n\nMedians of {rounds}, smallest and largest in parentheses.\n\n\
+            "Made by `{command}` on {machine}.\n\nMedians of {rounds} rounds, smallest and largest in parentheses; n is the number of samples where it is another.\n\n\
              | figure | Warren {} | RabbitMQ {} | RabbitMQ ÷ Warren |\n|---|---:|---:|---:|\n",
             version(Kind::Warren),
             version(Kind::Rabbitmq)
         );
         for row in &self.rows {
-            let cell = |samples: &[f64]| cell(samples, row.unit);
-            let ratio = match (median(&row.warren), median(&row.rabbitmq)) {
-                (Some(warren), Some(rabbitmq)) if warren > 0.0 => Unit::Seconds.number(rabbitmq / warren),
+            let cell = |samples: &Samples| cell(samples, row.unit, rounds);
+            let ratio = match (median(&row.warren.values), median(&row.rabbitmq.values)) {
+                (Some(warren), Some(rabbitmq)) if warren > 0.0 && row.unit != Unit::Times => {
+                    Unit::Seconds.number(rabbitmq / warren)
+                }
                 _ => "–".to_owned(),
             };
             // Writing to a string cannot fail.
@@ -122,14 +145,15 @@ fn median(samples: &[f64]) -> Option<f64> {
     Some(if sorted.len().is_multiple_of(2) { (sorted[sorted.len() / 2 - 1] + upper) / 2.0 } else { upper })
 }
 
-fn cell(samples: &[f64], unit: Unit) -> String {
-    let sorted = sorted(samples);
-    match (median(samples), sorted.first(), sorted.last()) {
+fn cell(samples: &Samples, unit: Unit, rounds: usize) -> String {
+    let sorted = sorted(&samples.values);
+    let number = if sorted.len() == rounds { String::new() } else { format!(" n={}", sorted.len()) };
+    match (median(&sorted), sorted.first(), sorted.last()) {
         (Some(median), Some(least), Some(most)) if sorted.len() > 1 => {
-            format!("{}{} ({}–{})", unit.number(median), unit.symbol(), unit.number(*least), unit.number(*most))
+            format!("{}{} ({}–{}){number}", unit.number(median), unit.symbol(), unit.number(*least), unit.number(*most))
         }
-        (Some(median), ..) => format!("{}{}", unit.number(median), unit.symbol()),
-        _ => "–".to_owned(),
+        (Some(median), ..) => format!("{}{}{number}", unit.number(median), unit.symbol()),
+        _ => samples.skipped.unwrap_or("–").to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Declares, empties, counts and deletes what a run needs on the broker.
 
-use crate::connection::Connection;
+use crate::connection::{CHANNEL, Connection};
 use crate::error::PerfError;
 use crate::options::{ExchangeKind, Options, QueueKind};
 use crate::plan::Plan;
@@ -11,6 +11,9 @@ use crate::wire::{Encode, ShortString, method};
 const PASSIVE: u8 = 1;
 const DURABLE: u8 = 1 << 1;
 const EXCLUSIVE: u8 = 1 << 2;
+
+/// Bindings sent before an answer is waited for: a server that is slow with each must not look as if it had stalled.
+const BINDINGS_UNANSWERED_MAX: usize = 250;
 
 /// Declares the exchange and, unless they are exclusive, the queues with their bindings.
 ///
@@ -73,22 +76,23 @@ pub fn declare_queue(
 /// Makes the bindings of one queue.
 pub fn bind_queue(connection: &mut Connection, plan: &Plan, queue: usize) -> Result<(), PerfError> {
     let name = &plan.queues[queue];
-    // Bindings are sent without waiting for each answer; the last one is waited for, and the server answers in order.
-    let mut bindings = plan.bindings_of(queue).iter().peekable();
-    while let Some(binding) = bindings.next() {
-        let last = bindings.peek().is_none();
-        let args = |args: &mut Vec<u8>| {
-            args.extend_from_slice(&[0, 0]);
-            args.put_short(name);
-            args.put_short(&plan.exchange);
-            args.put_short(&binding.key);
-            args.push(u8::from(!last));
-            args.put_table(&binding.arguments);
-        };
-        if last {
-            connection.call(method::QUEUE_BIND, method::QUEUE_BIND_OK, args, |_| Ok(()))?;
-        } else {
-            connection.output.put_method(crate::connection::CHANNEL, method::QUEUE_BIND, args);
+    // Bindings are sent without waiting for each answer; the last of some is waited for, and the server answers in order.
+    for some in plan.bindings_of(queue).chunks(BINDINGS_UNANSWERED_MAX) {
+        for (number, binding) in some.iter().enumerate() {
+            let last = number + 1 == some.len();
+            let args = |args: &mut Vec<u8>| {
+                args.extend_from_slice(&[0, 0]);
+                args.put_short(name);
+                args.put_short(&plan.exchange);
+                args.put_short(&binding.key);
+                args.push(u8::from(!last));
+                args.put_table(&binding.arguments);
+            };
+            if last {
+                connection.call(method::QUEUE_BIND, method::QUEUE_BIND_OK, args, |_| Ok(()))?;
+            } else {
+                connection.output.put_method(CHANNEL, method::QUEUE_BIND, args);
+            }
         }
     }
     Ok(())
