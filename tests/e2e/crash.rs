@@ -25,6 +25,9 @@ const MIXED_ROUNDS: u64 = 8;
 /// Messages confirmed in one round of it at most.
 const CONFIRMS_MAX: u64 = 4_000;
 
+/// Steps of a queue that are shown when it is not what it should be.
+const STEPS_SHOWN: usize = 8;
+
 /// Kills in one run.
 const ROUNDS: u64 = 12;
 
@@ -213,7 +216,10 @@ fn judge_all(server: &Server, world: &World) -> Judged {
     }
     for (queue, slot) in SLOTS.iter().zip(lock(&world.slots).iter_mut()) {
         if slot.declared {
+            let last = slot.steps.iter().rev().take(STEPS_SHOWN).rev().collect::<Vec<_>>();
+            println!("{queue}: {last:?}");
             add(judge(server.amqp, queue, &mut slot.model));
+            slot.steps.push((Step::Crash, String::new()));
         }
     }
     all

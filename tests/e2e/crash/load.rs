@@ -66,6 +66,8 @@ pub struct Slot {
     pub bound: bool,
     /// A step without its answer.
     pub open: Option<Step>,
+    /// All steps since it was made, the open one among them; what a failure is explained with.
+    pub steps: Vec<(Step, String)>,
     pub model: QueueModel,
 }
 
@@ -78,6 +80,8 @@ pub enum Step {
     Unbind,
     Purge,
     Publish,
+    /// The server was killed; what came before is as it was found.
+    Crash,
 }
 
 /// What is known of the broker's content; lives through all rounds. Every lock is taken alone.
@@ -320,6 +324,7 @@ pub fn rebuild(round: &Round<'_>, mut chance: Chance) -> Result<()> {
                 _ => Step::Publish,
             };
             slot.open = Some(step);
+            slot.steps.push((step, String::new()));
             step
         };
         take_step(round.world, (&mut client, &mut window), &mut chance, (at, step))?;
@@ -341,8 +346,12 @@ fn take_step(
             change(&mut |slot| (slot.declared, slot.bound) = (true, false));
         }
         Step::Delete => {
+            // Its messages go first: until the deletion is answered, the queue may be found without them.
+            change(&mut |slot| drop(slot.model.purging()));
             client.delete_queue(name)?;
-            change(&mut |slot| *slot = Slot { open: Some(step), ..Slot::default() });
+            change(&mut |slot| {
+                *slot = Slot { open: Some(step), steps: vec![(step, String::new())], ..Slot::default() }
+            });
         }
         Step::Bind => {
             client.bind(name, TOPIC, name)?;
@@ -358,6 +367,7 @@ fn take_step(
             client.purge(name)?;
             change(&mut |slot| slot.model.purged(&certain));
         }
+        Step::Crash => {}
         Step::Publish => {
             let mut bound = false;
             change(&mut |slot| bound = slot.bound);
@@ -365,7 +375,12 @@ fn take_step(
             let exchange = if bound && chance.percent(50) { TOPIC } else { "" };
             for _ in 0..chance.between(1, 20) {
                 let id = world.new_id(2);
-                change(&mut |slot| slot.model.sending(id));
+                change(&mut |slot| {
+                    slot.model.sending(id);
+                    if let Some((_, what)) = slot.steps.last_mut() {
+                        *what = format!("{exchange}<{}", id & 0xff_ffff);
+                    }
+                });
                 client.publish(exchange, name, &body_of(id));
                 window.sent(id);
             }
