@@ -10,6 +10,8 @@
 //! - zeros up to the end of the newest segment: reserved space, the normal end;
 //! - anything else after the last whole record of the newest segment: a torn tail, of a
 //!   group that was never confirmed. It is cut off, and the log says so;
+//! - a large record without its table: dropped when it was still being written, kept when it
+//!   is whole, and damage otherwise;
 //! - anything with whole records behind it, and any missing end of an older segment:
 //!   damage. The file is kept in quarantine, the log says so, the whole records around
 //!   the damage are kept, and the segment is rewritten without it.
@@ -20,7 +22,9 @@ use std::io::Result;
 use super::disk::{Disk, DiskFile, SegmentId};
 use super::index::LogIndex;
 use super::killed::Killed;
-use super::record::{Checker, HEAD_BYTES, Head, HeadState, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES};
+use super::record::{
+    Checker, HEAD_BYTES, Head, HeadState, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, claimed_payload_bytes, record_bytes,
+};
 use super::scan::{Scan, is_zero, scan};
 use super::segment::{Segment, Suspicion};
 use super::table::{Stretch, Table, TableBuilder};
@@ -146,6 +150,22 @@ fn is_single(head: &HeadState) -> bool {
     matches!(head, HeadState::Whole(head) if head.is_single)
 }
 
+/// Whether a large record without its table was written to its end: the body is synced before
+/// the table is begun, and until then the file reaches no further. What was confirmed is
+/// among these, so it is not given up for the sake of its table.
+fn is_written(file: &dyn DiskFile, length: u64) -> bool {
+    let place = HEAD_BYTES as u64;
+    if length < place + RECORD_HEADER_BYTES as u64 {
+        return false;
+    }
+    let mut header = [0; RECORD_HEADER_BYTES];
+    let unreadable = file.read(&mut header, place).is_err();
+    match claimed_payload_bytes(&header) {
+        Some(payload) => length > place + record_bytes(payload) as u64,
+        None => unreadable || !is_zero(&header),
+    }
+}
+
 fn read_head(disk: &dyn Disk, id: SegmentId) -> Result<HeadState> {
     let file = disk.open(id)?;
     let mut bytes = vec![0; HEAD_BYTES.min(file.bytes()? as usize)];
@@ -215,7 +235,7 @@ impl Recovery<'_> {
             }
             return Ok(());
         }
-        if is_single(&head) {
+        if is_single(&head) && !is_written(file.as_ref(), length) {
             tracing::info!(segment = id, "journal: a large message that was being written is dropped");
             drop(file);
             return self.disk.remove(id);
@@ -235,7 +255,10 @@ impl Recovery<'_> {
             // The process died while it began this segment: nothing was ever in it.
             drop(file);
             self.disk.remove(id)?;
-            self.newest = self.before(id);
+            // Of a large record that was only begun, the number may be an older one.
+            if id == self.newest {
+                self.newest = self.before(id);
+            }
             return Ok(());
         }
         let nonce = match head {
@@ -351,6 +374,10 @@ impl Recovery<'_> {
         unreadable: Option<u64>,
     ) -> Result<bool> {
         let newest = id == self.newest;
+        if is_single(&head) && unreadable.is_none() && scan.holes.is_empty() && !scan.records.is_empty() {
+            tracing::warn!(segment = id, "journal: a large message is whole, but not its table; it is written anew");
+            return Ok(true);
+        }
         let mut broken: Vec<(u64, u64, bool)> = scan
             .holes
             .iter()
