@@ -10,12 +10,12 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::watch::Watchers;
 use super::{
-    BoxFuture, Change, Entry, Epoch, Expect, LogBatch, LogId, LogRecord, LogSummary, MetadataStore, Position, QueueLog,
-    ReadLimit, Revision, StorageError, Write,
+    BoxFuture, Change, Entry, Epoch, Expect, LogBatch, LogHealth, LogId, LogRecord, LogSummary, MetadataStore,
+    Position, QueueLog, ReadLimit, Revision, StorageError, Write,
 };
 
 /// An engine; clones are the same engine.
@@ -38,6 +38,7 @@ struct State {
     epochs: HashMap<LogId, Epoch>,
     last: HashMap<LogId, Position>,
     watchers: Watchers,
+    health: watch::Sender<LogHealth>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -109,6 +110,7 @@ impl MemoryEngine {
             epochs: HashMap::new(),
             last: HashMap::new(),
             watchers,
+            health: watch::Sender::new(LogHealth::Well),
         })))
     }
 
@@ -152,6 +154,11 @@ impl MemoryEngine {
         let mut state = self.state();
         state.held = held;
         state.sync();
+    }
+
+    /// What the log says of itself from now on; nothing else changes.
+    pub fn report(&self, health: LogHealth) {
+        self.state().health.send_replace(health);
     }
 
     /// Ends this engine as a crash would, and opens what it had made durable.
@@ -477,6 +484,10 @@ impl QueueLog for MemoryEngine {
             self.state().log_refusal = Some(closed());
             Ok(())
         })
+    }
+
+    fn health(&self) -> watch::Receiver<LogHealth> {
+        self.state().health.subscribe()
     }
 }
 

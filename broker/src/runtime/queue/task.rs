@@ -24,13 +24,15 @@ use crate::domain::queue::state::{Effects, QueueState};
 use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::runtime::clock::now_ms;
-use crate::storage::{BoxFuture, Epoch, LogId, QueueLog, StorageError};
+use crate::storage::{BoxFuture, Epoch, LogHealth, LogId, QueueLog, StorageError};
 
 /// Commands taken from the mailbox before effects are carried out.
 const COMMANDS_PER_PASS_MAX: usize = 32;
 
 /// Appends of one queue under way to the disk. Beyond it the queue stops reading its
-/// mailbox, which slows its publishers to the speed of the disk.
+/// mailbox, which slows its publishers to the speed of the disk. Not so while the disk is
+/// full: appends then wait for what the mailbox brings, acknowledgements and deletions, and
+/// publishers are blocked elsewhere.
 const APPENDS_UNDER_WAY_MAX: usize = 64;
 
 /// What a queue tells its vhost. The channel has no capacity of its own: a queue sends
@@ -167,7 +169,9 @@ impl Owner {
             let deadline = self.deadline();
             // Being looked at is no activity.
             let mut active = true;
-            let takes = self.backlog.is_empty() && self.appends.len() < APPENDS_UNDER_WAY_MAX;
+            let many = self.appends.len() >= APPENDS_UNDER_WAY_MAX;
+            let full = many && matches!(*self.context.log.health().borrow(), LogHealth::DiskFull(_));
+            let takes = self.backlog.is_empty() && (!many || full);
             tokio::select! {
                 biased;
                 done = Self::first_append(&mut self.appends), if !self.appends.is_empty() => self.appended(&done),
@@ -185,6 +189,7 @@ impl Owner {
                     active = batch.iter().any(|command| !matches!(command, QueueCommand::Consumers { .. }));
                     self.backlog.extend(batch.drain(..));
                 }
+                () = Self::disk_full(&self.context.log), if many && !full => {}
                 () = std::future::ready(()), if self.unfinished => {}
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if self.is_expired() {
@@ -222,6 +227,15 @@ impl Owner {
             if active {
                 self.stats.active_at_ms.store(now_ms(), Relaxed);
             }
+        }
+    }
+
+    /// Resolves when the disk is full.
+    async fn disk_full(log: &Arc<dyn QueueLog>) {
+        let mut health = log.health();
+        if health.wait_for(|health| matches!(health, LogHealth::DiskFull(_))).await.is_err() {
+            // An engine that has no more to say of itself.
+            std::future::pending().await
         }
     }
 

@@ -21,7 +21,7 @@ use crate::runtime::queue::{
     QueueHandle, QueueMemory, Settled, owner_of, spawn_queue,
 };
 use crate::storage::memory::MemoryEngine;
-use crate::storage::{Epoch, LogId, Position};
+use crate::storage::{Epoch, LogHealth, LogId, Position};
 
 const TINY: Paging = Paging {
     logged_bytes: 2000,
@@ -415,6 +415,25 @@ async fn a_disk_that_does_not_answer_holds_up_nobody() {
     assert_eq!(rig.bodies().await, all(1..=900));
     rig.engine.hold_syncs(false);
     assert!(!rig.on_disk().await.1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_does_not_keep_a_queue_from_what_makes_room_on_it() {
+    let mut rig = rig(MemoryEngine::new(), durable(&[]));
+    rig.engine.hold_syncs(true);
+    rig.persistent(1..=1000).await;
+    // Its clock stands while anybody has something to do.
+    let long = tokio::time::Duration::from_secs(3600);
+    let waits = tokio::time::timeout(long, rig.counts()).await;
+    assert!(waits.is_err(), "publishers of a slow disk are slowed down");
+    rig.engine.report(LogHealth::DiskFull("no room".to_owned()));
+    let ready = tokio::time::timeout(long, rig.counts()).await.expect("the queue reads its mailbox").0;
+    assert_eq!(ready, 1000);
+    assert_eq!(rig.purge().await, 1000);
+    rig.engine.report(LogHealth::Well);
+    rig.engine.hold_syncs(false);
+    rig.confirmed(1000).await;
+    assert_eq!(rig.queue.delete(false, false).await, Ok(0));
 }
 
 #[tokio::test]
