@@ -10,12 +10,19 @@ use super::publishing::push_range;
 use super::task::Owner;
 
 impl Owner {
-    /// Keeps what is durable, once it is.
+    /// Keeps what is durable, once it is. What waits for room on the disk was never
+    /// confirmed, and nobody is left to make room: it is given up.
     pub(super) async fn stop(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
         commands.close();
         while !self.appends.is_empty() {
-            let done = Self::first_append(&mut self.appends).await;
-            self.appended(&done);
+            tokio::select! {
+                biased;
+                done = Self::first_append(&mut self.appends) => self.appended(&done),
+                () = Self::disk_full(&self.context.log) => {
+                    tracing::warn!(queue = %self.resource(), "messages that wait for room on the disk are given up");
+                    return;
+                }
+            }
         }
     }
 

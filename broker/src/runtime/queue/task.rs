@@ -231,7 +231,7 @@ impl Owner {
     }
 
     /// Resolves when the disk is full.
-    async fn disk_full(log: &Arc<dyn QueueLog>) {
+    pub(super) async fn disk_full(log: &Arc<dyn QueueLog>) {
         let mut health = log.health();
         if health.wait_for(|health| matches!(health, LogHealth::DiskFull(_))).await.is_err() {
             // An engine that has no more to say of itself.

@@ -60,7 +60,10 @@ pub struct LocalLog {
 #[derive(Debug)]
 struct Shared {
     pending: Mutex<Pending>,
+    /// The journal's thread waits here, and nobody else: one is woken for one request.
     wake: Condvar,
+    /// Whoever waits for room on the disk.
+    room: Condvar,
     health: OnceLock<watch::Sender<LogHealth>>,
 }
 
@@ -99,7 +102,12 @@ impl LocalLog {
     /// # Errors
     /// As recovery: the disk does not answer, or nothing can be verified.
     pub fn open(disk: Box<dyn Disk>, lock: Option<Arc<DirectoryLock>>) -> Result<(Self, Vec<Finding>), StorageError> {
-        let shared = Arc::new(Shared { pending: Mutex::default(), wake: Condvar::new(), health: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            pending: Mutex::default(),
+            wake: Condvar::new(),
+            room: Condvar::new(),
+            health: OnceLock::new(),
+        });
         let disk = Box::new(PatientDisk::new(disk, patience(&shared)));
         let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
         let health = core.space.health();
@@ -346,7 +354,7 @@ fn patience(shared: &Arc<Shared>) -> Patience {
             return false;
         }
         // Not woken by requests: room comes from elsewhere.
-        let (pending, _) = shared.wake.wait_timeout(pending, SPACE_DELAY).unwrap_or_else(PoisonError::into_inner);
+        let (pending, _) = shared.room.wait_timeout(pending, SPACE_DELAY).unwrap_or_else(PoisonError::into_inner);
         pending.refusal.is_none()
     })
 }

@@ -436,6 +436,26 @@ async fn a_full_disk_does_not_keep_a_queue_from_what_makes_room_on_it() {
     assert_eq!(rig.queue.delete(false, false).await, Ok(0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_does_not_keep_a_queue_from_stopping() {
+    let mut rig = rig(MemoryEngine::new(), durable(&[]));
+    rig.persistent(1..=20).await;
+    rig.confirmed(20).await;
+    rig.engine.hold_syncs(true);
+    rig.persistent(21..=30).await;
+    let stopping = tokio::spawn({
+        let queue = rig.queue.clone();
+        async move { queue.stop().await }
+    });
+    // Its clock stands while anybody has something to do.
+    tokio::time::sleep(tokio::time::Duration::from_secs(3600)).await;
+    assert!(!stopping.is_finished(), "what a slow disk is about to hold is waited for");
+    rig.engine.report(LogHealth::DiskFull("no room".to_owned()));
+    let long = tokio::time::Duration::from_secs(3600);
+    tokio::time::timeout(long, stopping).await.expect("nobody makes room any more").unwrap();
+    assert!(rig.events.try_recv().is_err(), "nothing more is confirmed");
+}
+
 #[tokio::test]
 async fn damaged_messages_are_left_out_and_no_longer_counted() {
     let mut rig = rig(MemoryEngine::new(), durable(&[]));

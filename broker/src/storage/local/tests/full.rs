@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::oneshot::{self, Receiver};
 
 use super::super::core::Core;
+use super::super::journal::LocalLog;
 use super::super::patient::PatientDisk;
 use super::super::request::{Read, Request};
 use super::super::simulated::{Chance, SimulatedDisk};
 use super::{SMALL_SEGMENT, check_accounts, open, positions, read, remove, run, settle};
 use crate::storage::conformance::{range, record};
-use crate::storage::{LogHealth, LogId, ReadLimit, StorageError};
+use crate::storage::{Epoch, LogHealth, LogId, QueueLog, ReadLimit, StorageError};
 
 /// Histories per test run; each fails with its number, which replays it.
 const SEEDS: u64 = 60;
@@ -125,6 +126,26 @@ fn a_write_without_room_is_done_again_when_there_is_some() {
         let expected = if patient { vec![record(1, 400), record(2, 20_000)] } else { vec![record(1, 400)] };
         assert_eq!(read(&mut core, 1), expected);
     }
+}
+
+#[tokio::test]
+async fn a_large_record_without_room_holds_up_nobody_else() {
+    const MIB: usize = 1 << 20;
+    let disk = SimulatedDisk::default();
+    let (log, _) = LocalLog::open(Box::new(disk.clone()), None).unwrap();
+    let epoch = Epoch(1);
+    log.append(LogId(1), epoch, vec![record(1, 40)]).await.unwrap();
+    // More than the reserve and a segment is free, but less than the record takes.
+    disk.limit(disk.used() + 50 * MIB as u64);
+    let mut health = log.health();
+    let large = log.append(LogId(1), epoch, vec![record(2, 52 * MIB)]);
+    health.wait_for(|health| matches!(health, LogHealth::DiskFull(_))).await.unwrap();
+    for position in 1..=500 {
+        log.append(LogId(2), epoch, vec![record(position, 40)]).await.unwrap();
+    }
+    disk.limit(1 << 30);
+    large.await.unwrap();
+    log.close().await.unwrap();
 }
 
 /// Publishers and a consumer on a small disk, with crashes: what was confirmed is there.
