@@ -346,8 +346,6 @@ fn take_step(
             change(&mut |slot| (slot.declared, slot.bound) = (true, false));
         }
         Step::Delete => {
-            // Its messages go first: until the deletion is answered, the queue may be found without them.
-            change(&mut |slot| drop(slot.model.purging()));
             client.delete_queue(name)?;
             change(&mut |slot| {
                 *slot = Slot { open: Some(step), steps: vec![(step, String::new())], ..Slot::default() }

@@ -26,7 +26,8 @@ impl Owner {
         }
     }
 
-    /// Ends everybody's business with the queue and forgets its messages.
+    /// Ends everybody's business with the queue. Its log is left: whoever deletes the queue's
+    /// record deletes it after that, so no crash leaves a queue without its messages.
     pub(super) async fn delete(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
         commands.close();
@@ -49,11 +50,6 @@ impl Owner {
         let resource = self.resource();
         self.bury();
         self.dead_letters.hand_over();
-        if self.context.spec.durable
-            && let Err(error) = self.context.log.delete(self.log).await
-        {
-            tracing::error!(queue = %resource, %error, "the log of a deleted queue stays and is swept at the next start");
-        }
         if let Err(error) = self.spills.delete().await {
             tracing::error!(queue = %resource, %error, "what a deleted queue put on disk for want of memory is swept at the next start");
         }

@@ -15,7 +15,7 @@ use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
 use crate::facade::Put;
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
-use crate::storage::Write;
+use crate::storage::{LogId, Write};
 
 /// Requests a vhost's mailbox holds. When it is full the asking connection waits and stops
 /// reading its socket.
@@ -193,6 +193,7 @@ impl Owner {
             VhostCommand::Drop(reply) => {
                 let queues = self.topology.queues();
                 futures_util::future::join_all(queues.iter().map(|queue| queue.delete(false, false))).await;
+                self.delete_logs(&queues);
                 self.topology.roll_back(LiveTopology::new(self.vhost.clone()));
                 return Flow::End(reply);
             }
@@ -255,6 +256,27 @@ impl Owner {
         for answer in batch.answers {
             answer(undone.as_ref());
         }
+        if undone.is_none() {
+            self.delete_logs(&batch.ended);
+        }
+    }
+
+    /// Deletes the messages of queues whose records are gone. A crash before that leaves
+    /// logs that nobody knows, and they are swept at the next start.
+    fn delete_logs(&self, queues: &[QueueHandle]) {
+        let logs: Vec<LogId> =
+            queues.iter().filter(|queue| queue.spec().durable).map(|queue| LogId(queue.spec().id.0)).collect();
+        if logs.is_empty() {
+            return;
+        }
+        let (log, vhost) = (self.context.log.clone(), self.vhost.clone());
+        tokio::spawn(async move {
+            for id in logs {
+                if let Err(error) = log.delete(id).await {
+                    tracing::error!(%vhost, queue = id.0, %error, "the log of a deleted queue stays until the next start");
+                }
+            }
+        });
     }
 
     /// Runs a request of many steps: all of them happen, or none.
