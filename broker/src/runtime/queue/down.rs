@@ -84,7 +84,7 @@ mod tests {
     use crate::domain::name::{QueueName, UserName, VhostName};
     use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec, SessionId};
     use crate::domain::value::FieldTable;
-    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, spawn_queue};
+    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, QueueMemory, spawn_queue};
     use crate::storage::memory::MemoryEngine;
 
     #[tokio::test]
@@ -109,7 +109,7 @@ mod tests {
             vhost: VhostName::new("/").unwrap(),
             log,
             recover: true,
-            memory: Arc::default(),
+            memory: Arc::new(QueueMemory::of_node(1 << 30)),
             notices,
             dead_letters,
         });

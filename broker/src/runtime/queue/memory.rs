@@ -6,8 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::domain::queue::ready::Paging;
 
-/// Memory of all queues beyond which each keeps but a little.
-const RESIDENT_BYTES_MAX: u64 = 256 << 20;
+/// One queue keeps at most this share of the machine's memory, or its control group's, for
+/// messages that would have to be written to leave it.
+const QUEUE_SHARE: u64 = 32;
+
+/// Whatever the share is, within these bounds.
+const QUEUE_BYTES_MIN: u64 = 16 << 20;
+const QUEUE_BYTES_MAX: u64 = 256 << 20;
+
+/// Memory of all queues beyond which each keeps but a little, in what one may have.
+const QUEUES_MAX: u64 = 2;
 
 /// A queue reports its memory when it changed by this much, so that the shared counter
 /// does not move with every message.
@@ -17,26 +25,30 @@ const REPORT_BYTES: u64 = 32 << 10;
 #[derive(Debug)]
 pub(crate) struct QueueMemory {
     resident_bytes: AtomicU64,
+    /// Beyond it memory is scarce.
+    resident_bytes_max: u64,
     roomy: Paging,
     scarce: Paging,
 }
 
-impl Default for QueueMemory {
-    fn default() -> Self {
-        Self { resident_bytes: AtomicU64::new(0), roomy: Paging::ROOMY, scarce: Paging::SCARCE }
-    }
-}
-
 impl QueueMemory {
+    /// For a node that may use so many bytes.
+    pub(crate) fn of_node(memory_bytes: u64) -> Self {
+        let all_bytes = (memory_bytes / QUEUE_SHARE).clamp(QUEUE_BYTES_MIN, QUEUE_BYTES_MAX);
+        let roomy = Paging { all_bytes, ..Paging::ROOMY };
+        let resident_bytes_max = QUEUES_MAX * all_bytes;
+        Self { resident_bytes: AtomicU64::new(0), resident_bytes_max, roomy, scarce: Paging::SCARCE }
+    }
+
     /// As if every queue had only that much, for tests.
     #[cfg(test)]
     pub(crate) fn tiny(paging: Paging) -> Self {
-        Self { resident_bytes: AtomicU64::new(0), roomy: paging, scarce: paging }
+        Self { resident_bytes: AtomicU64::new(0), resident_bytes_max: u64::MAX, roomy: paging, scarce: paging }
     }
 
     /// What one queue may keep in memory now.
     pub(super) fn paging(&self) -> Paging {
-        match self.resident_bytes.load(Relaxed) > RESIDENT_BYTES_MAX {
+        match self.resident_bytes.load(Relaxed) > self.resident_bytes_max {
             true => self.scarce,
             false => self.roomy,
         }
@@ -79,15 +91,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_small_machine_keeps_less_in_memory() {
+        for (memory_bytes, expected) in [(256 << 20, 16 << 20), (2 << 30, 64 << 20), (64 << 30, 256 << 20)] {
+            assert_eq!(QueueMemory::of_node(memory_bytes).paging().all_bytes, expected);
+        }
+    }
+
+    #[test]
     fn queues_get_less_when_they_have_too_much_together() {
-        let memory = Arc::new(QueueMemory::default());
+        let memory = Arc::new(QueueMemory::of_node(4 << 30));
+        let (roomy, max) = (Paging { all_bytes: 128 << 20, ..Paging::ROOMY }, 256 << 20);
         let (mut first, mut second) = (MemoryShare::new(memory.clone()), MemoryShare::new(memory.clone()));
-        first.report(RESIDENT_BYTES_MAX);
-        assert_eq!(second.of().paging(), Paging::ROOMY);
+        first.report(max);
+        assert_eq!(second.of().paging(), roomy);
         second.report(REPORT_BYTES);
         assert_eq!(first.of().paging(), Paging::SCARCE);
-        first.report(RESIDENT_BYTES_MAX - REPORT_BYTES);
-        assert_eq!(first.of().paging(), Paging::ROOMY);
+        first.report(max - REPORT_BYTES);
+        assert_eq!(first.of().paging(), roomy);
         second.report(2 * REPORT_BYTES);
         assert_eq!(first.of().paging(), Paging::SCARCE);
         drop(second);

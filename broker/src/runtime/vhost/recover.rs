@@ -13,9 +13,11 @@ use super::owner::Unstarted;
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
 use crate::error::Error;
+use crate::runtime::queue::QueueMemory;
 use crate::runtime::queue::owner_of;
 use crate::runtime::record::key::kind;
 use crate::runtime::record::{self};
+use crate::runtime::system::memory_bytes;
 use crate::storage::{Entry, Expect, LogId, MetadataStore, QueueLog, StorageError, Write};
 
 impl VhostRegistry {
@@ -34,7 +36,7 @@ impl VhostRegistry {
             log: log.clone(),
             access,
             churn: QueueChurn::default(),
-            queue_memory: Arc::default(),
+            queue_memory: Arc::new(QueueMemory::of_node(memory_bytes())),
             queue_ids: AtomicU64::new(1),
         });
         let mut starting: BTreeMap<VhostName, Unstarted> =
