@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use super::core::Core;
 use super::disk::Disk;
 use super::large::LargeJob;
 use super::lock::DirectoryLock;
-use super::patient::{Patience, PatientDisk};
+use super::patient::{Patience, PatientDisk, Wait};
 use super::read::ReadJob;
 use super::recover::Finding;
 use super::request::{Read, Reply, Request};
@@ -64,7 +65,8 @@ struct Shared {
     wake: Condvar,
     /// Whoever waits for room on the disk.
     room: Condvar,
-    health: OnceLock<watch::Sender<LogHealth>>,
+    /// Where the journal's health is told, and how many writes wait for room.
+    health: OnceLock<(watch::Sender<LogHealth>, Arc<AtomicUsize>)>,
 }
 
 /// What callers have handed over.
@@ -111,7 +113,7 @@ impl LocalLog {
         let disk = Box::new(PatientDisk::new(disk, patience(&shared)));
         let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
         let health = core.space.health();
-        let _ = shared.health.set(health.clone());
+        let _ = shared.health.set((health.clone(), core.space.writes_waiting()));
         let health = health.subscribe();
         let (reading, writing) = (Arc::clone(&shared), Arc::clone(&shared));
         let reader = start("journal-read", move |job: ReadJob| {
@@ -336,10 +338,18 @@ impl Shared {
 /// Waits for room on the disk as long as the journal is not to end.
 fn patience(shared: &Arc<Shared>) -> Patience {
     let shared = Arc::downgrade(shared);
-    Arc::new(move || {
+    Arc::new(move |wait| {
         let Some(shared) = shared.upgrade() else { return false };
         // Without a health to tell, the journal is still being opened: nobody waits for that.
-        let Some(health) = shared.health.get() else { return false };
+        let Some((health, waiting)) = shared.health.get() else { return false };
+        match wait {
+            Wait::Begins => waiting.fetch_add(1, Relaxed),
+            Wait::GoesOn => 0,
+            Wait::Ends => {
+                waiting.fetch_sub(1, Relaxed);
+                return true;
+            }
+        };
         health.send_if_modified(|health| {
             let is_news = *health == LogHealth::Well;
             if is_news {
@@ -472,7 +482,7 @@ impl Thread {
     fn fail(&mut self, error: &std::io::Error) -> (Option<Reply<()>>, Result<(), StorageError>) {
         let error = failed(error);
         tracing::error!("{error}; no message will be confirmed until the broker is restarted");
-        if let Some(health) = self.shared.health.get() {
+        if let Some((health, _)) = self.shared.health.get() {
             health.send_replace(LogHealth::Failed(error.to_string()));
         }
         let left = {

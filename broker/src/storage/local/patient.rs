@@ -10,8 +10,19 @@ use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile, SegmentId, SetAside};
 
-/// Waits a while for room; `false`: nobody waits any longer, fail.
-pub type Patience = Arc<dyn Fn() -> bool + Send + Sync>;
+/// How far a write without room has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// There was no room for the first time.
+    Begins,
+    /// There was none again.
+    GoesOn,
+    /// It is over, with room or without.
+    Ends,
+}
+
+/// Waits a while for room, unless the wait ends; `false`: nobody waits any longer, fail.
+pub type Patience = Arc<dyn Fn(Wait) -> bool + Send + Sync>;
 
 /// A disk below which [`Patience`] decides how long to wait.
 pub struct PatientDisk {
@@ -32,11 +43,18 @@ impl PatientDisk {
 }
 
 fn retry<T>(patience: &Patience, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut wait = Wait::Begins;
     loop {
-        match attempt() {
-            Err(error) if is_full(error.kind()) && patience() => {}
-            result => return result,
+        let result = attempt();
+        let full = result.as_ref().is_err_and(|error| is_full(error.kind()));
+        if full && patience(wait) {
+            wait = Wait::GoesOn;
+            continue;
         }
+        if full || wait == Wait::GoesOn {
+            patience(Wait::Ends);
+        }
+        return result;
     }
 }
 

@@ -9,6 +9,8 @@
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
@@ -32,6 +34,8 @@ pub struct Space {
     /// Logs with appends among them.
     waiting: HashSet<LogId>,
     health: watch::Sender<LogHealth>,
+    /// Writes that wait for room.
+    writes_waiting: Arc<AtomicUsize>,
 }
 
 impl Space {
@@ -39,7 +43,15 @@ impl Space {
     #[must_use]
     pub fn new(reserve: u64) -> Self {
         let health = watch::Sender::new(LogHealth::Well);
-        Self { reserve, written: None, is_short: false, deferred: Vec::new(), waiting: HashSet::new(), health }
+        Self {
+            reserve,
+            written: None,
+            is_short: false,
+            deferred: Vec::new(),
+            waiting: HashSet::new(),
+            health,
+            writes_waiting: Arc::default(),
+        }
     }
 
     /// Bytes were written.
@@ -59,6 +71,12 @@ impl Space {
     #[must_use]
     pub fn health(&self) -> watch::Sender<LogHealth> {
         self.health.clone()
+    }
+
+    /// How many writes wait for room; whoever waits counts itself.
+    #[must_use]
+    pub fn writes_waiting(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.writes_waiting)
     }
 
     /// Everything that waits, to be refused.
@@ -161,6 +179,10 @@ impl Core {
         // The next segment may be taken before the next look.
         let is_short = free < self.space.reserve + self.segment_bytes;
         if !is_short && !is_full || is_short && self.space.is_short {
+            return;
+        }
+        // One that needs more than the reserve still waits: the disk is full for it.
+        if !is_short && !self.space.is_short && self.space.writes_waiting.load(Relaxed) > 0 {
             return;
         }
         self.space.is_short = is_short;

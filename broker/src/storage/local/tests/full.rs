@@ -7,7 +7,7 @@ use tokio::sync::oneshot::{self, Receiver};
 
 use super::super::core::Core;
 use super::super::journal::LocalLog;
-use super::super::patient::PatientDisk;
+use super::super::patient::{PatientDisk, Wait};
 use super::super::request::{Read, Request};
 use super::super::simulated::{Chance, SimulatedDisk};
 use super::{SMALL_SEGMENT, check_accounts, open, positions, read, remove, run, settle};
@@ -104,7 +104,10 @@ fn a_write_without_room_is_done_again_when_there_is_some() {
         let disk = SimulatedDisk::default();
         let asked = Arc::new(AtomicU64::new(0));
         let (room, count) = (disk.clone(), Arc::clone(&asked));
-        let patience = Arc::new(move || {
+        let patience = Arc::new(move |wait| {
+            if wait == Wait::Ends {
+                return true;
+            }
             if count.fetch_add(1, Relaxed) == 3 {
                 room.limit(1 << 30);
             }
@@ -189,4 +192,18 @@ fn seeded_histories_on_a_small_disk_lose_nothing() {
         }
     }
     assert!(waited > 0, "no disk ran full");
+}
+
+#[test]
+fn the_disk_is_full_as_long_as_a_write_waits_for_room() {
+    let (mut core, _) = open(&SimulatedDisk::default());
+    let (health, waiting) = (core.space.health(), core.space.writes_waiting());
+    health.send_replace(LogHealth::DiskFull("a large message".to_owned()));
+    waiting.fetch_add(1, Relaxed);
+    let mut confirm = append_one(&mut core, 1, 1).unwrap();
+    assert!(is_confirmed(&mut confirm), "there is room for what is small");
+    assert!(matches!(&*health.borrow(), LogHealth::DiskFull(_)));
+    waiting.fetch_sub(1, Relaxed);
+    append_one(&mut core, 1, 2).unwrap();
+    assert_eq!(*health.borrow(), LogHealth::Well);
 }
