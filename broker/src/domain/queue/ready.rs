@@ -1,5 +1,5 @@
 //! The ready messages of a queue, in delivery order: what is in memory here, what is on
-//! disk in [`paging`].
+//! disk in `paging`.
 //!
 //! Fresh messages arrive in position order. Returned ones of a classic queue go back to
 //! their original place; those of a quorum queue go before everything else, in the order
