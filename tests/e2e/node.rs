@@ -177,7 +177,11 @@ fn an_address_in_use_stops_the_start_and_is_named() {
 #[test]
 fn a_configuration_file_of_the_environment_is_read_and_shown() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("rabbitmq.conf"), "default_user = from_file\nconsumer_timeout = 1000\n").unwrap();
+    std::fs::write(
+        folder.path().join("rabbitmq.conf"),
+        "default_user = from_file\nqueue_index_embed_msgs_below = 4096\n",
+    )
+    .unwrap();
     // Without its extension, as the reference takes it as well.
     let named = folder.path().join("rabbitmq").display().to_string();
     let environment = vec![("RABBITMQ_CONFIG_FILE".to_owned(), named)];
@@ -186,7 +190,7 @@ fn a_configuration_file_of_the_environment_is_read_and_shown() {
         text(&server.tool("rabbitmqctl", &["-q", "list_users"]).stdout),
         "user\ttags\nfrom_file\t[administrator]\n"
     );
-    let warning = "rabbitmq.conf:2: `consumer_timeout` is not offered and has no effect";
+    let warning = "rabbitmq.conf:2: `queue_index_embed_msgs_below` is not offered and has no effect";
     assert!(server.log().iter().any(|line| line.contains(warning)), "{:?}", server.log());
 }
 
