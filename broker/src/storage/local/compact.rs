@@ -243,12 +243,12 @@ impl Core {
         match header.kind {
             Kind::Data | Kind::Share => {
                 let live = self.logs.get(&header.log).and_then(|index| index.get(header.position));
-                if live.is_some_and(|slot| slot.segment() == id && slot.place() == place) {
+                if let Some(slot) = live.filter(|slot| slot.segment() == id && slot.place() == place) {
                     rewrite.moved.insert(header.log);
                     match header.kind {
-                        Kind::Share => self.move_share(rewrite, place, header, payload)?,
+                        Kind::Share => self.move_share(rewrite, slot, header, payload)?,
                         _ => {
-                            let moved = self.move_record(id, header, payload)?;
+                            let moved = self.move_record(slot, header, payload)?;
                             if payload.len() >= SHARED_BYTES_MIN {
                                 rewrite.payload_places.insert(place, moved);
                             }
@@ -269,9 +269,7 @@ impl Core {
     }
 
     /// Writes a live record anew; returns where it stands now.
-    fn move_record(&mut self, from: SegmentId, header: &Header, payload: &[u8]) -> Result<(SegmentId, u64)> {
-        let was =
-            self.logs.get(&header.log).and_then(|index| index.get(header.position)).map_or(0, |slot| slot.bytes());
+    fn move_record(&mut self, from: Slot, header: &Header, payload: &[u8]) -> Result<(SegmentId, u64)> {
         let (to, place, bytes) = self.push(&Header { group: self.group, ..*header }, payload)?;
         if let Some(index) = self.logs.get_mut(&header.log) {
             index.relocate(Slot::new(header.position, to, place, bytes, header.weight));
@@ -279,25 +277,24 @@ impl Core {
         if let Some(segment) = self.segments.get_mut(&to) {
             segment.add_live(1, bytes as u64);
         }
-        if let Some(segment) = self.segments.get_mut(&from) {
-            segment.drop_live(1, was as u64);
+        if let Some(segment) = self.segments.get_mut(&from.segment()) {
+            segment.drop_live(1, from.bytes() as u64);
         }
         Ok((to, place))
     }
 
     /// Moves a record whose payload stands elsewhere in the segment: it goes on referring to
     /// it where it stands now, if that is the active segment, and takes it over otherwise.
-    fn move_share(&mut self, rewrite: &mut Rewrite, place: u64, header: &Header, payload: &[u8]) -> Result<()> {
-        let id = rewrite.segment;
+    fn move_share(&mut self, rewrite: &mut Rewrite, slot: Slot, header: &Header, payload: &[u8]) -> Result<()> {
         let Rewrite { checker, file, payloads, payload_places, .. } = rewrite;
-        let Some(from) = shared_place(place, payload) else { return Ok(()) };
+        let Some(from) = shared_place(slot.place(), payload) else { return Ok(()) };
         // One that cannot be read stays behind, and is reported as lost with the segment.
-        let Some((_, payload)) = payloads.record(file.as_ref(), *checker, id, from) else { return Ok(()) };
+        let Some((_, payload)) = payloads.record(file.as_ref(), *checker, slot.segment(), from) else { return Ok(()) };
         let here = self.writer.as_ref().filter(|writer| writer.has_room(size_of::<u64>())).map(Writer::id);
         match payload_places.get(&from).filter(|(segment, _)| Some(*segment) == here) {
-            Some((_, place)) => drop(self.move_record(id, header, &place.to_le_bytes())?),
+            Some((_, place)) => drop(self.move_record(slot, header, &place.to_le_bytes())?),
             None => {
-                let place = self.move_record(id, &Header { kind: Kind::Data, ..*header }, payload)?;
+                let place = self.move_record(slot, &Header { kind: Kind::Data, ..*header }, payload)?;
                 payload_places.insert(from, place);
             }
         }

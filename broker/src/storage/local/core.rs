@@ -23,8 +23,8 @@
 //! removed. So every record carries the generation of its log, which grows then; a remove
 //! record means its own generation and earlier ones, and a moved record keeps its own.
 //!
-//! Targets are never newer than their segment, so the oldest segment has none, and
-//! deletion always gets on.
+//! Targets are never newer than their segment, except for segments of single large records,
+//! which have no targets themselves and go as soon as they are dead. So deletion always gets on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Result;

@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::core::{Core, Removal};
 use super::disk::{Disk, SegmentId};
-use super::record::{Checker, HEAD_BYTES, Head, Header, RECORD_ALIGN, record_bytes};
+use super::record::{HEAD_BYTES, Head, Header, record_bytes};
 use super::request::{Answer, Reply};
 use super::segment::Segment;
 use super::slot::Slot;
@@ -88,27 +88,13 @@ impl LargeJob {
 
     fn write(self) -> Result<u64> {
         let Self { disk, head, header, payload } = self;
-        let place = HEAD_BYTES as u64;
-        let end = place + record_bytes(payload.len()) as u64;
-        let file = disk.create(head.segment)?;
-        file.reserve(end)?;
-        file.write(&head.encode(), 0)?;
-        // Without a head, what a crash leaves of the body would pass for damage.
-        file.sync()?;
-        disk.sync_directory()?;
-        let record = Checker::new(head.nonce, head.segment).encode(place, &header, &payload);
-        file.write(&record, place)?;
-        let mut at = place + record.len() as u64;
-        for part in payload.chunks(PART_BYTES) {
-            file.write(part, at)?;
-            at += part.len() as u64;
-            file.sync()?;
-        }
-        file.write(&[0; RECORD_ALIGN][..(end - at) as usize], at)?;
-        file.sync()?;
+        let end = (HEAD_BYTES + record_bytes(payload.len())) as u64;
+        // The head is durable before the body begins: without it, what a crash leaves of the
+        // body would pass for damage.
+        let mut writer = Writer::create(disk.as_ref(), head, Vec::new(), end)?;
+        writer.push_in_parts(&header, &payload, PART_BYTES)?;
         let mut table = TableBuilder::default();
-        table.add(&header, place, &payload);
-        let writer = Writer::resume(head.segment, file, head.nonce, end, end);
+        table.add(&header, HEAD_BYTES as u64, &payload);
         writer.finish(table, header.group)?;
         Ok(end)
     }

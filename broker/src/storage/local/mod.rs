@@ -20,7 +20,7 @@
 //! | `writer`, `disk` | the active segment; system calls |
 //! | `space`, `patient` | what happens when the disk runs full |
 //! | `table` | what a closed segment says of itself |
-//! | `recover`, `scan`, `killed` | reading tables, or whole segments, at start; judging broken bytes |
+//! | `recover`, `segment_file`, `scan`, `killed` | reading tables, or whole segments, at start; judging broken bytes |
 //! | `compact` | giving space back in bounded steps |
 //! | `read` | reading records back, on a thread of its own |
 //! | `index`, `slot` | what lives, and where |
@@ -44,6 +44,7 @@ mod recover;
 mod request;
 mod scan;
 mod segment;
+mod segment_file;
 mod sharing;
 #[cfg(test)]
 mod simulated;

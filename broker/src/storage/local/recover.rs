@@ -22,16 +22,12 @@ use std::io::Result;
 use super::disk::{Disk, DiskFile, SegmentId};
 use super::index::LogIndex;
 use super::killed::Killed;
-use super::record::{
-    Checker, HEAD_BYTES, Head, HeadState, Kind, RECORD_ALIGN, RECORD_HEADER_BYTES, claimed_payload_bytes, record_bytes,
-};
+use super::record::{Checker, HEAD_BYTES, HeadState, RECORD_ALIGN};
 use super::scan::{Scan, is_zero, scan};
 use super::segment::{Segment, Suspicion};
+use super::segment_file::{PAGE_BYTES, is_single, is_written, read_around, read_head, read_table, table_of};
 use super::table::{Stretch, Table, TableBuilder};
 use crate::storage::StorageError;
-
-/// Bytes given up together when the disk cannot read them.
-const PAGE_BYTES: usize = 4096;
 
 /// Something wrong that was found, and dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,48 +142,6 @@ pub fn recover(disk: &dyn Disk, segment_bytes: u64) -> std::result::Result<Recov
     Ok(recovery.finish(nonce))
 }
 
-fn is_single(head: &HeadState) -> bool {
-    matches!(head, HeadState::Whole(head) if head.is_single)
-}
-
-/// Whether a large record without its table was written to its end: the body is synced before
-/// the table is begun, and until then the file reaches no further. What was confirmed is
-/// among these, so it is not given up for the sake of its table.
-fn is_written(file: &dyn DiskFile, length: u64) -> bool {
-    let place = HEAD_BYTES as u64;
-    if length < place + RECORD_HEADER_BYTES as u64 {
-        return false;
-    }
-    let mut header = [0; RECORD_HEADER_BYTES];
-    let unreadable = file.read(&mut header, place).is_err();
-    match claimed_payload_bytes(&header) {
-        Some(payload) => length > place + record_bytes(payload) as u64,
-        None => unreadable || !is_zero(&header),
-    }
-}
-
-fn read_head(disk: &dyn Disk, id: SegmentId) -> Result<HeadState> {
-    let file = disk.open(id)?;
-    let mut bytes = vec![0; HEAD_BYTES.min(file.bytes()? as usize)];
-    read_around(file.as_ref(), &mut bytes);
-    Ok(Head::decode(&bytes))
-}
-
-/// Fills `bytes` from a file; pages that cannot be read stay zero. Returns the first such
-/// place and the system's reason.
-fn read_around(file: &dyn DiskFile, bytes: &mut [u8]) -> Option<(u64, std::io::Error)> {
-    file.read(bytes, 0).err()?;
-    let mut first = None;
-    for (page, bytes) in bytes.chunks_mut(PAGE_BYTES).enumerate() {
-        let place = (page * PAGE_BYTES) as u64;
-        if let Err(error) = file.read(bytes, place) {
-            bytes.fill(0);
-            first.get_or_insert((place, error));
-        }
-    }
-    first
-}
-
 struct Recovery<'d> {
     disk: &'d dyn Disk,
     segment_bytes: u64,
@@ -271,9 +225,10 @@ impl Recovery<'_> {
         }
         self.segments.insert(id, Segment { bytes: scan.end as u64, ..Segment::default() });
         self.group = self.group.or(scan.records.last().map(|last| last.header.group));
-        let encoded = table_of(&scan, &bytes).encode();
-        if let Some(table) = Table::new(&encoded, id) {
-            self.note_removals(id, &table);
+        let table = table_of(&scan, &bytes);
+        let encoded = table.clone().encode();
+        if let Some(listed) = Table::new(&encoded, id) {
+            self.note_removals(id, &listed);
         }
         self.scanned.insert(id, encoded);
         let damaged = self.judge(id, head, file, &scan, bytes.len(), unreadable.map(|(at, _)| at))?;
@@ -281,7 +236,7 @@ impl Recovery<'_> {
             segment.suspicion = Suspicion::Damaged;
         }
         if self.tail.as_ref().is_some_and(|(tail, _)| *tail == id) {
-            self.tail_table = table_of(&scan, &bytes);
+            self.tail_table = table;
         }
         self.bytes = bytes;
         Ok(())
@@ -467,31 +422,4 @@ impl Recovery<'_> {
             findings: self.findings,
         }
     }
-}
-
-/// The table of a segment that was read whole.
-fn table_of(scan: &Scan, bytes: &[u8]) -> TableBuilder {
-    let mut table = TableBuilder::default();
-    for found in &scan.records {
-        let payload = &bytes[found.place + RECORD_HEADER_BYTES..][..found.payload];
-        table.add(&found.header, found.place as u64, payload);
-    }
-    table
-}
-
-/// The table of a closed segment, its group, and the end of the records before it.
-fn read_table(file: &dyn DiskFile, checker: Checker, length: u64) -> Option<(Vec<u8>, u16, u64)> {
-    let end_at = length.checked_sub(RECORD_HEADER_BYTES as u64).filter(|at| *at >= HEAD_BYTES as u64)?;
-    let mut end = [0; RECORD_HEADER_BYTES];
-    file.read(&mut end, end_at).ok()?;
-    let (header, _) = checker.decode(end_at, &end).filter(|(header, _)| header.kind == Kind::End)?;
-    let place = header.position;
-    let mut record = vec![0; usize::try_from(end_at.checked_sub(place)?).ok()?];
-    file.read(&mut record, place).ok()?;
-    let (found, payload) = checker.decode(place, &record).filter(|(header, _)| header.kind == Kind::Table)?;
-    debug_assert_eq!(found.group, header.group);
-    let payload = RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + payload.len();
-    record.truncate(payload.end);
-    record.drain(..payload.start);
-    Some((record, header.group, place))
 }

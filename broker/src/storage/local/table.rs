@@ -23,14 +23,14 @@ const REMOVE: u64 = 0;
 const DELETE: u64 = 1;
 
 /// The table of a segment that is being written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct TableBuilder {
     removals: Vec<u8>,
     stretches: Vec<Open>,
     by_log: HashMap<(u64, u32), usize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     log: u64,
     generation: u32,

@@ -94,6 +94,26 @@ impl Writer {
         Ok(place)
     }
 
+    /// Adds a long record and makes it durable in parts, so that no other sync stands behind
+    /// more than `part` bytes.
+    ///
+    /// # Errors
+    /// The disk's; the segment's end is then unknown.
+    pub fn push_in_parts(&mut self, header: &Header, payload: &[u8], part: usize) -> Result<()> {
+        let place = self.bytes();
+        self.buffer.extend_from_slice(&self.checker.encode(place, header, payload));
+        self.flush()?;
+        for part in payload.chunks(part) {
+            self.file.write(part, self.written)?;
+            self.written += part.len() as u64;
+            self.file.sync()?;
+        }
+        let padding = place + record_bytes(payload.len()) as u64 - self.written;
+        self.buffer.resize(padding as usize, 0);
+        self.unsynced = true;
+        Ok(())
+    }
+
     /// Hands everything to the system, not yet durable.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ fn a_large_record_that_is_removed_while_it_is_written_is_dropped() {
 }
 
 #[test]
-fn a_large_record_cut_short_by_a_crash_leaves_nothing() {
+fn a_large_record_cut_short_by_a_crash_leaves_nothing_or_all() {
     for calls in 0..8 {
         let disk = SimulatedDisk::default();
         let (mut core, _) = open(&disk);
