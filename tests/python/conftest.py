@@ -99,6 +99,16 @@ class Inbox:
         return self.bodies
 
 
+def drained(channel, queue):
+    """Everything in a queue, in order."""
+    bodies = []
+    while True:
+        method, _, body = channel.basic_get(queue, auto_ack=True)
+        if method is None:
+            return bodies
+        bodies.append(body.decode())
+
+
 def ready(channel, queue):
     return channel.queue_declare(queue, passive=True).method.message_count
 

@@ -4,6 +4,7 @@ Against the reference these need its plugins rabbitmq_consistent_hash_exchange a
 """
 import pika
 import pytest
+from conftest import drained
 
 MESSAGES = 200
 
@@ -17,16 +18,6 @@ def bound_queues(channel, exchange, keys):
         channel.queue_bind(queue, exchange, key)
         queues.append(queue)
     return queues
-
-
-def drained(channel, queue):
-    """Everything in a queue, in order."""
-    bodies = []
-    while True:
-        method, _, body = channel.basic_get(queue, auto_ack=True)
-        if method is None:
-            return bodies
-        bodies.append(body.decode())
 
 
 def refused(broker, use, code, text):

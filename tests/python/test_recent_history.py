@@ -4,18 +4,13 @@ Against the reference this needs its plugin rabbitmq_recent_history_exchange.
 """
 import pika
 import pytest
-from conftest import pump_until
+from conftest import drained, pump_until
 
 
 def ready(channel, queue, count):
     """Everything in a queue that is to hold that many."""
     pump_until([channel.connection], lambda: channel.queue_declare(queue, passive=True).method.message_count >= count)
-    bodies = []
-    while True:
-        method, _, body = channel.basic_get(queue, auto_ack=True)
-        if method is None:
-            return bodies
-        bodies.append(body.decode())
+    return drained(channel, queue)
 
 
 @pytest.fixture

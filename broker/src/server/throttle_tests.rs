@@ -1,6 +1,5 @@
 //! A publishing connection against a journal that fails, frame by frame.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -14,60 +13,11 @@ use crate::domain::value::{FieldTable, FieldValue};
 use crate::domain::wire::{write_long_string, write_short_string, write_table};
 use crate::facade::Broker;
 use crate::facade::tests::settings;
+use crate::storage::LogHealth;
 use crate::storage::memory::MemoryEngine;
-use crate::storage::{
-    BoxFuture, Epoch, LogBatch, LogHealth, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError,
-};
 
 /// Room in the pipe between client and broker.
 const PIPE_BYTES: usize = 64 << 10;
-
-/// A log that is as well as the test says.
-struct Reporting {
-    log: Arc<dyn QueueLog>,
-    health: watch::Sender<LogHealth>,
-}
-
-impl QueueLog for Reporting {
-    fn open(&self, log: LogId, epoch: Epoch) -> BoxFuture<'_, Result<LogSummary, StorageError>> {
-        self.log.open(log, epoch)
-    }
-    fn read(
-        &self,
-        log: LogId,
-        epoch: Epoch,
-        ranges: Vec<RangeInclusive<Position>>,
-        limit: ReadLimit,
-    ) -> BoxFuture<'static, Result<LogBatch, StorageError>> {
-        self.log.read(log, epoch, ranges, limit)
-    }
-    fn append(
-        &self,
-        log: LogId,
-        epoch: Epoch,
-        records: Vec<LogRecord>,
-    ) -> BoxFuture<'static, Result<(), StorageError>> {
-        self.log.append(log, epoch, records)
-    }
-    fn remove(&self, log: LogId, epoch: Epoch, positions: Vec<RangeInclusive<Position>>) -> Result<(), StorageError> {
-        self.log.remove(log, epoch, positions)
-    }
-    fn delete(&self, log: LogId) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.log.delete(log)
-    }
-    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogId>, StorageError>> {
-        self.log.logs()
-    }
-    fn sync(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.log.sync()
-    }
-    fn close(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.log.close()
-    }
-    fn health(&self) -> watch::Receiver<LogHealth> {
-        self.health.subscribe()
-    }
-}
 
 /// A client that speaks in frames.
 struct Client {
@@ -150,9 +100,7 @@ impl Client {
 async fn a_journal_that_fails_blocks_who_publishes_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let engine = MemoryEngine::new();
-    let (health, _) = watch::channel(LogHealth::Well);
-    let log = Arc::new(Reporting { log: engine.log(), health: health.clone() });
-    let broker = Broker::start(Arc::new(settings(folder.path())), engine.metadata(), log).await.unwrap();
+    let broker = Broker::start(Arc::new(settings(folder.path())), engine.metadata(), engine.log()).await.unwrap();
     let mut client = Client::open(&broker).await;
     client.publish().await;
     client.until(60, 80).await;
@@ -161,7 +109,7 @@ async fn a_journal_that_fails_blocks_who_publishes_and_says_why() {
         (LogHealth::Failed("sync: I/O error".to_owned()), "storage failed: sync: I/O error"),
         (LogHealth::DiskFull("write: no space left".to_owned()), "low on disk"),
     ] {
-        health.send_replace(state);
+        engine.report(state);
         while !broker.registry().is_alarmed() {
             tokio::task::yield_now().await;
         }
@@ -170,7 +118,7 @@ async fn a_journal_that_fails_blocks_who_publishes_and_says_why() {
         assert_eq!(std::str::from_utf8(&told[1..]), Ok(reason));
         assert_eq!(broker.connections()[0].state, "blocked");
 
-        health.send_replace(LogHealth::Well);
+        engine.report(LogHealth::Well);
         client.until(10, 61).await;
         // What was held is taken now, and confirmed.
         client.until(60, 80).await;

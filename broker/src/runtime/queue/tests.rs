@@ -80,6 +80,27 @@ fn to_dead(more: &[(&str, FieldValue)]) -> FieldTable {
     table(&[&to, more].concat())
 }
 
+/// What listings show of a consumer of the one connection there is.
+fn consumer_info(queue: &QueueHandle, tag: &str) -> ConsumerInfo {
+    ConsumerInfo {
+        connection: SESSION.connection,
+        connection_name: String::new(),
+        peer_host: String::new(),
+        peer_port: 0,
+        channel: SESSION.channel,
+        user: UserName::new("guest").unwrap(),
+        vhost: queue.vhost().clone(),
+        queue: queue.spec().name.clone(),
+        tag: tag.to_owned(),
+        ack_required: true,
+        exclusive: false,
+        prefetch_count: 0,
+        active: true,
+        blocked: false,
+        arguments: FieldTable::new(),
+    }
+}
+
 impl World {
     async fn new() -> Self {
         Self::over(MemoryEngine::new()).await
@@ -154,23 +175,7 @@ impl World {
 
     async fn consume(&self, queue: &QueueHandle, key: u32, exclusive: bool) -> Result<(), Error> {
         let tag = format!("tag-{key}");
-        let info = ConsumerInfo {
-            connection: SESSION.connection,
-            connection_name: String::new(),
-            peer_host: String::new(),
-            peer_port: 0,
-            channel: SESSION.channel,
-            user: UserName::new("guest").unwrap(),
-            vhost: queue.vhost().clone(),
-            queue: queue.spec().name.clone(),
-            tag: tag.clone(),
-            ack_required: true,
-            exclusive,
-            prefetch_count: 1,
-            active: true,
-            blocked: false,
-            arguments: FieldTable::new(),
-        };
+        let info = ConsumerInfo { exclusive, prefetch_count: 1, ..consumer_info(queue, &tag) };
         let request = ConsumeRequest {
             session: SESSION,
             key: ConsumerKey(key),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::consumer_info;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, UserName, VhostName};
@@ -13,7 +14,7 @@ use crate::domain::properties::Properties;
 use crate::domain::queue::ready::Paging;
 use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{ConnectionId, ConsumerKey, QueueId, QueueKind, QueueSpec, SessionId};
-use crate::domain::value::{FieldTable, FieldValue};
+use crate::domain::value::FieldValue;
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
 use crate::runtime::queue::{
@@ -130,23 +131,7 @@ impl Rig {
     }
 
     async fn consume(&self, prefetch: u16) {
-        let info = ConsumerInfo {
-            connection: SESSION.connection,
-            connection_name: String::new(),
-            peer_host: String::new(),
-            peer_port: 0,
-            channel: SESSION.channel,
-            user: UserName::new("guest").unwrap(),
-            vhost: self.queue.vhost().clone(),
-            queue: self.queue.spec().name.clone(),
-            tag: "tag".to_owned(),
-            ack_required: true,
-            exclusive: false,
-            prefetch_count: prefetch,
-            active: true,
-            blocked: false,
-            arguments: FieldTable::new(),
-        };
+        let info = ConsumerInfo { prefetch_count: prefetch, ..consumer_info(&self.queue, "tag") };
         let request = ConsumeRequest {
             session: SESSION,
             key: ConsumerKey(1),
