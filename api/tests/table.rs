@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::{LogLevel, PeerAddress, ServerFacts, Transport, router};
 use axum::Router;
@@ -13,7 +12,6 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use broker::domain::alarm::Watermark;
 use broker::domain::user::HashAlgorithm;
 use broker::{Node, Settings};
 use openapi::{Access, Endpoint, Method, Operation};
@@ -32,30 +30,10 @@ async fn start() -> Fixture {
     let data = tempfile::tempdir().unwrap();
     let settings = Settings {
         node_name: NODE.to_owned(),
-        data_dir: data.path().to_owned(),
         amqp_listeners: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        is_provisioned: false,
-        default_user: "guest".to_owned(),
-        default_pass: "guest".to_owned(),
-        default_user_tags: vec!["administrator".to_owned()],
-        default_vhost: "/".to_owned(),
-        default_permissions: [".*".to_owned(), ".*".to_owned(), ".*".to_owned()],
-        loopback_users: vec!["guest".to_owned()],
-        heartbeat_s: 60,
-        frame_max: 131_072,
-        channel_max: 2047,
-        handshake_timeout: Duration::from_secs(10),
-        max_message_size: 16 * 1024 * 1024,
-        consumer_timeout: Duration::from_secs(1800),
         // The slow default would dominate the test.
         password_hashing: HashAlgorithm::Sha256,
-        default_queue_type: broker::domain::queue::QueueKind::Classic,
-        product: "RabbitMQ".to_owned(),
-        version: "4.3.5".to_owned(),
-        platform: "Warren".to_owned(),
-        cluster_name: None,
-        vm_memory_high_watermark: Watermark::Relative(0.6),
-        disk_free_limit: Watermark::Absolute(0),
+        ..Settings::embedded(data.path().to_owned())
     };
     let node = Node::start(settings, Vec::new()).await.unwrap();
     let facts = ServerFacts {

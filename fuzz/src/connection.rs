@@ -12,7 +12,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use broker::amqp091::frame;
 use broker::domain::alarm::Watermark;
-use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
 use broker::domain::value::FieldTable;
 use broker::domain::wire;
@@ -116,29 +115,11 @@ impl Running {
 fn settings(data_dir: &std::path::Path) -> Settings {
     Settings {
         node_name: "rabbit@fuzz".into(),
-        data_dir: data_dir.to_owned(),
         amqp_listeners: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-        is_provisioned: false,
-        default_user: "guest".into(),
-        default_pass: "guest".into(),
-        default_user_tags: vec!["administrator".into()],
-        default_vhost: "/".into(),
-        default_permissions: [".*"; 3].map(str::to_owned),
-        loopback_users: vec!["guest".into()],
-        heartbeat_s: 60,
-        frame_max: 131_072,
-        channel_max: 2047,
         handshake_timeout: DEADLINE,
-        max_message_size: 1 << 24,
-        consumer_timeout: Duration::from_secs(1800),
         password_hashing: HashAlgorithm::Sha256,
-        default_queue_type: QueueKind::Classic,
-        product: "RabbitMQ".into(),
-        version: "4.3.5".into(),
-        platform: "Warren".into(),
-        cluster_name: None,
         vm_memory_high_watermark: Watermark::Absolute(u64::MAX),
-        disk_free_limit: Watermark::Absolute(0),
+        ..Settings::embedded(data_dir.to_owned())
     }
 }
 

@@ -73,6 +73,40 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What a node has that is told nothing but where its data lies, as the reference has it:
+    /// user `guest`, vhost `/`. No listener. For programs that embed a broker, tests among them.
+    #[must_use]
+    pub fn embedded(data_dir: PathBuf) -> Self {
+        Self {
+            node_name: "rabbit@localhost".to_owned(),
+            data_dir,
+            amqp_listeners: Vec::new(),
+            is_provisioned: false,
+            default_user: "guest".to_owned(),
+            default_pass: "guest".to_owned(),
+            default_user_tags: vec!["administrator".to_owned()],
+            default_vhost: "/".to_owned(),
+            default_permissions: [".*"; 3].map(str::to_owned),
+            loopback_users: vec!["guest".to_owned()],
+            heartbeat_s: 60,
+            frame_max: 131_072,
+            channel_max: 2047,
+            handshake_timeout: Duration::from_secs(10),
+            max_message_size: 16 << 20,
+            consumer_timeout: Duration::from_secs(1800),
+            password_hashing: HashAlgorithm::default(),
+            default_queue_type: QueueKind::default(),
+            product: "RabbitMQ".to_owned(),
+            version: "4.3.5".to_owned(),
+            platform: "Warren".to_owned(),
+            cluster_name: None,
+            vm_memory_high_watermark: Watermark::Relative(0.6),
+            disk_free_limit: Watermark::Absolute(0),
+        }
+    }
+}
+
+impl Settings {
     /// The resource limits a node starts with.
     pub(crate) fn limits(&self) -> Limits {
         Limits { memory: self.vm_memory_high_watermark, disk: self.disk_free_limit, disk_monitored: true }

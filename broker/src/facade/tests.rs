@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::alarm::Watermark;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
@@ -39,32 +37,7 @@ impl World {
 }
 
 pub(crate) fn settings(folder: &std::path::Path) -> Settings {
-    Settings {
-        node_name: "rabbit@test".into(),
-        data_dir: folder.to_owned(),
-        amqp_listeners: Vec::new(),
-        is_provisioned: false,
-        default_user: "guest".into(),
-        default_pass: "guest".into(),
-        default_user_tags: vec!["administrator".into()],
-        default_vhost: "/".into(),
-        default_permissions: [".*"; 3].map(str::to_owned),
-        loopback_users: vec!["guest".into()],
-        heartbeat_s: 60,
-        frame_max: 131_072,
-        channel_max: 2047,
-        handshake_timeout: Duration::from_secs(10),
-        max_message_size: 1 << 24,
-        consumer_timeout: Duration::from_secs(1800),
-        password_hashing: HashAlgorithm::Argon2id,
-        default_queue_type: QueueKind::Classic,
-        product: "RabbitMQ".into(),
-        version: "4.3.5".into(),
-        platform: "Warren".into(),
-        cluster_name: None,
-        vm_memory_high_watermark: Watermark::Relative(0.6),
-        disk_free_limit: Watermark::Absolute(0),
-    }
+    Settings { node_name: "rabbit@test".into(), ..Settings::embedded(folder.to_owned()) }
 }
 
 fn user(name: &str) -> UserName {
