@@ -36,6 +36,9 @@ mod tests {
     #[test]
     fn hashes_are_what_they_always_were() {
         assert_eq!(hash(b""), 0xefd0_1f60_ba99_2926);
+        assert_eq!(hash(b"a"), 0x82a2_a958_a9be_ce5b);
+        assert_eq!(hash(b"orders.eu"), 0x96a0_b920_bfad_9a82);
+        assert_eq!(hash_all(&["a", "b"]), 0x00ba_79df_1cb2_6450);
         assert_eq!(hash_all(&["a", "b"]), hash_all(&["a", "b"]));
         assert_ne!(hash_all(&["ab"]), hash_all(&["a", "b"]));
         assert_ne!(hash_all(&["a", "b"]), hash_all(&["b", "a"]));
