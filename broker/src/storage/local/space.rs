@@ -177,7 +177,8 @@ impl Core {
         // A disk that does not say is taken to have room: a write will tell.
         let free = self.disk.free().unwrap_or(u64::MAX);
         // The next segment may be taken before the next look.
-        let is_short = free < self.space.reserve + self.segment_bytes;
+        let least = self.space.reserve + self.segment_bytes;
+        let is_short = free < least;
         if !is_short && !is_full || is_short && self.space.is_short {
             return;
         }
@@ -187,7 +188,7 @@ impl Core {
         }
         self.space.is_short = is_short;
         if is_short {
-            let what = format!("{free} bytes are free, less than the {} kept in reserve", self.space.reserve);
+            let what = format!("{free} bytes are free, less than {least} with the reserve");
             tracing::error!("journal: {what}; messages wait until there is room");
             self.space.health.send_replace(LogHealth::DiskFull(what));
         } else {
