@@ -5,6 +5,7 @@ mod boundaries;
 mod crash;
 mod dependencies;
 mod documents;
+mod events;
 mod node;
 mod pika;
 mod shell;

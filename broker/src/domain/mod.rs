@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod binding;
 pub mod component;
 pub mod exchange;
+pub mod firehose;
 pub mod limit;
 pub mod message;
 pub mod name;

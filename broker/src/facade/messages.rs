@@ -66,6 +66,7 @@ impl Broker {
             return Err(Error::no_reply_consumer());
         }
         checked.traffic.count(1, buffer.copies());
+        self.copy_publish(caller, vhost, &checked, &buffer).await;
         if let Some(vhost) = self.vhost(vhost) {
             vhost.histories().remember(&buffer.histories, &checked.message);
             buffer.replies.iter().for_each(|address| vhost.replies().send(address, &checked.message));
@@ -127,7 +128,9 @@ impl Broker {
         // by then must be settled all the same.
         let fetching = tokio::spawn(fetch(handle, session, count, ack));
         let fetched = fetching.await.map_err(|error| Error::Internal(error.to_string()))?;
-        fetched?.ok_or(gone)
+        let fetched = fetched?.ok_or(gone)?;
+        self.copy_fetched(caller, vhost, queue, &fetched).await;
+        Ok(fetched)
     }
 
     /// Drops all ready messages and says how many.

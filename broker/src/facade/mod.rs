@@ -1,6 +1,7 @@
 //! The one door into the broker for the HTTP API and the listeners: calls in, values out.
 
 mod definitions;
+mod firehose;
 mod identity;
 mod lifecycle;
 mod live;

@@ -16,7 +16,8 @@ use crate::error::{Error, Operation, Resource};
 use crate::facade::Caller;
 use crate::runtime::chance;
 use crate::runtime::directory::Directory;
-use crate::runtime::queue::QueueHandle;
+use crate::runtime::queue::{Incoming, PublishBatch, QueueCommand, QueueHandle, shares};
+use crate::runtime::vhost::VhostHandle;
 
 /// A publish that passed.
 pub(crate) struct Checked {
@@ -24,6 +25,8 @@ pub(crate) struct Checked {
     pub(crate) message: Message,
     /// Whether the next message with these names goes the same way.
     pub(crate) cacheable: bool,
+    /// Routing keys beside the message's own (`CC`, `BCC`).
+    pub(crate) further_keys: Vec<String>,
     /// Counters of the exchange.
     pub(crate) traffic: Arc<ExchangeTraffic>,
 }
@@ -87,7 +90,12 @@ pub(crate) fn check_and_route(
     keys.extend(further.keys.iter().map(String::as_str));
     let routed = route_request(&message, name, &keys, |request| route(topology, request, buffer));
     let message = if further.hidden { without_bcc(&message)? } else { message };
-    Ok(Checked { message, cacheable: routed.is_some_and(|routed| routed.cacheable), traffic: entry.traffic().clone() })
+    Ok(Checked {
+        message,
+        cacheable: routed.is_some_and(|routed| routed.cacheable),
+        further_keys: further.keys,
+        traffic: entry.traffic().clone(),
+    })
 }
 
 /// Asks `ask` about a message's way from an exchange, with these routing keys.
@@ -104,6 +112,24 @@ pub(crate) fn route_request<T>(
         properties: &|| Properties::decode(message.properties()).unwrap_or_default(),
         chance: &chance::next,
     })
+}
+
+/// Leaves in `buffer` where a message goes that the node itself publishes: nothing is checked.
+pub(crate) fn route_own(topology: &Topology<QueueHandle>, message: &Message, buffer: &mut RouteBuffer<QueueHandle>) {
+    route_request(message, message.exchange(), &[message.routing_key()], |request| route(topology, request, buffer));
+}
+
+/// Publishes what the node itself has to say. Waits for room in the mailboxes of its queues.
+pub(crate) async fn publish_own(vhost: &VhostHandle, message: Message, buffer: &mut RouteBuffer<QueueHandle>) {
+    route_own(&vhost.topology(), &message, buffer);
+    vhost.histories().remember(&buffer.histories, &message);
+    buffer.replies.iter().for_each(|address| vhost.replies().send(address, &message));
+    let shares = shares(buffer.queues.len());
+    for queue in &buffer.queues {
+        let incoming = Incoming { message: message.clone(), sequence: 0, channel: 0, epoch: 0, shares };
+        // A queue that is gone takes nothing any more.
+        let _ = queue.send(QueueCommand::Publish(PublishBatch { from: None, messages: vec![incoming] })).await;
+    }
 }
 
 /// Routing keys beside the message's own.

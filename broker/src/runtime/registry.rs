@@ -285,6 +285,9 @@ impl Registry {
             let reason = format!("user '{user}' is deleted");
             self.tell(|facts| facts.user == *user, || ConnectionEvent::Close(reason.clone()));
         }
+        for vhost in &difference.vhosts_changed {
+            self.tell(|facts| facts.vhost == *vhost, || ConnectionEvent::VhostChanged);
+        }
         for (user, vhost) in &difference.permissions_changed {
             self.tell(|facts| facts.user == *user && facts.vhost == *vhost, || ConnectionEvent::PermissionsChanged);
         }

@@ -169,6 +169,7 @@ impl Session {
             QueueKind::Classic | QueueKind::Stream => delivered.message,
         };
         let left = wire_count(fetched.messages_left);
+        self.copy_delivery(number, &message, handle.spec().name.as_str(), delivered.redelivered);
         let mut writer = self.output.content(number, self.tuned.frame_max);
         writer.get_ok(tag, delivered.redelivered, &message, left);
         if let Some(timeout) = watched {

@@ -94,10 +94,12 @@ impl Session {
         let delivery_tag = channel.take_tag();
         let mut writer = self.output.content(number, self.tuned.frame_max);
         writer.deliver(&consumer.tag, delivery_tag, false, &message);
+        let address = consumer.address.clone();
         channel.direct_reply = Some(consumer);
         channel.entry.counters.deliver_no_ack.fetch_add(1, Relaxed);
         self.entry.send_cnt.fetch_add(3, Relaxed);
         self.output.hold_until_written(room);
+        self.copy_delivery(number, &message, &address, false);
         self.touch(number);
     }
 

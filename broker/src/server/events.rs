@@ -26,6 +26,7 @@ impl Session {
             }
             ConnectionEvent::PermissionsChanged => self.permissions_changed().await,
             ConnectionEvent::AlarmsChanged => self.alarms_changed(),
+            ConnectionEvent::VhostChanged => self.refresh(),
         }
     }
 
@@ -62,6 +63,10 @@ impl Session {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
+        if self.firehose.is_some() {
+            // A queue bound to the firehose since the last look gets its copies too.
+            self.refresh();
+        }
         let Some(consumer) = self.consumers.get(&delivery.consumer) else { return };
         let number = consumer.channel;
         let Some(channel) = self.channels.get_mut(&number).filter(|channel| !channel.closing) else { return };
@@ -76,6 +81,10 @@ impl Session {
             redeliveries += u64::from(redelivered);
             let message = if quorum { with_delivery_counts(&message, acquired, failures) } else { message };
             writer.deliver(&consumer.tag, tag, redelivered, &message);
+            if let Some(firehose) = self.firehose.as_deref_mut() {
+                let queue = consumer.queue.spec().name.as_str();
+                firehose.delivered(&self.topology, &mut self.outgoing, number, (&message, queue, redelivered));
+            }
             if !consumer.no_ack {
                 channel.outstanding.push_back(Outstanding { tag, slot: Some(slot), queue: consumer.queue.clone() });
             }

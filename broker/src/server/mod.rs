@@ -2,7 +2,7 @@
 //!
 //! `listener` accepts, `handshake` brings a socket to an open session, `driver` waits for
 //! the socket, the clock and events, and `session` (with `methods`, `basic`, `publish`,
-//! `transaction`, `events`, `throttle`) does what a client asks.
+//! `transaction`, `events`, `throttle`, `firehose`) does what a client asks.
 
 mod ack_timeout;
 mod basic;
@@ -10,6 +10,7 @@ mod channel;
 mod direct_reply;
 mod driver;
 mod events;
+mod firehose;
 mod handshake;
 mod input;
 mod listener;

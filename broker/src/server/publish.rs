@@ -49,6 +49,7 @@ impl Session {
         self.touch(number);
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let plain = is_plain(message.properties());
+        let mut further_keys = Vec::new();
         if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, &message) {
             self.routes.queues.clear();
             self.routes.replies.clear();
@@ -57,10 +58,13 @@ impl Session {
             let checked =
                 check_and_route(&self.topology, &self.directory, &self.caller, &self.vhost, message, &mut self.routes)?;
             message = checked.message;
+            further_keys = checked.further_keys;
             checked.traffic.count(1, self.routes.copies());
             self.vhost_handle.histories().remember(&self.routes.histories, &message);
+            // Nothing is remembered while the firehose runs: what is remembered passes it by.
             if plain
                 && checked.cacheable
+                && self.firehose.is_none()
                 && let Some(channel) = self.channels.get_mut(&number)
             {
                 let names = message.names();
@@ -68,6 +72,7 @@ impl Session {
             }
         }
         message = self.addressed(number, message)?;
+        self.copy_publish(number, &message, &further_keys);
         if let Some(channel) = self.channels.get_mut(&number)
             && let Some(transaction) = channel.transaction.as_mut()
         {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::ack_timeout::Deadlines;
 use super::channel::{Channel, Channels};
+use super::firehose::Firehose;
 use super::outgoing::Outgoing;
 use super::output::Output;
 use super::throttle::Throttle;
@@ -101,6 +102,8 @@ pub(super) struct Session {
     pub(super) throttle: Throttle,
     pub(super) deadlines: Deadlines,
     pub(super) max_message_size: u32,
+    /// Present while messages of the vhost are copied to the firehose.
+    pub(super) firehose: Option<Box<Firehose>>,
 }
 
 /// A method of class connection that has no place on an open one.
@@ -141,7 +144,9 @@ impl Session {
             throttle: Throttle::default(),
             deadlines: Deadlines::default(),
             max_message_size,
+            firehose: None,
         };
+        session.attach_firehose();
         session.alarms_changed();
         session
     }
@@ -423,7 +428,11 @@ impl Session {
 
     /// Looks whether topology or directory have a newer snapshot.
     pub(super) fn refresh(&mut self) {
-        self.directory = self.broker.directory();
+        let directory = self.broker.directory();
+        if !Arc::ptr_eq(&directory, &self.directory) {
+            self.directory = directory;
+            self.attach_firehose();
+        }
         let published = self.vhost_handle.published().load();
         if !Arc::ptr_eq(&published, &self.topology) {
             self.topology = arc_swap::Guard::into_inner(published);

@@ -78,6 +78,9 @@ impl ExchangeTraffic {
     }
 }
 
+/// Where the firehose goes while tracing is on.
+pub const TRACE_EXCHANGE: &str = "amq.rabbitmq.trace";
+
 /// The user that predeclared things are said to be declared by.
 pub const INTERNAL_USER: &str = "rmq-internal";
 
@@ -89,7 +92,7 @@ pub fn predeclared() -> impl Iterator<Item = Exchange> {
         ("amq.fanout", ExchangeKind::Fanout, false),
         ("amq.headers", ExchangeKind::Headers, false),
         ("amq.match", ExchangeKind::Headers, false),
-        ("amq.rabbitmq.trace", ExchangeKind::Topic, true),
+        (TRACE_EXCHANGE, ExchangeKind::Topic, true),
         ("amq.topic", ExchangeKind::Topic, false),
     ];
     PREDECLARED.into_iter().map(|(name, kind, internal)| Exchange {

@@ -35,6 +35,8 @@ pub(crate) enum ConnectionEvent {
     PermissionsChanged,
     /// Resource alarms began or ended: the connection looks at their picture.
     AlarmsChanged,
+    /// The vhost's metadata changed, or whether its messages are copied to the firehose.
+    VhostChanged,
 }
 
 /// Sends events to one connection.
