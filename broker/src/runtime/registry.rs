@@ -1,8 +1,12 @@
 //! Live connections and channels: who is there, for listing and closing.
 //!
-//! One leaf lock around the map of connections and one per connection around its map of
-//! channels; both are held for a lookup or an insert, nothing is taken under them. The
+//! One leaf lock around the map of connections and their counts, and one per connection around
+//! its map of channels; both are held for a lookup or an insert, nothing is taken under them. The
 //! numbers are atomics their connection writes.
+
+mod counts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,8 +19,12 @@ use super::queue::{ConnectionEvent, ConnectionSender};
 use crate::domain::name::{UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
+use crate::error::Error;
 use crate::facade::{ChannelInfo, ConnectionInfo};
 use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
+use counts::{ChannelCount, Counts};
+
+pub(crate) use counts::OpenConnections;
 
 /// What is fixed once a connection is open.
 #[derive(Debug, Clone)]
@@ -49,6 +57,8 @@ pub(crate) struct ConnectionEntry {
     /// An alarm keeps its socket from being read.
     pub(crate) blocked: AtomicBool,
     channels: Mutex<BTreeMap<u16, Arc<ChannelEntry>>>,
+    /// Open channels of its user, on this connection and all others.
+    user_channels: ChannelCount,
 }
 
 impl ConnectionEntry {
@@ -69,17 +79,29 @@ impl ConnectionEntry {
 
     pub(crate) fn add_channel(&self, number: u16) -> Arc<ChannelEntry> {
         let entry = Arc::new(ChannelEntry::default());
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(number, entry.clone());
+        if self.lock_channels().insert(number, entry.clone()).is_none() {
+            self.user_channels.fetch_add(1, Relaxed);
+        }
         entry
     }
 
     pub(crate) fn remove_channel(&self, number: u16) {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        if self.lock_channels().remove(&number).is_some() {
+            self.user_channels.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Open channels of its user, on this connection and all others.
+    pub(crate) fn channels_of_user(&self) -> usize {
+        self.user_channels.load(Relaxed)
+    }
+
+    fn lock_channels(&self) -> std::sync::MutexGuard<'_, BTreeMap<u16, Arc<ChannelEntry>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn channel_entries(&self) -> Vec<(u16, Arc<ChannelEntry>)> {
-        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.iter().map(|(&number, entry)| (number, entry.clone())).collect()
+        self.lock_channels().iter().map(|(&number, entry)| (number, entry.clone())).collect()
     }
 
     fn info(&self, alarmed: bool) -> ConnectionInfo {
@@ -99,7 +121,7 @@ impl ConnectionEntry {
             heartbeat_s: facts.heartbeat_s,
             frame_max: facts.frame_max,
             channel_max: facts.channel_max,
-            channels: self.channels.lock().unwrap_or_else(PoisonError::into_inner).len() as u16,
+            channels: self.lock_channels().len() as u16,
             connected_at_ms: facts.connected_at_ms,
             recv_oct: self.recv_oct.load(Relaxed),
             recv_cnt: self.recv_cnt.load(Relaxed),
@@ -178,10 +200,17 @@ impl ChannelEntry {
     }
 }
 
+/// The connections, and how many of whom there are.
+#[derive(Debug, Default)]
+struct Live {
+    connections: BTreeMap<ConnectionId, Arc<ConnectionEntry>>,
+    counts: Counts,
+}
+
 /// All live connections of a broker.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    connections: Mutex<BTreeMap<ConnectionId, Arc<ConnectionEntry>>>,
+    live: Mutex<Live>,
     next_id: AtomicU64,
     /// A resource alarm is in force.
     alarmed: AtomicBool,
@@ -197,13 +226,20 @@ impl Registry {
         ConnectionId(self.next_id.fetch_add(1, Relaxed) + 1)
     }
 
-    /// Enters a connection.
+    /// Enters a connection, if it is admitted beside those that are there.
+    ///
+    /// # Errors
+    /// What `admit` says; then nothing is entered.
     pub(crate) fn add(
         &self,
         id: ConnectionId,
         facts: ConnectionFacts,
         sender: ConnectionSender,
-    ) -> Arc<ConnectionEntry> {
+        admit: impl FnOnce(OpenConnections) -> Result<(), Error>,
+    ) -> Result<Arc<ConnectionEntry>, Error> {
+        let mut live = self.lock();
+        admit(live.counts.connections(&facts.vhost, &facts.user))?;
+        let user_channels = live.counts.enter(&facts.vhost, &facts.user);
         let entry = Arc::new(ConnectionEntry {
             id,
             facts,
@@ -216,25 +252,28 @@ impl Registry {
             alarms_to_tell: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             channels: Mutex::default(),
+            user_channels,
         });
-        self.lock().insert(id, entry.clone());
+        live.connections.insert(id, entry.clone());
         self.connection_created.fetch_add(1, Relaxed);
-        entry
+        Ok(entry)
     }
 
-    /// Takes a connection out.
+    /// Takes a connection out. It has left its channels before.
     pub(crate) fn remove(&self, id: ConnectionId) {
-        if self.lock().remove(&id).is_some() {
+        let mut live = self.lock();
+        if let Some(entry) = live.connections.remove(&id) {
+            live.counts.leave(&entry.facts.vhost, &entry.facts.user);
             self.connection_closed.fetch_add(1, Relaxed);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnectionId, Arc<ConnectionEntry>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entries(&self) -> Vec<Arc<ConnectionEntry>> {
-        self.lock().values().cloned().collect()
+        self.lock().connections.values().cloned().collect()
     }
 
     /// All connections, oldest first.
@@ -258,14 +297,9 @@ impl Registry {
             .collect()
     }
 
-    /// Connections for which `wanted` holds.
-    pub(crate) fn count(&self, wanted: impl Fn(&ConnectionFacts) -> bool) -> usize {
-        self.lock().values().filter(|entry| wanted(&entry.facts)).count()
-    }
-
-    /// Open channels of a user.
-    pub(crate) fn channels_of(&self, user: &UserName) -> usize {
-        self.entries().iter().filter(|entry| entry.facts.user == *user).map(|entry| entry.channel_entries().len()).sum()
+    /// How many connections another one of that user in that vhost would stand beside.
+    pub(crate) fn open_connections(&self, vhost: &VhostName, user: &UserName) -> OpenConnections {
+        self.lock().counts.connections(vhost, user)
     }
 
     /// Sends an event to every connection for which `wanted` holds.
@@ -310,7 +344,7 @@ impl Registry {
 
     /// Asks one connection to close.
     pub(crate) fn close(&self, id: ConnectionId, reason: &str) -> bool {
-        let entry = self.lock().get(&id).cloned();
+        let entry = self.lock().connections.get(&id).cloned();
         entry.is_some_and(|entry| entry.sender.send(ConnectionEvent::Close(reason.to_owned())))
     }
 

@@ -18,11 +18,12 @@ use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::name::VhostName;
 use crate::domain::user::User;
 use crate::domain::value::FieldTable;
+use crate::domain::vhost::VhostLimits;
 use crate::error::Error;
 use crate::facade::{Broker, Peer};
 use crate::runtime::clock::now_ms;
 use crate::runtime::queue::ConnectionSender;
-use crate::runtime::registry::ConnectionFacts;
+use crate::runtime::registry::{ConnectionFacts, OpenConnections};
 
 /// How long a refused login waits when the client cannot be told in the protocol: slows
 /// guessing, and matches the reference.
@@ -131,7 +132,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             channel_max: tuned.channel_max,
             connected_at_ms: now_ms(),
         };
-        let entry = broker.registry().add(id, facts, sender.clone());
+        // Others may have opened since the check above; this one counts and enters in one step.
+        let admit = |open| {
+            broker.directory().vhosts.get(&vhost).map_or(Ok(()), |found| limits(&found.limits, &vhost, &user, open))
+        };
+        let entry = match broker.registry().add(id, facts, sender.clone(), admit) {
+            Ok(entry) => entry,
+            Err(error) => return Err(self.refuse(&error.into(), (10, 40)).await),
+        };
         let mut session = Session::new(Opened {
             broker: broker.clone(),
             entry,
@@ -281,21 +289,25 @@ fn check_open(broker: &Broker, user: &User, name: &str) -> Result<VhostName, Err
     let directory = broker.directory();
     let vhost = VhostName::new(name).map_err(|error| Error::NotAllowed(error.to_string()))?;
     let Some(found) = directory.vhosts.get(&vhost) else { return Err(Error::NoSuchVhost(vhost)) };
-    let in_vhost = broker.registry().count(|facts| facts.vhost == vhost);
-    found.limits.check_connections(&vhost, &user.name, in_vhost)?;
-    let of_user = broker.registry().count(|facts| facts.user == user.name);
-    user.limits.check_connections(&user.name, of_user)?;
+    limits(&found.limits, &vhost, user, broker.registry().open_connections(&vhost, &user.name))?;
     if !directory.may_enter(&user.name, &vhost) {
         return Err(Error::VhostAccessRefused { vhost, user: user.name.clone() });
     }
     Ok(vhost)
 }
 
+/// Whether one more connection is within the limits of its vhost and its user.
+fn limits(of_vhost: &VhostLimits, vhost: &VhostName, user: &User, open: OpenConnections) -> Result<(), Error> {
+    of_vhost.check_connections(vhost, &user.name, open.in_vhost)?;
+    user.limits.check_connections(&user.name, open.of_user)
+}
+
 impl Session {
     /// Whether the user may open one more channel.
     pub(super) fn check_channel_limit(&self) -> Result<(), Violation> {
         let Some(user) = self.directory.users.get(&self.user) else { return Ok(()) };
-        let open = self.broker.registry().channels_of(&self.user);
-        user.limits.check_channels(&self.user, open).map_err(|error| Violation::from(error).anonymous())
+        user.limits
+            .check_channels(&self.user, self.entry.channels_of_user())
+            .map_err(|error| Violation::from(error).anonymous())
     }
 }
