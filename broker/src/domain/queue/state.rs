@@ -150,6 +150,12 @@ impl QueueState {
         }
     }
 
+    /// Makes a new state go on where an empty one left off.
+    pub fn go_on(&mut self, next_position: u64, counters: QueueCounters) {
+        self.next_position = next_position;
+        self.counters = counters;
+    }
+
     fn account_come(&mut self, message: &Message) {
         if message.is_persistent() {
             self.persistent.add(message.body_len());

@@ -1,9 +1,8 @@
 //! A queue whose stored messages cannot be read. It takes nothing and gives nothing, so
 //! that new messages do not hide that old ones are missing; it can be deleted.
 
-use tokio::sync::mpsc;
-
 use super::command::{PublishBatch, QueueCommand};
+use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
 use super::publishing::push_range;
 use super::task::Owner;
@@ -30,12 +29,12 @@ impl Owner {
     }
 
     /// Refuses everything until the queue is deleted or the application stops.
-    pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut mpsc::Receiver<QueueCommand>) {
+    pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut Receiver<QueueCommand>) {
         let refusal = Error::Unavailable(format!("{} is down: {why}", self.resource()));
         loop {
             let command = match self.backlog.pop_front() {
                 Some(command) => command,
-                None => match commands.recv().await {
+                None => match commands.next().await {
                     Some(command) => command,
                     None => return,
                 },
@@ -77,6 +76,8 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::domain::arguments::EffectiveArguments;

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use tokio::sync::mpsc;
-
 use super::command::{PublishBatch, QueueCommand};
+use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
 use super::publishing::push_range;
 use super::task::Owner;
@@ -12,7 +11,7 @@ use super::task::Owner;
 impl Owner {
     /// Keeps what is durable, once it is. What waits for room on the disk was never
     /// confirmed, and nobody is left to make room: it is given up.
-    pub(super) async fn stop(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
+    pub(super) async fn stop(&mut self, commands: &mut Receiver<QueueCommand>) {
         commands.close();
         while !self.appends.is_empty() {
             tokio::select! {
@@ -28,7 +27,7 @@ impl Owner {
 
     /// Ends everybody's business with the queue. Its log is left: whoever deletes the queue's
     /// record deletes it after that, so no crash leaves a queue without its messages.
-    pub(super) async fn delete(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) {
+    pub(super) async fn delete(&mut self, commands: &mut Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
         commands.close();
         // A queue deleted meanwhile counts as having taken what was on its way to it.
@@ -39,7 +38,7 @@ impl Owner {
         }
         self.reading = None;
         self.backlog.drain(..).for_each(confirm);
-        while let Some(command) = commands.recv().await {
+        while let Some(command) = commands.next().await {
             confirm(command);
         }
         for (id, consumer) in self.state.consumers().iter() {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::command::QueueCommand;
+use super::mailbox::Sender;
 use crate::domain::name::VhostName;
 use crate::domain::queue::QueueSpec;
 use crate::error::Error;
@@ -73,7 +74,7 @@ impl QueueStats {
 struct Shared {
     spec: Arc<QueueSpec>,
     vhost: VhostName,
-    mailbox: mpsc::Sender<QueueCommand>,
+    mailbox: Sender<QueueCommand>,
     stats: Arc<QueueStats>,
 }
 
@@ -85,7 +86,7 @@ impl QueueHandle {
     pub(super) fn new(
         spec: Arc<QueueSpec>,
         vhost: VhostName,
-        mailbox: mpsc::Sender<QueueCommand>,
+        mailbox: Sender<QueueCommand>,
         stats: Arc<QueueStats>,
     ) -> Self {
         Self(Arc::new(Shared { spec, vhost, mailbox, stats }))
@@ -143,7 +144,7 @@ impl QueueHandle {
     /// # Errors
     /// The command, when the queue is gone.
     pub(crate) async fn send(&self, command: QueueCommand) -> Result<(), QueueCommand> {
-        self.0.mailbox.send(command).await.map_err(|error| error.0)
+        self.0.mailbox.send(command).await
     }
 
     /// Sends a command built around a reply channel and waits for the answer; `None` when

@@ -1,7 +1,7 @@
 //! One queue: a mailbox in; log writes and deliveries out.
 //!
 //! Others hold a [`QueueHandle`]: they read its counters and send it commands. Only the
-//! owner task (`task`, and by subject `publishing`, `consuming`, `loading`, `long`, `recovery`,
+//! owner task (`life`, `task`, and by subject `publishing`, `consuming`, `loading`, `long`, `recovery`,
 //! `ending`, `down`) touches the state. It never waits for a connection and never for another
 //! queue.
 
@@ -11,8 +11,10 @@ mod dead_letters;
 mod down;
 mod ending;
 mod handle;
+mod life;
 mod loading;
 mod long;
+mod mailbox;
 mod memory;
 mod outbound;
 mod outlet;
@@ -30,7 +32,8 @@ pub(crate) use command::{
 };
 pub(crate) use dead_letters::{Letter, LetterBatch};
 pub(crate) use handle::QueueHandle;
+pub(crate) use life::spawn_queue;
 pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 pub(crate) use spill::owner_of;
-pub(crate) use task::{QueueContext, QueueNotice, spawn_queue};
+pub(crate) use task::{QueueContext, QueueNotice};

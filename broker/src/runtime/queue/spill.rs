@@ -68,6 +68,11 @@ impl Spills {
         self.under_way.push_back(Write { blocks, done });
     }
 
+    /// Whether its log was never begun.
+    pub(super) fn is_unused(&self) -> bool {
+        !self.written && self.under_way.is_empty() && self.kept.is_empty()
+    }
+
     /// Whether more may be written: never again after a failure.
     pub(super) fn has_room(&self) -> bool {
         !self.failed && self.under_way.len() < WRITES_UNDER_WAY_MAX

@@ -9,9 +9,10 @@ use tokio::time::{Duration, Instant};
 
 use super::command::{ConfirmRange, QueueCommand, Settled};
 use super::dead_letters::{DeadLetters, LetterBatch};
-use super::handle::{NO_TIMESTAMP, QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
+use super::handle::{NO_TIMESTAMP, QueueStats};
 use super::loading::Reading;
 use super::long::{STEP_MESSAGES_MAX, Work};
+use super::mailbox::Receiver;
 use super::memory::{MemoryShare, QueueMemory};
 use super::outbound::{ConnectionEvent, ConnectionSender};
 use super::outlet::Outlets;
@@ -65,32 +66,18 @@ pub(crate) struct QueueContext {
     pub(crate) dead_letters: mpsc::Sender<LetterBatch>,
 }
 
-/// Starts the owner of a queue. Commands sent at once are served after recovery.
-pub(crate) fn spawn_queue(context: QueueContext) -> QueueHandle {
-    let (mailbox, mut commands) = mpsc::channel(QUEUE_MAILBOX_COMMANDS_MAX);
-    let stats = Arc::new(QueueStats::default());
-    let handle = QueueHandle::new(context.spec.clone(), context.vhost.clone(), mailbox, stats.clone());
-    tokio::spawn(async move {
-        let mut owner = Owner::new(context, stats);
-        if let Err(error) = owner.recover().await {
-            tracing::error!(queue = %owner.resource(), %error, "stored messages cannot be read: the queue is down");
-            return owner.stay_down(&error, &mut commands).await;
-        }
-        owner.publish_stats();
-        owner.stats.active_at_ms.store(now_ms(), Relaxed);
-        if let Err(error) = owner.run(&mut commands).await {
-            tracing::error!(queue = %owner.resource(), %error, "messages on disk cannot be read: the queue is down");
-            owner.go_down().await;
-            owner.stay_down(&error, &mut commands).await;
-        }
-    });
-    handle
-}
-
 /// An append under way and the confirms that wait for it.
 pub(super) struct Append {
     pub(super) done: BoxFuture<'static, Result<(), StorageError>>,
     pub(super) confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
+}
+
+/// How an owner stops running.
+pub(super) enum Rest {
+    /// It waits for nothing but commands.
+    Sleeps,
+    /// The queue is deleted, or the application stops.
+    Ends,
 }
 
 /// How the owner's life goes on after a command.
@@ -104,7 +91,7 @@ enum Flow {
 }
 
 pub(super) struct Owner {
-    pub(super) context: QueueContext,
+    pub(super) context: Box<QueueContext>,
     pub(super) log: LogId,
     pub(super) epoch: Epoch,
     pub(super) state: QueueState,
@@ -128,7 +115,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    fn new(context: QueueContext, stats: Arc<QueueStats>) -> Self {
+    pub(super) fn new(context: Box<QueueContext>, stats: Arc<QueueStats>) -> Self {
         let (log, epoch) = (LogId(context.spec.id.0), Epoch(1));
         Self {
             log,
@@ -155,14 +142,15 @@ impl Owner {
         Resource::Queue(self.context.vhost.clone(), self.context.spec.name.clone())
     }
 
-    /// Serves until the queue is deleted or the application stops.
+    /// Serves until there is nothing to do and nothing to wait for but commands.
     ///
     /// # Errors
     /// What storage says when it cannot read messages back.
-    async fn run(&mut self, commands: &mut mpsc::Receiver<QueueCommand>) -> Result<(), StorageError> {
-        let mut batch = Vec::with_capacity(COMMANDS_PER_PASS_MAX);
-        self.pass();
+    pub(super) async fn run(&mut self, commands: &mut Receiver<QueueCommand>) -> Result<Rest, StorageError> {
         loop {
+            if self.is_idle() && commands.is_empty() {
+                return Ok(Rest::Sleeps);
+            }
             if self.unfinished {
                 tokio::task::yield_now().await;
             }
@@ -182,12 +170,11 @@ impl Owner {
                         self.outlets.forget(position);
                     }
                 }
-                taken = commands.recv_many(&mut batch, COMMANDS_PER_PASS_MAX), if takes => {
+                taken = commands.take(&mut self.backlog, COMMANDS_PER_PASS_MAX), if takes => {
                     if taken == 0 {
-                        return Ok(());
+                        return Ok(Rest::Ends);
                     }
-                    active = batch.iter().any(|command| !matches!(command, QueueCommand::Consumers { .. }));
-                    self.backlog.extend(batch.drain(..));
+                    active = self.backlog.iter().any(|command| !matches!(command, QueueCommand::Consumers { .. }));
                 }
                 () = Self::disk_full(&self.context.log), if many && !full => {}
                 () = std::future::ready(()), if self.unfinished => {}
@@ -212,12 +199,12 @@ impl Owner {
                         let (ready, _) = self.state.ready();
                         self.delete(commands).await;
                         let _ = reply.send(Ok(ready));
-                        return Ok(());
+                        return Ok(Rest::Ends);
                     }
                     Flow::Stop(reply) => {
                         self.stop(commands).await;
                         let _ = reply.send(());
-                        return Ok(());
+                        return Ok(Rest::Ends);
                     }
                 }
             }
@@ -228,6 +215,17 @@ impl Owner {
                 self.stats.active_at_ms.store(now_ms(), Relaxed);
             }
         }
+    }
+
+    /// Whether there is nothing to wait for but commands.
+    fn is_idle(&self) -> bool {
+        self.appends.is_empty()
+            && self.backlog.is_empty()
+            && self.reading.is_none()
+            && !self.unfinished
+            && !self.spills.is_busy()
+            && !self.dead_letters.is_busy()
+            && self.deadline().is_none()
     }
 
     /// Resolves when the disk is full.
@@ -268,7 +266,7 @@ impl Owner {
     }
 
     /// Expires, delivers, reads ahead, and hands the log what it may forget.
-    fn pass(&mut self) {
+    pub(super) fn pass(&mut self) {
         self.unfinished = false;
         // Otherwise what would leave stays where it is until letters got on.
         if self.dead_letters.has_room() {

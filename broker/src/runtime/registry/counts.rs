@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 
 use crate::domain::name::{UserName, VhostName};
 
@@ -77,7 +77,7 @@ impl Counts {
     /// How many channels a user has open.
     #[cfg(test)]
     pub(super) fn channels(&self, user: &UserName) -> usize {
-        self.users.get(user).map_or(0, |of_user| of_user.channels.load(Relaxed))
+        self.users.get(user).map_or(0, |of_user| of_user.channels.load(std::sync::atomic::Ordering::Relaxed))
     }
 
     #[cfg(test)]
