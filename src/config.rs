@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::HttpOptions;
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
@@ -73,6 +74,8 @@ pub struct Config {
     pub management_port: u16,
     /// Address of the HTTP API; `None` is every address.
     management_address: Option<IpAddr>,
+    /// How the HTTP API answers.
+    pub http: HttpOptions,
     /// Unix socket of the command line tools; `None` is in the data directory.
     pub control_socket: Option<PathBuf>,
     /// Definitions to import at boot.
@@ -176,6 +179,7 @@ impl Config {
             loopback_users_off: false,
             management_port: 0,
             management_address: None,
+            http: HttpOptions::default(),
             control_socket: None,
             load_definitions: None,
             log_console: false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::definitions::LoadDefinitions;
-use api::{HttpService, ServerFacts, Transport, router, serve_unix};
+use api::{HttpService, Logins, ServerFacts, Transport, router, serve_unix};
 use broker::{AppService, Node};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -83,6 +83,8 @@ fn facts(config: &Config, end: watch::Sender<bool>, log: &Log) -> ServerFacts {
         config_files: config.files.clone(),
         log_files: vec!["-".to_owned()],
         effective_config: config.effective.clone(),
+        http: config.http.clone(),
+        logins: Logins::default(),
         shutdown: Arc::new(move || {
             end.send_replace(true);
         }),

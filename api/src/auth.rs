@@ -10,11 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use broker::domain::name::{UserName, VhostName};
 use broker::domain::user::User;
-use broker::{Broker, Caller, Peer};
+use broker::{Broker, Caller, ErrorKind, Peer};
 use openapi::Access;
+use openapi::sessions::COOKIE;
 
 use crate::Transport;
 use crate::error::ApiError;
+use crate::logins::Logins;
 
 /// The caller of a request.
 #[derive(Debug, Clone)]
@@ -90,7 +92,9 @@ impl Identity {
 enum Credentials {
     None,
     Basic(String, String),
-    /// A token, or a name that is no text: nobody we could know.
+    /// The token of a session.
+    Token(String),
+    /// A name that is no text: nobody we could know.
     Unknown,
 }
 
@@ -103,7 +107,7 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials, ApiError> {
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, rest) = value.split_once(' ').ok_or_else(malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Credentials::Unknown);
+        return Ok(Credentials::Token(rest.trim().to_owned()));
     }
     if !scheme.eq_ignore_ascii_case("basic") || rest.len() > CREDENTIAL_BYTES_MAX {
         return Err(malformed());
@@ -120,29 +124,64 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials, ApiError> {
 /// Establishes who calls.
 pub(crate) async fn authenticate(
     broker: Option<&Broker>,
+    logins: &Logins,
     transport: Transport,
     headers: &HeaderMap,
     address: Option<IpAddr>,
 ) -> Result<Identity, ApiError> {
     match (credentials(headers)?, transport) {
         (Credentials::None, Transport::ControlSocket) => Ok(Identity::Internal),
-        (Credentials::None, Transport::Tcp) => Err(ApiError::no_credentials()),
+        (Credentials::None, Transport::Tcp) => match cookie(headers) {
+            Some(token) => of_session(broker, logins, token, address).ok_or_else(ApiError::no_credentials),
+            None => Err(ApiError::no_credentials()),
+        },
+        (Credentials::Token(token), _) => {
+            of_session(broker, logins, &token, address).ok_or_else(ApiError::not_authorized)
+        }
         (Credentials::Unknown, _) => Err(ApiError::not_authorized()),
         (Credentials::Basic(user, password), _) => {
-            login(broker.ok_or_else(ApiError::app_stopped)?, &user, &password, address).await
+            login(broker.ok_or_else(ApiError::app_stopped)?, logins, &user, &password, address).await
         }
     }
 }
 
-/// Checks one pair of credentials.
+/// Who the token of a session stands for.
+fn of_session(broker: Option<&Broker>, logins: &Logins, token: &str, address: Option<IpAddr>) -> Option<Identity> {
+    logins.user(broker?, token, address).map(Identity::User)
+}
+
+/// The token in the cookie of a session.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = pairs.flat_map(|value| value.split(';'));
+    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
+}
+
+/// The token a request bears, in its header or its cookie.
+pub(crate) fn token(headers: &HeaderMap) -> Option<String> {
+    match credentials(headers) {
+        Ok(Credentials::Token(token)) => Some(token),
+        _ => cookie(headers).map(str::to_owned),
+    }
+}
+
+/// Checks one pair of credentials, unless too many were wrong lately.
 pub(crate) async fn login(
     broker: &Broker,
+    logins: &Logins,
     user: &str,
     password: &str,
     address: Option<IpAddr>,
 ) -> Result<Identity, ApiError> {
     let peer = Peer { address, protocol: "http" };
-    let user = broker.authenticate(user, password, peer).await?;
+    logins.judge(address, user).map_err(|refusal| ApiError::too_many_failures(user, refusal))?;
+    let checked = broker.authenticate(user, password, peer).await;
+    if let Err(error) = &checked
+        && error.kind() == ErrorKind::LoginRefused
+    {
+        logins.count_failure(address, user);
+    }
+    let user = checked?;
     if user.is_management() { Ok(Identity::User(user)) } else { Err(ApiError::not_authorised("Not management user")) }
 }
 
@@ -204,11 +243,25 @@ mod tests {
             ("Basic !!!notbase64", Err(400)),
             ("Digest abc", Err(400)),
             ("Basic", Err(400)),
-            ("Bearer abc.def", Ok(Credentials::Unknown)),
+            ("Bearer abc.def", Ok(Credentials::Token("abc.def".into()))),
             ("Basic /zr/", Ok(Credentials::Unknown)),
         ] {
             assert_eq!(parse(header), expected, "{header}");
         }
         assert_eq!(credentials(&HeaderMap::new()), Ok(Credentials::None));
+    }
+
+    #[test]
+    fn the_cookie_of_a_session_is_found_among_others() {
+        for (sent, token) in [
+            ("warren_session=abc", Some("abc")),
+            ("m=1; warren_session=abc; z=2", Some("abc")),
+            ("xwarren_session=abc", None),
+            ("warren_session", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, sent.parse().unwrap());
+            assert_eq!(cookie(&headers), token, "{sent}");
+        }
     }
 }

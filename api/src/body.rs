@@ -14,9 +14,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 
-/// Largest accepted body, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 10_000_000;
-
 /// How much of a body that is too large is read and dropped, so that a client still
 /// sending sees the refusal instead of a reset connection.
 const DRAINED_BYTES_MAX: usize = 64_000_000;
@@ -24,8 +21,8 @@ const DRAINED_BYTES_MAX: usize = 64_000_000;
 /// Longest wait for the next piece of a body.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Reads a body to its end.
-pub(crate) async fn read(mut body: Body) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `bytes_max` to its end.
+pub(crate) async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
     let mut taken = BytesMut::new();
     let mut seen = 0_usize;
     loop {
@@ -34,13 +31,13 @@ pub(crate) async fn read(mut body: Body) -> Result<Bytes, ApiError> {
         let frame = frame.map_err(|_| ApiError::bad_request("the request body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         seen += data.len();
-        if seen <= BODY_BYTES_MAX {
+        if seen <= bytes_max {
             taken.extend_from_slice(&data);
-        } else if seen > DRAINED_BYTES_MAX {
+        } else if seen - bytes_max > DRAINED_BYTES_MAX {
             break;
         }
     }
-    if seen > BODY_BYTES_MAX {
+    if seen > bytes_max {
         return Err(ApiError::bad_request("Exceeded HTTP request body size limit"));
     }
     Ok(taken.freeze())

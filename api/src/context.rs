@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use broker::Node;
 
+use crate::logins::Logins;
+use crate::options::HttpOptions;
 use crate::rates::Rates;
 
 /// What the server binary tells the API about itself.
@@ -18,6 +20,10 @@ pub struct ServerFacts {
     pub log_files: Vec<String>,
     /// The configuration in effect, as text; passwords left out.
     pub effective_config: String,
+    /// How the HTTP API is configured.
+    pub http: HttpOptions,
+    /// Logins, shared by all listeners.
+    pub logins: Logins,
     /// Asks the process to end in order.
     pub shutdown: Arc<dyn Fn() + Send + Sync>,
     /// How much is logged.

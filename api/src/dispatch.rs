@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::Response;
+use broker::Broker;
 use openapi::endpoint::Format;
 use openapi::{Access, Method};
 
@@ -19,6 +20,7 @@ use crate::body;
 use crate::call::{Call, vhost_name};
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::options::HttpOptions;
 use crate::query::QueryString;
 use crate::reply::{JSON, Reply};
 use crate::route::{Answer, Parameters, Route, Routes};
@@ -32,6 +34,8 @@ pub(crate) struct Dispatch {
     pub(crate) context: Arc<Context>,
     /// How requests come in.
     pub(crate) transport: Transport,
+    /// As configured.
+    pub(crate) options: HttpOptions,
 }
 
 /// Old paths and where they lead.
@@ -43,7 +47,10 @@ const REDIRECTS: &[(&str, &str)] = &[
     ("/doc/stats.html", "/api/index.html"),
 ];
 
-/// Endpoints that answer while the application is stopped.
+/// Stands for the vhost `/` in a path, for whoever cannot send an encoded slash.
+const DEFAULT_VHOST_ALIAS: &str = "~default";
+
+/// Endpoints that answer while the application is stopped; probes at the root do, too.
 const NODE_PREFIX: &str = "/warren/";
 
 const VARY_BEFORE_NEGOTIATION: HeaderValue = HeaderValue::from_static("origin, accept-encoding");
@@ -51,7 +58,6 @@ const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, ori
 const VARY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding, origin");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
-const POLICY: HeaderValue = HeaderValue::from_static("script-src 'self'; object-src 'self'");
 const SERVER: HeaderValue = HeaderValue::from_static("Cowboy");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"RabbitMQ Management\"");
 const STATIC_ALLOW: HeaderValue = HeaderValue::from_static("HEAD, GET, OPTIONS");
@@ -60,10 +66,20 @@ impl Dispatch {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Response {
         let path = request.uri().path().to_owned();
-        match self.routes.find(&path) {
-            Some((route, parameters)) => self.answer_route(route, parameters, request).await,
-            None => unrouted(&path),
+        let path = self.options.within(&path);
+        let method = request.method().clone();
+        let asked = request.headers().clone();
+        let (mut response, allow) = match path.and_then(|path| self.routes.find(path)) {
+            Some((route, parameters)) => (self.answer_route(route, parameters, request).await, &route.allow),
+            None => (self.unrouted(path.unwrap_or_default()), &STATIC_ALLOW),
+        };
+        let headers = response.headers_mut();
+        self.options.cors.answer(&method, &asked, allow, headers);
+        headers.extend(self.options.headers.iter().cloned());
+        if self.options.hides_allow {
+            headers.remove(header::ALLOW);
         }
+        response
     }
 
     async fn answer_route(&self, route: &Route, parameters: Parameters, request: Request) -> Response {
@@ -89,9 +105,32 @@ impl Dispatch {
             let headers = response.headers_mut();
             headers.insert(header::ALLOW, route.allow.clone());
             headers.insert(header::VARY, vary);
-            headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+            headers.insert(header::CONTENT_SECURITY_POLICY, self.options.content_security_policy.clone());
         }
         response.headers_mut().insert(header::SERVER, SERVER);
+        response
+    }
+
+    /// A path outside the table: an old one that moved, or nothing.
+    fn unrouted(&self, path: &str) -> Response {
+        let trimmed = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        if let Some((_, target)) = REDIRECTS.iter().find(|(from, _)| *from == trimmed) {
+            let target = format!("{}{target}", self.options.path_prefix);
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+            let target = target.parse().expect("a prefix is made of visible characters");
+            response.headers_mut().insert(header::LOCATION, target);
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            response.headers_mut().insert(header::SERVER, SERVER);
+            return response;
+        }
+        let mut response = error_response(ApiError::no_object());
+        let headers = response.headers_mut();
+        headers.insert(header::ALLOW, STATIC_ALLOW);
+        headers.insert(header::CACHE_CONTROL, REVALIDATE);
+        headers.insert(header::VARY, VARY_BEFORE_NEGOTIATION);
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.options.content_security_policy.clone());
+        headers.insert(header::SERVER, SERVER);
         response
     }
 
@@ -113,11 +152,15 @@ impl Dispatch {
         let identity = if operation.access == Access::Public {
             Identity::Nobody
         } else {
-            authenticate(broker.as_ref(), self.transport, request.headers(), address).await?
+            authenticate(broker.as_ref(), &self.context.facts.logins, self.transport, request.headers(), address)
+                .await?
         };
-        if broker.is_none() && !route.endpoint.path.starts_with(NODE_PREFIX) {
+        let is_of_node = route.endpoint.path.starts_with(NODE_PREFIX) || route.endpoint.prefix.is_empty();
+        if broker.is_none() && !is_of_node {
             return Err(ApiError::app_stopped());
         }
+        let mut parameters = parameters;
+        unalias_vhost(broker.as_ref(), &mut parameters);
         let vhost = parameters.iter().find(|(name, _)| *name == "vhost").map(|(_, name)| vhost_name(name));
         authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;
         let as_bert = match negotiate(request.headers(), operation.format) {
@@ -137,10 +180,22 @@ impl Dispatch {
             parameters,
             query: QueryString::parse(parts.uri.query()),
             headers: parts.headers,
-            body: body::read(body).await?,
+            body: body::read(body, self.options.body_bytes_max).await?,
         };
         let reply = handler(call).await?;
         if as_bert { Ok(to_bert(reply)) } else { Ok(reply) }
+    }
+}
+
+/// Puts the vhost `/` where its alias stands, unless a vhost bears the alias as its name.
+fn unalias_vhost(broker: Option<&Broker>, parameters: &mut Parameters) {
+    for (name, value) in parameters {
+        if *name == "vhost" && value == DEFAULT_VHOST_ALIAS {
+            let is_taken = broker.is_some_and(|broker| broker.directory().vhosts.contains_key(&vhost_name(value)));
+            if !is_taken {
+                "/".clone_into(value);
+            }
+        }
     }
 }
 
@@ -172,30 +227,12 @@ fn error_response(error: ApiError) -> Response {
         None => Response::new(Body::empty()),
     };
     *response.status_mut() = error.status;
+    if let Some(seconds) = error.retry_after_seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
     if error.challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
     }
-    response
-}
-
-/// A path outside the table: an old one that moved, or nothing.
-fn unrouted(path: &str) -> Response {
-    let trimmed = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-    if let Some((_, target)) = REDIRECTS.iter().find(|(from, _)| *from == trimmed) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(target));
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        response.headers_mut().insert(header::SERVER, SERVER);
-        return response;
-    }
-    let mut response = error_response(ApiError::no_object());
-    let headers = response.headers_mut();
-    headers.insert(header::ALLOW, STATIC_ALLOW);
-    headers.insert(header::CACHE_CONTROL, REVALIDATE);
-    headers.insert(header::VARY, VARY_BEFORE_NEGOTIATION);
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::SERVER, SERVER);
     response
 }
 

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use broker::ErrorKind;
 use serde_json::{Value, json};
 
+use crate::throttle::TooMany;
+
 /// Why a request gets no success. `Display`-free on purpose: the body is the message.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ApiError {
@@ -14,18 +16,20 @@ pub(crate) struct ApiError {
     pub(crate) body: Option<Value>,
     /// Whether the answer asks for credentials.
     pub(crate) challenge: bool,
+    /// When to ask again, in seconds.
+    pub(crate) retry_after_seconds: Option<u64>,
 }
 
 impl ApiError {
     /// A refusal with `error` and `reason`.
     pub(crate) fn new(status: StatusCode, error: &str, reason: impl Into<Value>) -> Self {
         let body = json!({ "error": error, "reason": reason.into() });
-        Self { status, body: Some(body), challenge: false }
+        Self { status, body: Some(body), challenge: false, retry_after_seconds: None }
     }
 
     /// A refusal without a body.
     pub(crate) fn bare(status: StatusCode) -> Self {
-        Self { status, body: None, challenge: false }
+        Self { status, body: None, challenge: false, retry_after_seconds: None }
     }
 
     /// The request is wrong.
@@ -60,7 +64,17 @@ impl ApiError {
 
     /// No credentials were given.
     pub(crate) fn no_credentials() -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, body: None, challenge: true }
+        Self { challenge: true, ..Self::bare(StatusCode::UNAUTHORIZED) }
+    }
+
+    /// Too many wrong passwords of late, so this one was not looked at.
+    pub(crate) fn too_many_failures(user: &str, refusal: TooMany) -> Self {
+        let TooMany { of, seconds } = refusal;
+        let reason = format!(
+            "too many failed logins of this {of}: '{user}' was not checked; the next attempt is taken in {seconds} s"
+        );
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failed_logins", reason);
+        Self { retry_after_seconds: Some(seconds), ..refused }
     }
 
     /// The application is stopped.

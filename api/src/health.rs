@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use broker::AppState;
+use broker::domain::alarm::{Cause, Scarce};
 use openapi::health as wire;
 use serde_json::{Value, json};
 
@@ -11,6 +12,8 @@ use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
 
 pub(crate) fn mount(on: &mut Mounts) {
+    on.at(&wire::LIVE).get(probe_live);
+    on.at(&wire::READY).get(probe_ready);
     on.at(&wire::ALARMS).get(check_alarms);
     on.at(&wire::LOCAL_ALARMS).get(check_local_alarms);
     on.at(&wire::VIRTUAL_HOSTS).get(check_ok);
@@ -47,6 +50,44 @@ fn failed(reason: &str, details: Value) -> Answer {
         body.extend(details);
     }
     Reply::json_status(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
+/// Sentences about the alarms in force: those of failed storage, and the others.
+fn alarm_sentences(call: &Call) -> (Vec<String>, Vec<String>) {
+    let alarms = call.node().status().alarms;
+    let (failed, scarce): (Vec<_>, Vec<_>) =
+        alarms.causes.iter().partition(|cause| cause.resource() == Scarce::Storage);
+    let sentences = |causes: Vec<&Cause>| causes.into_iter().map(ToString::to_string).collect();
+    (sentences(failed), sentences(scarce))
+}
+
+fn probe(reasons: Vec<String>, warnings: Vec<String>) -> Answer {
+    let (status, word) =
+        if reasons.is_empty() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failed") };
+    Reply::json_status(status, &wire::Probe { status: word.to_owned(), reasons, warnings })
+}
+
+/// Storage that failed confirms nothing until the process is started again.
+async fn probe_live(call: Call) -> Answer {
+    let (failed, scarce) = alarm_sentences(&call);
+    probe(failed, scarce)
+}
+
+async fn probe_ready(call: Call) -> Answer {
+    let (mut reasons, warnings) = alarm_sentences(&call);
+    let node = call.node();
+    match node.app_state() {
+        AppState::Running => {}
+        AppState::Booting => reasons.push("the application is starting".to_owned()),
+        AppState::Stopped => reasons.push("the application is stopped; start_app starts it".to_owned()),
+    }
+    if node.is_in_maintenance() {
+        reasons.push("the node is in maintenance".to_owned());
+    }
+    if node.are_listeners_suspended() {
+        reasons.push("the listeners of clients are suspended".to_owned());
+    }
+    probe(reasons, warnings)
 }
 
 /// What cannot fail on a node that answers: its vhosts run while it runs, and a queue's

@@ -20,8 +20,11 @@ mod bert;
 mod body;
 mod call;
 mod context;
+mod cors;
 mod dispatch;
 mod error;
+mod logins;
+mod options;
 mod page;
 mod query;
 mod rates;
@@ -29,6 +32,8 @@ mod reply;
 mod route;
 mod serve;
 mod service;
+mod session;
+mod throttle;
 
 mod applied;
 mod authentication;
@@ -56,6 +61,7 @@ mod policies;
 mod properties;
 mod queues;
 mod replicas;
+mod sessions;
 mod settings;
 mod stats;
 mod table;
@@ -75,6 +81,9 @@ use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 pub use context::{LogLevel, ServerFacts};
+pub use cors::{Cors, MAX_AGE_SECONDS_INITIAL};
+pub use logins::Logins;
+pub use options::{BODY_BYTES_INITIAL, BODY_BYTES_LIMIT, HttpOptions, path_prefix};
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};
 
@@ -120,6 +129,7 @@ const RESOURCES: &[fn(&mut Mounts)] = &[
     policies::mount,
     queues::mount,
     replicas::mount,
+    sessions::mount,
     settings::mount,
     users::mount,
     vhosts::mount,
@@ -138,8 +148,12 @@ pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
     for mount in RESOURCES {
         mount(&mut mounts);
     }
+    let options = match transport {
+        Transport::Tcp => facts.http.clone(),
+        Transport::ControlSocket => facts.http.for_control_socket(),
+    };
     let context = Arc::new(Context { node, facts, rates: Rates::default() });
-    let dispatch = Arc::new(Dispatch { routes: Routes::new(mounts), context, transport });
+    let dispatch = Arc::new(Dispatch { routes: Routes::new(mounts), context, transport, options });
     let answer = move |request: Request| {
         let dispatch = Arc::clone(&dispatch);
         async move { dispatch.answer(request).await }

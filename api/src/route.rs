@@ -8,12 +8,15 @@ use std::collections::HashMap;
 use std::pin::Pin;
 
 use openapi::endpoint::parameter_name;
-use openapi::{Endpoint, Method, Operation, PREFIX};
+use openapi::{Endpoint, Method, Operation};
 use percent_encoding::percent_decode_str;
 
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::reply::Reply;
+
+/// The vhost `/` in a path.
+const DEFAULT_VHOST_ENCODED: &str = "%2F";
 
 /// What a handler gives.
 pub(crate) type Answer = Result<Reply, ApiError>;
@@ -146,7 +149,7 @@ impl Routes {
                         (operation, handler.unwrap_or_else(|| panic!("{name} {} has no handler", endpoint.path)))
                     })
                     .collect(),
-                segments: endpoint.path.split('/').skip(1).collect(),
+                segments: endpoint.segments().collect(),
             })
             .collect();
         assert!(mounts.0.is_empty(), "handlers without endpoint: {:?}", mounts.0.keys());
@@ -157,9 +160,19 @@ impl Routes {
         Self(routes)
     }
 
+    /// The endpoint these segments name; a last empty one is taken off when it names none.
+    fn match_segments(&self, segments: &mut Vec<&str>) -> Option<&Route> {
+        self.0.iter().find(|route| route.matches(segments)).or_else(|| {
+            let before_slash = segments.strip_suffix(&[""])?;
+            let found = self.0.iter().find(|route| route.matches(before_slash))?;
+            segments.pop();
+            Some(found)
+        })
+    }
+
     /// The endpoint a raw path names, and the decoded parameters.
     pub(crate) fn find(&self, path: &str) -> Option<(&Route, Parameters)> {
-        let path = path.strip_prefix(PREFIX)?.strip_prefix('/')?;
+        let path = path.strip_prefix('/')?;
         let mut segments = Vec::new();
         for segment in path.split('/') {
             match segment {
@@ -168,9 +181,11 @@ impl Routes {
                 segment => segments.push(segment),
             }
         }
-        let found = self.0.iter().find(|route| route.matches(&segments)).or_else(|| {
-            let without_slash = segments.pop_if(|last| last.is_empty()).is_some();
-            self.0.iter().find(|route| without_slash && route.matches(&segments))
+        let found = self.match_segments(&mut segments).or_else(|| {
+            // A proxy that decoded the path: the vhost `/` has become two empty segments.
+            let at = segments.windows(2).position(|pair| pair == ["", ""])?;
+            segments.splice(at..at + 2, [DEFAULT_VHOST_ENCODED]);
+            self.match_segments(&mut segments)
         })?;
         let parameters = found.segments.iter().zip(segments).filter_map(|(pattern, segment)| {
             let name = parameter_name(pattern)?;

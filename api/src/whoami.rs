@@ -1,12 +1,15 @@
 //! Who is asking, version, login.
 
-use axum::http::StatusCode;
+use std::time::Instant;
+
+use axum::http::{HeaderValue, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use broker::INTERNAL_USER;
+use openapi::sessions::COOKIE;
 use openapi::whoami::{self as wire, LoginAnswer, LoginToken, WhoAmI};
 
-use crate::auth::{Identity, login};
+use crate::auth::{Identity, login, token};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::query::QueryString;
@@ -41,11 +44,29 @@ async fn post_login(call: Call) -> Answer {
     let (Some(user), Some(password)) = (form.get("username"), form.get("password")) else {
         return Err(ApiError::not_authorized());
     };
-    let identity = login(call.broker()?, user, password, call.address).await?;
+    let facts = &call.context.facts;
+    let identity = login(call.broker()?, &facts.logins, user, password, call.address).await?;
     let token = LoginToken { kind: "basic".to_owned(), value: STANDARD.encode(format!("{user}:{password}")) };
-    Reply::json(&LoginAnswer { user: describe(&identity), token })
+    let answer = Reply::json(&LoginAnswer { user: describe(&identity), token })?;
+    let Identity::User(user) = &identity else { return Ok(answer) };
+    let lifetime = facts.http.session_lifetime;
+    let session = facts.logins.lock().sessions.open(user, call.address, lifetime, Instant::now())?;
+    Ok(answer.header(header::SET_COOKIE, set_cookie(&call, &session, lifetime.as_secs())?))
 }
 
-async fn delete_login(_call: Call) -> Answer {
-    Ok(Reply::bare(StatusCode::NO_CONTENT))
+async fn delete_login(call: Call) -> Answer {
+    let gone = Reply::bare(StatusCode::NO_CONTENT);
+    let Some(token) = token(&call.headers) else { return Ok(gone) };
+    call.context.facts.logins.lock().sessions.close(&token);
+    Ok(gone.header(header::SET_COOKIE, set_cookie(&call, "", 0)?))
+}
+
+/// No script reads it, no page of another site has it sent, and it goes to the API alone.
+/// `Secure` where a proxy says that the browser spoke TLS to it.
+fn set_cookie(call: &Call, token: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
+    let prefix = &call.context.facts.http.path_prefix;
+    let over_tls = call.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let secure = if over_tls { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={token}; Path={prefix}/api; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    cookie.parse().map_err(|_| ApiError::internal("a path prefix is no header text"))
 }

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use api::{LogLevel, PeerAddress, ServerFacts, Transport, router};
+use api::{HttpOptions, LogLevel, Logins, PeerAddress, ServerFacts, Transport, router};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -41,6 +41,8 @@ async fn start() -> Fixture {
         config_files: Vec::new(),
         log_files: vec!["-".to_owned()],
         effective_config: "a = b\n".to_owned(),
+        http: HttpOptions::default(),
+        logins: Logins::default(),
         shutdown: Arc::new(|| {}),
         log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
     };

@@ -31,7 +31,7 @@ pub fn page() -> String {
                 Needs::AppStopped => "application stopped",
             };
             let asks: Vec<String> =
-                command.endpoints.iter().map(|endpoint| format!("`{}{}`", openapi::PREFIX, endpoint.path)).collect();
+                command.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.full_path())).collect();
             let asks = if asks.is_empty() { "—".to_owned() } else { asks.join(" ") };
             let cell = |text: &str| text.trim().replace('|', "\\|");
             let summary = if command.summary.is_empty() { "—".to_owned() } else { cell(command.summary) };

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Every path of the table stands below this prefix.
+/// Every path of the table stands below this prefix, but those made with [`Endpoint::at_root`].
 pub const PREFIX: &str = "/api";
 
 /// A method an endpoint may answer. `OPTIONS` is answered by all, `HEAD` as [`Endpoint::head`] says.
@@ -247,7 +247,7 @@ impl Operation {
 /// One path with everything that may be done to it.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
-    /// Below [`PREFIX`]; a segment in braces is a parameter: `/users/{user}`.
+    /// Below the prefix; a segment in braces is a parameter: `/users/{user}`.
     pub path: &'static str,
     /// Its methods.
     pub operations: &'static [Operation],
@@ -255,6 +255,8 @@ pub struct Endpoint {
     pub head: bool,
     /// Whether the answer depends on `Accept`; says what `Vary` names.
     pub negotiated: bool,
+    /// What stands before the path: [`PREFIX`] or nothing.
+    pub prefix: &'static str,
 }
 
 impl Endpoint {
@@ -269,7 +271,7 @@ impl Endpoint {
             }
             at += 1;
         }
-        Self { path, operations, head, negotiated: true }
+        Self { path, operations, head, negotiated: true, prefix: PREFIX }
     }
 
     /// The same without `HEAD`.
@@ -284,6 +286,24 @@ impl Endpoint {
     pub const fn without_negotiation(mut self) -> Self {
         self.negotiated = false;
         self
+    }
+
+    /// The same, outside of [`PREFIX`]: for probes, which know nothing of the API.
+    #[must_use]
+    pub const fn at_root(mut self) -> Self {
+        self.prefix = "";
+        self
+    }
+
+    /// The whole path, parameters in braces.
+    #[must_use]
+    pub fn full_path(&self) -> String {
+        format!("{}{}", self.prefix, self.path)
+    }
+
+    /// The segments of the whole path.
+    pub fn segments(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.prefix.split('/').skip(1).chain(self.path.split('/').skip(1))
     }
 
     /// What a method does here, when it is offered.
@@ -322,7 +342,7 @@ impl Endpoint {
     #[must_use]
     pub fn fill(&self, names: &[&str]) -> String {
         let mut names = names.iter();
-        let mut path = String::from(PREFIX);
+        let mut path = String::from(self.prefix);
         for segment in self.path.split('/').skip(1) {
             path.push('/');
             match parameter_name(segment) {

@@ -15,6 +15,30 @@ pub struct Health {
     pub reason: Option<String>,
 }
 
+/// Whether the node is fit to be used. The answer bears 503 when it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Probe {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// Why not, one sentence each.
+    pub reasons: Vec<String>,
+    /// What keeps publishers waiting, though the node serves: alarms, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Liveness.
+pub const LIVE: Endpoint = Endpoint::new(
+    "/live",
+    &[Operation::get(Access::Public, "The process answers and its storage has not failed; else restart it")
+        .gives(wire::<Probe>())],
+)
+.at_root();
+
+/// Readiness.
+pub const READY: Endpoint =
+    Endpoint::new("/ready", &[Operation::get(Access::Public, "Clients may be sent here").gives(wire::<Probe>())])
+        .at_root();
+
 const fn check(summary: &'static str) -> Operation {
     Operation::get(Access::Any, summary).gives(wire::<Health>())
 }
@@ -102,6 +126,8 @@ pub const NAMED_NODE: Endpoint = Endpoint::new("/healthchecks/node/{node}", &[ch
 
 /// Endpoints of this file.
 pub const ENDPOINTS: &[Endpoint] = &[
+    LIVE,
+    READY,
     ALARMS,
     LOCAL_ALARMS,
     VIRTUAL_HOSTS,

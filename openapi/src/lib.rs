@@ -34,6 +34,7 @@ pub mod parameters;
 pub mod permissions;
 pub mod policies;
 pub mod queues;
+pub mod sessions;
 pub mod settings;
 pub mod users;
 pub mod vhosts;
@@ -72,6 +73,7 @@ pub const RESOURCES: &[Resource] = &[
     Resource { name: "permissions", endpoints: permissions::ENDPOINTS },
     Resource { name: "policies", endpoints: policies::ENDPOINTS },
     Resource { name: "queues", endpoints: queues::ENDPOINTS },
+    Resource { name: "sessions", endpoints: sessions::ENDPOINTS },
     Resource { name: "settings", endpoints: settings::ENDPOINTS },
     Resource { name: "users", endpoints: users::ENDPOINTS },
     Resource { name: "vhosts", endpoints: vhosts::ENDPOINTS },

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::endpoint::{Endpoint, Operation, PREFIX};
+use crate::endpoint::{Endpoint, Operation};
 use crate::{RESOURCES, Resource};
 
 const HEAD: &str = "<!doctype html>
@@ -28,9 +28,9 @@ pub fn markdown() -> String {
         let _ = write!(text, "\n## {title}\n\n| Method | Path | What it does | Who may |\n|---|---|---|---|\n");
         for endpoint in resource.endpoints {
             for operation in endpoint.operations {
-                let (method, path) = (operation.method.as_str(), endpoint.path);
+                let (method, path) = (operation.method.as_str(), endpoint.full_path());
                 let (summary, access) = (operation.summary, operation.access.describe());
-                let _ = writeln!(text, "| {method} | `{PREFIX}{path}` | {summary} | {access} |");
+                let _ = writeln!(text, "| {method} | `{path}` | {summary} | {access} |");
             }
         }
     }
@@ -65,9 +65,9 @@ fn describe_operation(endpoint: &Endpoint, operation: &Operation, page: &mut Str
     let query: Vec<_> = operation.query.iter().map(|query| query.name).collect();
     let _ = writeln!(
         page,
-        "<tr><td>{}</td><td><code>{PREFIX}{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
         operation.method.as_str(),
-        endpoint.path,
+        endpoint.full_path(),
         operation.summary,
         operation.access.describe(),
         query.join(", "),

@@ -10,7 +10,7 @@ use utoipa::openapi::{
 };
 
 use crate::RESOURCES;
-use crate::endpoint::{Access, Endpoint, Method, Operation, PREFIX, Wire, wire};
+use crate::endpoint::{Access, Endpoint, Method, Operation, Wire, wire};
 use crate::error::ErrorBody;
 
 /// The document for `/api/openapi.json`.
@@ -24,7 +24,7 @@ pub fn document() -> OpenApi {
             for operation in endpoint.operations {
                 let described = describe(resource.name, endpoint, operation, &mut schemas);
                 let item = PathItem::new(http_method(operation.method), described);
-                paths = paths.path(format!("{PREFIX}{}", endpoint.path), item);
+                paths = paths.path(endpoint.full_path(), item);
             }
         }
     }

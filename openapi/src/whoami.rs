@@ -60,10 +60,10 @@ pub const VERSION: Endpoint = Endpoint::new(
 pub const LOGIN: Endpoint = Endpoint::new(
     "/login",
     &[
-        Operation::post(Access::Public, "Checks credentials sent as a form")
+        Operation::post(Access::Public, "Checks credentials sent as a form, and begins a session kept in a cookie")
             .takes(wire::<LoginForm>())
             .gives(wire::<LoginAnswer>()),
-        Operation::delete(Access::Public, "Ends a login"),
+        Operation::delete(Access::Public, "Ends the session of the cookie or token sent"),
     ],
 );
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
+use http::header;
 
 use super::value::Set;
 
@@ -40,6 +41,12 @@ pub enum Initial {
 }
 
 const LEVELS: &[&str] = &["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency", "none"];
+/// Longest session that can be configured, in minutes: a year.
+const SESSION_MINUTES_MAX: u32 = 366 * 24 * 60;
+
+/// Largest request body that can be configured, in bytes.
+const BODY_SIZE_LIMIT: u32 = api::BODY_BYTES_LIMIT as u32;
+
 const SHA256: &str = "rabbit_password_hashing_sha256";
 const SHA512: &str = "rabbit_password_hashing_sha512";
 const MD5: &str = "rabbit_password_hashing_md5";
@@ -87,6 +94,104 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Unset("every address"),
         doc: "Address of the HTTP API.",
         set: Set::Address(|config, address| config.management_address = Some(address)),
+    },
+    Setting {
+        key: "management.path_prefix",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("none"),
+        doc: "Stands before every path of the HTTP API.",
+        set: Set::PathPrefix(|config, prefix| config.http.path_prefix = prefix),
+    },
+    Setting {
+        key: "management.http.max_body_size",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("10000000"),
+        doc: "Largest request body of the HTTP API.",
+        set: Set::Size(1, BODY_SIZE_LIMIT, |config, bytes| config.http.body_bytes_max = bytes as usize),
+    },
+    Setting {
+        key: "management.http.hide_allow_header",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("false"),
+        doc: "Leaves the header `Allow` out of answers.",
+        set: Set::Flag(|config, _, hides| config.http.hides_allow = hides),
+    },
+    Setting {
+        key: "management.login_session_timeout",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("480"),
+        doc: "How long a session of the HTTP API lasts, in minutes.",
+        set: Set::Number(1, SESSION_MINUTES_MAX, |config, minutes| {
+            config.http.session_lifetime = Duration::from_secs(u64::from(minutes) * 60);
+        }),
+    },
+    Setting {
+        key: "management.cors.allow_origins.$n",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("none"),
+        doc: "An origin whose pages may call the HTTP API; `*` lets in all, without their credentials.",
+        set: Set::Text(|config, _, origin| config.http.cors.allowed_origins.push(origin.to_owned())),
+    },
+    Setting {
+        key: "management.cors.max_age",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("1800"),
+        doc: "How long a browser may remember what it was told about an origin, in seconds.",
+        set: Set::Number(0, u32::MAX, |config, seconds| config.http.cors.max_age_seconds = seconds),
+    },
+    Setting {
+        key: "management.csp.policy",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("script-src 'self'; object-src 'self'"),
+        doc: "Header `Content-Security-Policy`.",
+        set: Set::Header(|config, value| config.http.put_header(header::CONTENT_SECURITY_POLICY, value)),
+    },
+    Setting {
+        key: "management.hsts.policy",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("not sent"),
+        doc: "Header `Strict-Transport-Security`.",
+        set: Set::Header(|config, value| config.http.put_header(header::STRICT_TRANSPORT_SECURITY, value)),
+    },
+    Setting {
+        key: "management.headers.content_type_options",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("not sent"),
+        doc: "Header `X-Content-Type-Options`.",
+        set: Set::Header(|config, value| config.http.put_header(header::X_CONTENT_TYPE_OPTIONS, value)),
+    },
+    Setting {
+        key: "management.headers.frame_options",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("not sent"),
+        doc: "Header `X-Frame-Options`.",
+        set: Set::Header(|config, value| config.http.put_header(header::X_FRAME_OPTIONS, value)),
+    },
+    Setting {
+        key: "management.headers.xss_protection",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("not sent"),
+        doc: "Header `X-XSS-Protection`.",
+        set: Set::Header(|config, value| config.http.put_header(header::X_XSS_PROTECTION, value)),
+    },
+    Setting {
+        key: "management.headers.referrer_policy",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("not sent"),
+        doc: "Header `Referrer-Policy`.",
+        set: Set::Header(|config, value| config.http.put_header(header::REFERRER_POLICY, value)),
     },
     Setting {
         key: "prometheus.tcp.port",

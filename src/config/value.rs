@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
 use broker::domain::amount::parse_bytes;
+use http::HeaderValue;
 
 use super::Config;
 
@@ -27,6 +28,10 @@ pub enum Set {
     Choice(&'static [&'static str], fn(&mut Config, &str)),
     /// Any text.
     Text(fn(&mut Config, &str, &str)),
+    /// The value of an HTTP header.
+    Header(fn(&mut Config, HeaderValue)),
+    /// What stands before every path of the HTTP API.
+    PathPrefix(fn(&mut Config, String)),
     /// Text that must not be shown.
     Secret(fn(&mut Config, &str)),
     /// A version with exactly three numbers: clients parse it.
@@ -50,6 +55,8 @@ impl Set {
             Self::Flag(_) => "true or false".to_owned(),
             Self::Choice(words, _) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
             Self::Text(_) => "text".to_owned(),
+            Self::Header(_) => "value of an HTTP header".to_owned(),
+            Self::PathPrefix(_) => "path of visible ASCII characters, without `?`, `#` and `%`".to_owned(),
             Self::Secret(_) => "secret text".to_owned(),
             Self::Version(_) => "version X.Y.Z".to_owned(),
             Self::Listener(_) => "PORT or ADDRESS:PORT".to_owned(),
@@ -75,6 +82,8 @@ impl Set {
             Self::Flag(put) => value.parse().ok().map(|flag| put(config, word, flag)),
             Self::Choice(words, put) => words.contains(&value).then(|| put(config, value)),
             Self::Text(put) => Some(value).map(|text| put(config, word, text)),
+            Self::Header(put) => HeaderValue::from_str(value).ok().map(|value| put(config, value)),
+            Self::PathPrefix(put) => api::path_prefix(value).map(|prefix| put(config, prefix)),
             // An encrypted value taken literally would be a password everybody can read.
             Self::Secret(put) => (!value.starts_with("encrypted:")).then(|| put(config, value)),
             Self::Version(put) => is_version(value).then(|| put(config, value)),

@@ -1,0 +1,243 @@
+//! What the API does beyond its table: prefix, other spellings of a vhost, other origins,
+//! sessions, guessing, probes, compression.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use api::{Cors, HttpOptions, LogLevel, Logins, PeerAddress, ServerFacts, Transport, router};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use broker::domain::user::HashAlgorithm;
+use broker::{Node, Settings};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+struct Fixture {
+    node: Node,
+    tcp: Router,
+    control: Router,
+    _data: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn start(http: HttpOptions) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            amqp_listeners: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+            // The slow default would dominate the test.
+            password_hashing: HashAlgorithm::Sha256,
+            ..Settings::embedded(data.path().to_owned())
+        };
+        let node = Node::start(settings, Vec::new()).await.unwrap();
+        let facts = ServerFacts {
+            warren_version: "0.0.0".to_owned(),
+            config_files: Vec::new(),
+            log_files: vec!["-".to_owned()],
+            effective_config: String::new(),
+            http,
+            logins: Logins::default(),
+            shutdown: Arc::new(|| {}),
+            log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
+        };
+        let tcp = router(node.clone(), Transport::Tcp, facts.clone());
+        let control = router(node.clone(), Transport::ControlSocket, facts);
+        Self { node, tcp, control, _data: data }
+    }
+
+    async fn send(&self, from: IpAddr, request: Request<Body>) -> Response<Body> {
+        let mut request = request;
+        request.extensions_mut().insert(PeerAddress(Some(from)));
+        self.tcp.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Response<Body> {
+        self.send(HERE, as_guest("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn stop(self) {
+        self.node.shutdown().await.unwrap();
+    }
+}
+
+fn as_user(pair: &str, method: &str, path: &str) -> axum::http::request::Builder {
+    let basic = format!("Basic {}", STANDARD.encode(pair));
+    Request::builder().method(method).uri(path).header(header::AUTHORIZATION, basic)
+}
+
+fn as_guest(method: &str, path: &str) -> axum::http::request::Builder {
+    as_user("guest:guest", method, path)
+}
+
+async fn body(response: Response<Body>) -> Value {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_prefix_stands_before_every_path_but_those_of_the_control_socket() {
+    let fixture = Fixture::start(HttpOptions { path_prefix: "/mq".to_owned(), ..HttpOptions::default() }).await;
+    assert_eq!(fixture.get("/mq/api/whoami").await.status(), 200);
+    assert_eq!(fixture.get("/mq/live").await.status(), 200);
+    assert_eq!(fixture.get("/api/whoami").await.status(), 404);
+    assert_eq!(fixture.get("/mqx/api/whoami").await.status(), 404);
+    let moved = fixture.get("/mq/api").await;
+    assert_eq!(
+        (moved.status(), &moved.headers()[header::LOCATION]),
+        (StatusCode::MOVED_PERMANENTLY, &"/mq/api/index.html".parse::<HeaderValue>().unwrap())
+    );
+    let request = Request::builder().uri("/api/whoami").body(Body::empty()).unwrap();
+    assert_eq!(fixture.control.clone().oneshot(request).await.unwrap().status(), 200);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn the_vhost_slash_has_other_spellings_that_mean_nothing_else() {
+    let fixture = Fixture::start(HttpOptions::default()).await;
+    let put = as_guest("PUT", "/api/queues/~default/q").body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(HERE, put).await.status(), 201);
+    for path in [
+        "/api/queues/%2F/q",
+        "/api/queues/%2f/q",
+        "/api/queues/~default/q",
+        "/api/queues///q",
+        "/api/queues///q/bindings",
+        "/api/vhosts/~default",
+        "/api/vhosts//",
+    ] {
+        assert_eq!(fixture.get(path).await.status(), 200, "{path}");
+    }
+    assert_eq!(fixture.get("/api/queues//q").await.status(), 404);
+    let put = as_guest("PUT", "/api/vhosts/%7Edefault").body(Body::empty()).unwrap();
+    assert!(fixture.send(HERE, put).await.status().is_success());
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_may_call() {
+    let cors = Cors { allowed_origins: vec!["http://console".to_owned()], ..Cors::default() };
+    let headers = vec![(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
+    let fixture = Fixture::start(HttpOptions { cors, headers, ..HttpOptions::default() }).await;
+    let ask = |origin: &str| as_guest("GET", "/api/whoami").header(header::ORIGIN, origin).body(Body::empty()).unwrap();
+    let listed = fixture.send(HERE, ask("http://console")).await;
+    assert_eq!(listed.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://console");
+    assert_eq!(listed.headers()[header::X_FRAME_OPTIONS], "DENY");
+    let other = fixture.send(HERE, ask("http://evil")).await;
+    assert_eq!(other.status(), 200);
+    assert!(!other.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    let preflight =
+        Request::builder().method("OPTIONS").uri("/api/queues/%2F/q").header(header::ORIGIN, "http://console");
+    let preflight = fixture.send(HERE, preflight.body(Body::empty()).unwrap()).await;
+    assert_eq!(preflight.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], "HEAD, GET, PUT, DELETE, OPTIONS");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_lasts_until_logout_or_a_new_password() {
+    let fixture = Fixture::start(HttpOptions::default()).await;
+    let begin = || as_guest("POST", "/api/warren/sessions").body(Body::empty()).unwrap();
+    let with = |token: &str, method: &str, path: &str| {
+        let builder = Request::builder().method(method).uri(path);
+        builder.header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap()
+    };
+    let began = fixture.send(HERE, begin()).await;
+    assert_eq!(began.status(), 201);
+    let token = body(began).await["token"].as_str().unwrap().to_owned();
+    assert_eq!(fixture.send(HERE, with(&token, "GET", "/api/whoami")).await.status(), 200);
+    assert_eq!(fixture.send(HERE, with("nonsense", "GET", "/api/whoami")).await.status(), 401);
+    // The login came from this host, and guest may log in only from here.
+    assert_eq!(fixture.send(FAR, with(&token, "GET", "/api/whoami")).await.status(), 401);
+    let listed = body(fixture.get("/api/warren/sessions").await).await;
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["user"]), (1, &json!("guest")));
+
+    let form = "username=guest&password=guest";
+    let login = Request::builder().method("POST").uri("/api/login").body(Body::from(form)).unwrap();
+    let login = fixture.send(HERE, login).await;
+    let cookie = login.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/api", "Max-Age=28800"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    let with_cookie = |method: &str, path: &str| {
+        Request::builder().method(method).uri(path).header(header::COOKIE, &pair).body(Body::empty()).unwrap()
+    };
+    assert_eq!(fixture.send(HERE, with_cookie("GET", "/api/whoami")).await.status(), 200);
+    assert_eq!(fixture.send(HERE, with_cookie("DELETE", "/api/login")).await.status(), 204);
+    assert_eq!(fixture.send(HERE, with_cookie("GET", "/api/whoami")).await.status(), 401);
+    assert_eq!(fixture.send(HERE, with(&token, "GET", "/api/whoami")).await.status(), 200);
+
+    let password = r#"{"password":"new","tags":"administrator"}"#;
+    let put = as_guest("PUT", "/api/users/guest").body(Body::from(password)).unwrap();
+    assert_eq!(fixture.send(HERE, put).await.status(), 204);
+    assert_eq!(fixture.send(HERE, with(&token, "GET", "/api/whoami")).await.status(), 401);
+
+    let everywhere = as_user("guest:new", "DELETE", "/api/warren/sessions").body(Body::empty()).unwrap();
+    assert_eq!(body(fixture.send(HERE, everywhere).await).await, json!({"ended": 1}));
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn guessing_is_refused_unchecked_and_says_when_to_come_back() {
+    let fixture = Fixture::start(HttpOptions::default()).await;
+    let guess = |pair: &str| as_user(pair, "GET", "/api/whoami").body(Body::empty()).unwrap();
+    let mut refused = None;
+    for _ in 0..200 {
+        let answer = fixture.send(FAR, guess("guest:wrong")).await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused = Some(answer);
+            break;
+        }
+        assert_eq!(answer.status(), 401);
+    }
+    let refused = refused.unwrap();
+    assert!(refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(body(refused).await["error"], "too_many_failed_logins");
+    // Nobody else is kept out.
+    assert_eq!(fixture.send(HERE, guess("guest:guest")).await.status(), 200);
+    assert_eq!(fixture.send(FAR, guess("other:wrong")).await.status(), 401);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn probes_answer_without_credentials_and_say_why_not() {
+    let fixture = Fixture::start(HttpOptions::default()).await;
+    for path in ["/live", "/ready"] {
+        let answer = fixture.send(FAR, Request::builder().uri(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(body(answer).await, json!({"status": "ok", "reasons": [], "warnings": []}));
+    }
+    let stop = Request::builder().method("POST").uri(openapi::control::STOP_APP.fill(&[])).body(Body::empty()).unwrap();
+    assert_eq!(fixture.control.clone().oneshot(stop).await.unwrap().status(), 204);
+    let live = fixture.send(FAR, Request::builder().uri("/live").body(Body::empty()).unwrap()).await;
+    assert_eq!(live.status(), 200);
+    let ready = fixture.send(FAR, Request::builder().uri("/ready").body(Body::empty()).unwrap()).await;
+    assert_eq!(ready.status(), 503);
+    assert_eq!(body(ready).await["reasons"], json!(["the application is stopped; start_app starts it"]));
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn answers_are_compressed_as_the_client_prefers() {
+    let fixture = Fixture::start(HttpOptions::default()).await;
+    for (accepted, encoding) in [
+        ("gzip", Some("gzip")),
+        ("br", Some("br")),
+        ("zstd", Some("zstd")),
+        ("gzip;q=0.1, zstd", Some("zstd")),
+        ("deflate", None),
+    ] {
+        let ask = as_guest("GET", "/api/overview").header(header::ACCEPT_ENCODING, accepted);
+        let answer = fixture.send(HERE, ask.body(Body::empty()).unwrap()).await;
+        let used = answer.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+        assert_eq!(used, encoding, "{accepted}");
+    }
+    fixture.stop().await;
+}
