@@ -39,6 +39,7 @@ fn to_wire(info: &ExchangeInfo, applied: &Applied) -> wire::Exchange {
         user_who_performed_action: exchange.declared_by.to_string(),
         vhost: info.vhost.to_string(),
         policy: selected.user.map(|policy| policy.name.clone()),
+        messages_delayed: info.messages_delayed,
         message_stats: message_stats(info),
         incoming: None,
         outgoing: None,

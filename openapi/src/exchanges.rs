@@ -30,6 +30,9 @@ pub struct Exchange {
     /// The policy that applies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Messages that wait there; only of type `x-delayed-message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_delayed: Option<u64>,
     /// Messages in and out, once there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_stats: Option<Map<String, Value>>,

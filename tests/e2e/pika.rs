@@ -28,6 +28,7 @@ pika_programs! {
     exchanges_route_by_their_type => "test_routing.py",
     exchanges_choose_one_binding => "test_choosing_exchanges.py",
     an_exchange_keeps_its_recent_history => "test_recent_history.py",
+    messages_wait_at_a_delaying_exchange => "test_delayed.py",
     rights_change_under_open_channels => "test_rights.py",
     replies_come_without_a_queue => "test_direct_reply.py",
     requests_get_their_replies => "test_rpc.py",
@@ -45,6 +46,15 @@ fn durable_queues_and_persistent_messages_outlive_a_kill() {
     server.kill();
     let server = server.restart();
     run_python(&server, &["durability.py", "check"]);
+}
+
+#[test]
+fn delayed_messages_outlive_a_kill() {
+    let mut server = Server::start();
+    run_python(&server, &["delays.py", "publish"]);
+    server.kill();
+    let server = server.restart();
+    run_python(&server, &["delays.py", "check"]);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Binding {
         }
     }
 
-    /// Checks key, arguments and destination against the kind of the source exchange;
+    /// Checks key, arguments and destination against the kind by which the source exchange matches;
     /// `queue` is the type of the queue it leads to.
     ///
     /// # Errors
@@ -70,6 +70,7 @@ impl Binding {
         let refusal = match source {
             ExchangeKind::Direct
             | ExchangeKind::Fanout
+            | ExchangeKind::DelayedMessage
             | ExchangeKind::ModulusHash
             | ExchangeKind::Random
             | ExchangeKind::RecentHistory => None,

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::binding::Binding;
+use super::exchange::delayed::{self, Timing};
 use super::exchange::{Exchange, ExchangeKind, HashOn, Sink, recent_history};
 use super::name::ExchangeName;
 use super::properties::Properties;
@@ -84,6 +85,8 @@ impl<'a> Question<'a> {
 pub struct RouteBuffer<Q> {
     /// The queues found, each once, in the order they were declared when several.
     pub queues: Vec<Q>,
+    /// How many of them are no queues but exchanges where the message waits.
+    pub delays: usize,
     /// Addresses of direct replies among the keys, whether or not somebody listens there.
     pub replies: Vec<String>,
     /// Exchanges on the way that keep the message, and how many they keep.
@@ -94,7 +97,14 @@ pub struct RouteBuffer<Q> {
 
 impl<Q> Default for RouteBuffer<Q> {
     fn default() -> Self {
-        Self { queues: Vec::new(), replies: Vec::new(), histories: Vec::new(), waiting: Vec::new(), seen: Vec::new() }
+        Self {
+            queues: Vec::new(),
+            delays: 0,
+            replies: Vec::new(),
+            histories: Vec::new(),
+            waiting: Vec::new(),
+            seen: Vec::new(),
+        }
     }
 }
 
@@ -126,6 +136,8 @@ pub struct RouteStep {
     pub reached: Reached,
     /// Bindings that matched, each once.
     pub matched: Vec<Arc<Binding>>,
+    /// The message waits here: bindings are asked when its time has come.
+    pub waits: bool,
     /// The alternate taken because none did.
     pub alternate: Option<ExchangeName>,
 }
@@ -137,7 +149,7 @@ pub struct RouteTrace<Q> {
     pub steps: Vec<RouteStep>,
     /// Alternates and bound exchanges that do not exist (any more).
     pub missing: Vec<ExchangeName>,
-    /// The queues found, each once.
+    /// The queues found, each once; without exchanges where the message waits.
     pub queues: Vec<Q>,
 }
 
@@ -152,6 +164,7 @@ struct Stop {
 trait Witness<Q> {
     fn visits(&mut self, _entry: &ExchangeEntry<Q>, _reached: &Reached) {}
     fn matches(&mut self, _binding: &mut dyn FnMut() -> Arc<Binding>) {}
+    fn waits(&mut self) {}
     fn takes_alternate(&mut self, _alternate: &ExchangeName) {}
     fn misses(&mut self, _name: &ExchangeName) {}
 }
@@ -166,6 +179,7 @@ impl<Q: QueueRef> Witness<Q> for RouteTrace<Q> {
             exchange: entry.exchange().clone(),
             reached: reached.clone(),
             matched: Vec::new(),
+            waits: false,
             alternate: None,
         });
     }
@@ -176,6 +190,12 @@ impl<Q: QueueRef> Witness<Q> for RouteTrace<Q> {
             && !step.matched.contains(&binding)
         {
             step.matched.push(binding);
+        }
+    }
+
+    fn waits(&mut self) {
+        if let Some(step) = self.steps.last_mut() {
+            step.waits = true;
         }
     }
 
@@ -205,6 +225,9 @@ pub fn trace_route<Q: QueueRef>(topology: &Topology<Q>, request: RouteRequest<'_
     let mut buffer = RouteBuffer::default();
     let mut trace = RouteTrace { steps: Vec::new(), missing: Vec::new(), queues: Vec::new() };
     walk(topology, request, &mut buffer, &mut trace)?;
+    let waits: Vec<_> = trace.steps.iter().filter(|step| step.waits).map(|step| step.exchange.name.clone()).collect();
+    let waits: Vec<_> = waits.iter().filter_map(|name| topology.exchange(name.as_str())?.delay()).collect();
+    buffer.queues.retain(|queue| !waits.iter().any(|delay| delay.spec().id == queue.spec().id));
     trace.queues = buffer.queues;
     Some(trace)
 }
@@ -231,7 +254,7 @@ impl<Q> RouteBuffer<Q> {
     /// How many copies of the message leave the exchange.
     #[must_use]
     pub fn copies(&self) -> u64 {
-        (self.queues.len() + self.replies.len()) as u64
+        (self.queues.len() - self.delays + self.replies.len()) as u64
     }
 
     /// Whether the message goes nowhere.
@@ -255,6 +278,7 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
     witness: &mut W,
 ) -> Option<Routed> {
     buffer.queues.clear();
+    buffer.delays = 0;
     buffer.replies.clear();
     buffer.histories.clear();
     buffer.waiting.clear();
@@ -265,7 +289,13 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
     loop {
         witness.visits(entry, &reached);
         let mut found = Found { buffer, witness, any: false };
-        if entry.exchange().name.is_default() {
+        let delay = entry.delay().filter(|_| matches!(delayed::timing(question.headers()), Timing::After(_)));
+        if let Some(delay) = delay {
+            found.any = true;
+            found.witness.waits();
+            found.buffer.delays += 1;
+            found.buffer.queues.push(delay.clone());
+        } else if entry.exchange().name.is_default() {
             for key in request.routing_keys {
                 if let Some(queue) = topology.queue(key) {
                     found.any = true;
@@ -279,7 +309,10 @@ fn walk<Q: QueueRef, W: Witness<Q>>(
         } else {
             entry.find(&mut question, &mut found);
         }
-        if entry.exchange().kind == ExchangeKind::RecentHistory && recent_history::is_kept(question.headers()) {
+        if delay.is_none()
+            && entry.exchange().matching() == ExchangeKind::RecentHistory
+            && recent_history::is_kept(question.headers())
+        {
             // Arguments were checked when it was declared.
             let length = recent_history::length(&entry.exchange().arguments).unwrap_or_default();
             found.buffer.histories.push((entry.exchange().name.clone(), length));

@@ -71,6 +71,8 @@ pub struct ExchangeEntry<Q> {
     exchange: Arc<Exchange>,
     alternate: Option<ExchangeName>,
     traffic: Arc<ExchangeTraffic>,
+    /// Takes what is to wait, for an exchange that delays.
+    delay: Option<Q>,
     matcher: Matcher<Q>,
     outgoing: OrdMap<Arc<BindingIdentity>, Arc<BoundBinding<Q>>>,
     incoming: Incoming,
@@ -82,6 +84,7 @@ impl<Q: QueueRef> ExchangeEntry<Q> {
         Self {
             alternate: alternate_exchange(&exchange.arguments),
             traffic: Arc::default(),
+            delay: None,
             matcher: Matcher::new(&exchange, &resource),
             exchange,
             outgoing: OrdMap::new(),
@@ -105,6 +108,12 @@ impl<Q: QueueRef> ExchangeEntry<Q> {
     #[must_use]
     pub fn traffic(&self) -> &Arc<ExchangeTraffic> {
         &self.traffic
+    }
+
+    /// Who takes messages that are to wait here: a queue of nobody's but the exchange's.
+    #[must_use]
+    pub fn delay(&self) -> Option<&Q> {
+        self.delay.as_ref()
     }
 
     /// Whether something is bound to it as a source.
@@ -187,6 +196,12 @@ impl<Q: QueueRef> Topology<Q> {
         let mut all: Vec<_> = self.exchanges.values().map(|entry| entry.exchange.clone()).collect();
         all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         all
+    }
+
+    /// Who takes messages that are to wait, of all exchanges that delay.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Q> {
+        self.exchanges.values().filter_map(|entry| entry.delay.clone()).collect()
     }
 
     /// All queues in name order.

@@ -2,6 +2,7 @@
 //! while tracing is on in the vhost.
 
 use super::{Broker, Caller, FetchedMessage};
+use crate::domain::exchange::delayed::is_delay;
 use crate::domain::firehose::Tap;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
@@ -22,7 +23,8 @@ impl Broker {
         routes: &RouteBuffer<QueueHandle>,
     ) {
         self.copy(caller, vhost, |tap| {
-            let queues = routes.queues.iter().map(|queue| queue.spec().name.as_str());
+            let queues = routes.queues.iter().map(QueueHandle::spec).filter(|queue| !is_delay(queue));
+            let queues = queues.map(|queue| queue.name.as_str());
             let queues = queues.chain(routes.replies.iter().map(String::as_str));
             tap.published(&checked.message, &checked.further_keys, queues).into_iter().collect()
         })

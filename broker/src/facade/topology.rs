@@ -108,6 +108,8 @@ pub struct ExchangeInfo {
     pub publish_in: u64,
     /// Messages routed from it.
     pub publish_out: u64,
+    /// Messages that wait there, of an exchange that delays.
+    pub messages_delayed: Option<u64>,
 }
 
 impl Broker {
@@ -278,6 +280,7 @@ fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
         vhost: topology.vhost().clone(),
         publish_in: entry.traffic().published_in(),
         publish_out: entry.traffic().published_out(),
+        messages_delayed: entry.delay().map(|delay| delay.totals().ready),
     })
 }
 

@@ -89,7 +89,9 @@ pub(crate) fn check_and_route(
     let mut keys = vec![message.routing_key()];
     keys.extend(further.keys.iter().map(String::as_str));
     let routed = route_request(&message, name, &keys, |request| route(topology, request, buffer));
-    let message = if further.hidden { without_bcc(&message)? } else { message };
+    // Where it waits, hidden keys are still needed; it loses them there.
+    let waits = buffer.delays > 0 && buffer.delays == buffer.queues.len() && buffer.replies.is_empty();
+    let message = if further.hidden && !waits { without_bcc(&message)? } else { message };
     Ok(Checked {
         message,
         cacheable: routed.is_some_and(|routed| routed.cacheable),

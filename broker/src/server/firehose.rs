@@ -4,6 +4,7 @@
 
 use super::outgoing::Outgoing;
 use super::session::Session;
+use crate::domain::exchange::delayed::is_delay;
 use crate::domain::firehose::Tap;
 use crate::domain::message::Message;
 use crate::domain::routing::RouteBuffer;
@@ -70,7 +71,8 @@ impl Session {
     /// Copies a publish whose route is in the session's buffer.
     pub(super) fn copy_publish(&mut self, channel: u16, message: &Message, further_keys: &[String]) {
         let Some(firehose) = self.firehose.as_deref_mut() else { return };
-        let queues = self.routes.queues.iter().map(|queue| queue.spec().name.as_str());
+        let queues = self.routes.queues.iter().map(QueueHandle::spec).filter(|queue| !is_delay(queue));
+        let queues = queues.map(|queue| queue.name.as_str());
         let queues = queues.chain(self.routes.replies.iter().map(String::as_str));
         let copy = firehose.tap(channel).published(message, further_keys, queues);
         firehose.send(&self.topology, &mut self.outgoing, copy);

@@ -3,6 +3,8 @@
 //! Types whose name starts with `x-` are extensions; the reference ships some of them as
 //! plugins, here all are there from the start.
 
+use crate::error::Error;
+
 /// How an exchange matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExchangeKind {
@@ -16,6 +18,8 @@ pub enum ExchangeKind {
     Topic,
     /// One binding by a hash, in proportion to weights.
     ConsistentHash,
+    /// As its argument says, once a message's delay is over.
+    DelayedMessage,
     /// One queue of this node by chance.
     LocalRandom,
     /// One binding by a hash, modulo their number.
@@ -28,12 +32,13 @@ pub enum ExchangeKind {
 
 impl ExchangeKind {
     /// All types, in the order listings have.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Direct,
         Self::Fanout,
         Self::Headers,
         Self::Topic,
         Self::ConsistentHash,
+        Self::DelayedMessage,
         Self::LocalRandom,
         Self::ModulusHash,
         Self::Random,
@@ -49,6 +54,7 @@ impl ExchangeKind {
             Self::Headers => "headers",
             Self::Topic => "topic",
             Self::ConsistentHash => "x-consistent-hash",
+            Self::DelayedMessage => "x-delayed-message",
             Self::LocalRandom => "x-local-random",
             Self::ModulusHash => "x-modulus-hash",
             Self::Random => "x-random",
@@ -62,6 +68,17 @@ impl ExchangeKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
+    /// The type of that name, or the refusal of a name that is none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for the empty name, [`Error::UnknownExchangeType`].
+    pub fn require(name: &str) -> Result<Self, Error> {
+        Self::from_wire(name).ok_or_else(|| match name {
+            "" => Error::InvalidArgument("invalid exchange type ''".to_owned()),
+            _ => Error::UnknownExchangeType(name.to_owned()),
+        })
+    }
+
     /// What listings say about it.
     #[must_use]
     pub fn description(self) -> &'static str {
@@ -71,6 +88,7 @@ impl ExchangeKind {
             Self::Headers => "AMQP headers exchange, as per the AMQP specification",
             Self::Topic => "AMQP topic exchange, as per the AMQP specification",
             Self::ConsistentHash => "Consistent Hashing Exchange",
+            Self::DelayedMessage => "Delayed Message Exchange.",
             Self::LocalRandom => "Picks one random local binding (queue) to route via (to).",
             Self::ModulusHash => "Modulus Hashing Exchange",
             Self::Random => "Randomly picks a binding (queue) to route via (to).",

@@ -5,6 +5,7 @@
 //! topology's business; here it is anything that has a number.
 
 pub mod consistent_hash;
+pub mod delayed;
 mod destinations;
 mod direct;
 mod fanout;
@@ -49,6 +50,18 @@ pub struct Exchange {
     pub arguments: FieldTable,
     /// Who declared it; `rmq-internal` for predeclared ones.
     pub declared_by: UserName,
+}
+
+impl Exchange {
+    /// The type by which it matches: another than its own when it delays.
+    #[must_use]
+    pub fn matching(&self) -> ExchangeKind {
+        match self.kind {
+            // Arguments were checked when it was declared.
+            ExchangeKind::DelayedMessage => delayed::matching(&self.arguments).unwrap_or(ExchangeKind::Direct),
+            kind => kind,
+        }
+    }
 }
 
 /// Messages an exchange has seen since it exists. Whoever routes counts; reading never waits.
@@ -112,6 +125,7 @@ pub fn predeclared() -> impl Iterator<Item = Exchange> {
 /// [`Error::InvalidArgument`] with the reference's sentence.
 pub fn check_arguments(resource: &Resource, kind: ExchangeKind, arguments: &FieldTable) -> Result<(), Error> {
     match kind {
+        ExchangeKind::DelayedMessage => check_arguments(resource, delayed::matching(arguments)?, arguments),
         ExchangeKind::ConsistentHash => HashOn::of(resource, arguments).map(drop),
         ExchangeKind::RecentHistory => recent_history::length(arguments).map(drop),
         ExchangeKind::Direct

@@ -27,6 +27,8 @@ pub struct Removed<Q> {
     pub bindings: Vec<RemovedBinding>,
     /// The queue.
     pub queue: Option<Q>,
+    /// Who took messages that were to wait, of the exchanges.
+    pub delays: Vec<Q>,
 }
 
 /// A binding that is gone.
@@ -40,7 +42,7 @@ pub struct RemovedBinding {
 
 impl<Q> Default for Removed<Q> {
     fn default() -> Self {
-        Self { exchanges: Vec::new(), bindings: Vec::new(), queue: None }
+        Self { exchanges: Vec::new(), bindings: Vec::new(), queue: None, delays: Vec::new() }
     }
 }
 
@@ -69,6 +71,13 @@ impl<Q: QueueRef> Topology<Q> {
             Arc::make_mut(entry).alternate = effective;
             self.version += 1;
         }
+    }
+
+    /// Says who takes messages that are to wait at an exchange.
+    pub fn set_delay(&mut self, name: &str, delay: Q) {
+        let Some(entry) = self.exchanges.get_mut(name) else { return };
+        Arc::make_mut(entry).delay = Some(delay);
+        self.version += 1;
     }
 
     /// Adds a queue, in place of one of the same name.
@@ -203,6 +212,7 @@ impl<Q: QueueRef> Topology<Q> {
         self.exchanges.remove(name);
         self.version += 1;
         removed.exchanges.push(entry.exchange.clone());
+        removed.delays.extend(entry.delay.clone());
         sources
     }
 

@@ -43,9 +43,10 @@ impl<Q> Placed for Kept<Q> {
 
 impl<Q> Matcher<Q> {
     pub(super) fn new(exchange: &Exchange, resource: &Resource) -> Self {
-        match exchange.kind {
+        match exchange.matching() {
             _ if exchange.name.is_default() => Self::Default,
-            ExchangeKind::Direct => Self::Direct(DirectMatcher::default()),
+            // What a delaying exchange matches by is another type.
+            ExchangeKind::Direct | ExchangeKind::DelayedMessage => Self::Direct(DirectMatcher::default()),
             ExchangeKind::Fanout | ExchangeKind::RecentHistory => Self::Fanout(FanoutMatcher::default()),
             ExchangeKind::Topic => Self::Topic(TopicMatcher::default()),
             ExchangeKind::Headers => Self::Headers(HeadersMatcher::default()),

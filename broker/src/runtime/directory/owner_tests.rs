@@ -253,7 +253,7 @@ fn topology_of(name: &str) -> Vec<Write> {
         arguments: FieldTable::new(),
     };
     vec![
-        record::exchange::put(&vhost, &exchange).unwrap(),
+        record::exchange::put(&vhost, &exchange, None).unwrap(),
         record::queue::put(&vhost, &queue).unwrap(),
         record::binding::put(&vhost, &binding).unwrap(),
     ]

@@ -83,7 +83,7 @@ struct Shared {
 pub(crate) struct QueueHandle(Arc<Shared>);
 
 impl QueueHandle {
-    pub(super) fn new(
+    pub(in crate::runtime) fn new(
         spec: Arc<QueueSpec>,
         vhost: VhostName,
         mailbox: Sender<QueueCommand>,

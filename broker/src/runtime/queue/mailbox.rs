@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::coop;
 
 /// Both ends of a mailbox that holds so many items.
-pub(super) fn mailbox<T>(items_max: usize) -> (Sender<T>, Receiver<T>) {
+pub(in crate::runtime) fn mailbox<T>(items_max: usize) -> (Sender<T>, Receiver<T>) {
     let within = Within { items: VecDeque::new(), closed: false, owner: None };
     let shared = Arc::new(Shared { within: Mutex::new(within), room: Semaphore::new(items_max) });
     (Sender(shared.clone()), Receiver(shared))
@@ -51,7 +51,7 @@ impl<T> Shared<T> {
 }
 
 /// Where items are put in. The mailbox closes when it is dropped.
-pub(super) struct Sender<T>(Arc<Shared<T>>);
+pub(in crate::runtime) struct Sender<T>(Arc<Shared<T>>);
 
 impl<T> Sender<T> {
     /// Puts an item in; waits for room. Items of one sender stay in order.
@@ -85,12 +85,12 @@ impl<T> Drop for Sender<T> {
 }
 
 /// Where items are taken out. The mailbox closes when it is dropped.
-pub(super) struct Receiver<T>(Arc<Shared<T>>);
+pub(in crate::runtime) struct Receiver<T>(Arc<Shared<T>>);
 
 impl<T> Receiver<T> {
     /// Waits for items and moves up to `most` of them behind those in `to`; says how many, 0: it is
     /// closed and empty. Nothing is lost when the future is dropped.
-    pub(super) async fn take(&mut self, to: &mut VecDeque<T>, most: usize) -> usize {
+    pub(in crate::runtime) async fn take(&mut self, to: &mut VecDeque<T>, most: usize) -> usize {
         self.await_items(|items| {
             let taken = items.len().min(most);
             to.extend(items.drain(..taken));
@@ -100,7 +100,7 @@ impl<T> Receiver<T> {
     }
 
     /// Waits for one item; `None`: it is closed and empty.
-    pub(super) async fn next(&mut self) -> Option<T> {
+    pub(in crate::runtime) async fn next(&mut self) -> Option<T> {
         let mut item = None;
         self.await_items(|items| {
             item = items.pop_front();
@@ -129,7 +129,7 @@ impl<T> Receiver<T> {
     }
 
     /// Nothing comes in any more; what lies in it can be taken.
-    pub(super) fn close(&mut self) {
+    pub(in crate::runtime) fn close(&mut self) {
         self.0.close();
     }
 

@@ -14,7 +14,7 @@ mod handle;
 mod life;
 mod loading;
 mod long;
-mod mailbox;
+pub(super) mod mailbox;
 mod memory;
 mod outbound;
 mod outlet;
@@ -22,7 +22,7 @@ mod publishing;
 mod recovery;
 mod spill;
 mod spilled;
-mod stored;
+pub(super) mod stored;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -31,9 +31,10 @@ pub(crate) use command::{
     ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled, shares,
 };
 pub(crate) use dead_letters::{Letter, LetterBatch};
-pub(crate) use handle::QueueHandle;
+pub(crate) use handle::{QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
 pub(crate) use life::spawn_queue;
 pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
+pub(crate) use publishing::push_range;
 pub(crate) use spill::owner_of;
 pub(crate) use task::{QueueContext, QueueNotice};

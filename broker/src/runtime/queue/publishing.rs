@@ -97,7 +97,7 @@ impl Owner {
 }
 
 /// Adds a sequence number to the last range when it continues it.
-pub(super) fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u32, sequence: u64, accepted: bool) {
+pub(crate) fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u32, sequence: u64, accepted: bool) {
     if sequence == 0 {
         return;
     }

@@ -19,17 +19,17 @@ const KEYS_REPLACED: u8 = 1 << 3;
 
 /// A message read back.
 #[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) message: Message,
+pub(crate) struct Stored {
+    pub(crate) message: Message,
     /// Milliseconds since the epoch; 0: never.
-    pub(super) expires_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
 }
 
 /// Later times are as good as never.
 const EXPIRES_AT_MS_MAX: u64 = (1 << 48) - 1;
 
 /// The record of a message; `expires_at_ms` 0: never; `shares`: how many queues get it.
-pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64, shares: u16) -> LogRecord {
+pub(crate) fn to_record(position: u64, message: &Message, expires_at_ms: u64, shares: u16) -> LogRecord {
     let layout = message.layout();
     let provenance = message.provenance();
     let mut payload = message.buffer().clone();
@@ -57,7 +57,7 @@ pub(super) fn to_record(position: u64, message: &Message, expires_at_ms: u64, sh
 }
 
 /// The message of a record; `None` when the record was not made by [`to_record`].
-pub(super) fn from_record(record: LogRecord) -> Option<Stored> {
+pub(crate) fn from_record(record: LogRecord) -> Option<Stored> {
     let meta = &record.meta;
     let u16_at = |at: usize| u16::from_le_bytes([meta[at], meta[at + 1]]);
     let u32_at = |at: usize| u32::from_le_bytes([meta[at], meta[at + 1], meta[at + 2], meta[at + 3]]);

@@ -22,14 +22,14 @@ impl Owner {
             Destination::Queue(name) => {
                 let resource = Resource::Queue(self.vhost.clone(), name.clone());
                 let Some(queue) = self.topology.queue(name.as_str()) else { return Err(Error::NoSuch(resource)) };
-                binding.check(source.exchange().kind, Some(queue.spec().kind))?;
+                binding.check(source.exchange().matching(), Some(queue.spec().kind))?;
                 check_exclusive(caller, queue.spec(), &resource)?;
             }
             Destination::Exchange(name) => {
                 if self.topology.exchange(name.as_str()).is_none() {
                     return Err(Error::NoSuch(Resource::Exchange(self.vhost.clone(), name.clone())));
                 }
-                binding.check(source.exchange().kind, None)?;
+                binding.check(source.exchange().matching(), None)?;
             }
         }
         self.add_binding(binding)
@@ -100,10 +100,11 @@ impl Owner {
         }
         for exchange in removed.exchanges.iter().filter(|exchange| exchange.durable) {
             self.batch.writes.push(record::exchange::delete(&self.vhost, &exchange.name));
-            if exchange.kind == ExchangeKind::RecentHistory {
+            if exchange.matching() == ExchangeKind::RecentHistory {
                 self.batch.writes.push(record::history::delete(&self.vhost, &exchange.name));
             }
         }
+        self.batch.obsolete.extend(removed.delays.iter().cloned());
         for exchange in &removed.exchanges {
             self.shared.histories.forget(exchange.name.as_str());
         }

@@ -15,7 +15,7 @@ use crate::domain::arguments::{
 };
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::QueueName;
-use crate::domain::queue::QueueSpec;
+use crate::domain::queue::{QueueId, QueueSpec};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
 use crate::runtime::record;
@@ -28,10 +28,7 @@ const SERVER_NAMED_BYTES: usize = 16;
 
 impl Owner {
     pub(super) fn declare_exchange(&mut self, caller: &Caller, declare: DeclareExchange) -> Result<Put, Error> {
-        let kind = ExchangeKind::from_wire(&declare.kind).ok_or_else(|| match declare.kind.as_str() {
-            "" => Error::InvalidArgument("invalid exchange type ''".to_owned()),
-            _ => Error::UnknownExchangeType(declare.kind.clone()),
-        })?;
+        let kind = ExchangeKind::require(&declare.kind)?;
         let name = exchange_name(&declare.name)?;
         if name.is_default() {
             return Err(Error::DefaultExchange);
@@ -61,11 +58,27 @@ impl Owner {
 
     /// Adds an exchange that passed its checks.
     pub(super) fn add_exchange(&mut self, exchange: Exchange) -> Result<(), Error> {
+        let delay = (exchange.kind == ExchangeKind::DelayedMessage).then(|| self.context.next_queue_id());
         if exchange.durable {
-            self.batch.writes.push(record::exchange::put(&self.vhost, &exchange)?);
+            self.batch.writes.push(record::exchange::put(&self.vhost, &exchange, delay)?);
         }
+        self.insert_exchange(exchange, delay, false)
+    }
+
+    /// Adds an exchange to the working picture; `delay` is the identity under which one that
+    /// delays keeps its messages, `recover`: whether there may be some.
+    pub(super) fn insert_exchange(
+        &mut self,
+        exchange: Exchange,
+        delay: Option<QueueId>,
+        recover: bool,
+    ) -> Result<(), Error> {
         let name = exchange.name.clone();
+        let delay = delay.map(|id| (Arc::new(exchange.clone()), id));
         self.topology.insert_exchange(exchange);
+        if let Some((exchange, id)) = delay {
+            self.spawn_delay(exchange, id, recover)?;
+        }
         let alternate = self.context.access.policy_alternate(&self.vhost, name.as_str());
         self.topology.set_policy_alternate(name.as_str(), alternate);
         Ok(())

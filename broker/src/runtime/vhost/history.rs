@@ -98,7 +98,7 @@ impl Owner {
         let mut writes = Vec::new();
         for (name, messages) in self.shared.histories.take_changed() {
             match self.topology.exchange(name.as_str()).map(|entry| entry.exchange()) {
-                Some(exchange) if exchange.kind != ExchangeKind::RecentHistory => {}
+                Some(exchange) if exchange.matching() != ExchangeKind::RecentHistory => {}
                 Some(exchange) if !exchange.durable => {}
                 Some(_) => match record::history::put(&self.vhost, &name, &messages) {
                     Ok(write) => writes.push(write),
@@ -118,7 +118,7 @@ impl Owner {
     /// Gives the history of a new binding's source to where it leads.
     pub(super) async fn replay(&mut self, binding: &Binding) {
         let source = self.topology.exchange(binding.source.as_str());
-        if source.is_none_or(|entry| entry.exchange().kind != ExchangeKind::RecentHistory) {
+        if source.is_none_or(|entry| entry.exchange().matching() != ExchangeKind::RecentHistory) {
             return;
         }
         let messages = self.shared.histories.recall(binding.source.as_str());

@@ -170,11 +170,11 @@ impl ImportCheck<'_> {
         bindings: &[Arc<Binding>],
     ) -> Result<(), Error> {
         let new_exchanges: HashMap<&ExchangeName, ExchangeKind> =
-            exchanges.iter().map(|exchange| (&exchange.name, exchange.kind)).collect();
+            exchanges.iter().map(|exchange| (&exchange.name, exchange.matching())).collect();
         let new_queues: HashMap<&QueueName, QueueKind> = queues.iter().map(|queue| (&queue.name, queue.kind)).collect();
         let kind_of = |name: &ExchangeName| {
             let new = new_exchanges.get(name).copied();
-            new.or_else(|| self.topology.exchange(name.as_str()).map(|entry| entry.exchange().kind))
+            new.or_else(|| self.topology.exchange(name.as_str()).map(|entry| entry.exchange().matching()))
         };
         for binding in bindings {
             let source = Resource::Exchange(self.vhost.clone(), binding.source.clone());

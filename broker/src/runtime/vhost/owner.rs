@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::command::{Reply, VhostCommand};
+use super::delay::{self, DelayContext, spawn_delay};
 use super::handle::{Shared, VhostHandle};
 use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
 use super::{Histories, LiveTopology, Replies};
+use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, VhostName};
-use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::domain::queue::{ConnectionId, QueueId, QueueSpec};
 use crate::error::Error;
 use crate::facade::Put;
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
@@ -36,6 +38,8 @@ pub(super) struct Batch {
     spawned: Vec<QueueHandle>,
     /// Queues started by a request that was refused after all.
     discarded: Vec<QueueHandle>,
+    /// Queues that go once the batch is recorded, with the exchanges they belong to.
+    pub(super) obsolete: Vec<QueueHandle>,
     /// Queues ended: nothing brings them back.
     ended: Vec<QueueHandle>,
     answers: Vec<Answer>,
@@ -187,12 +191,14 @@ impl Owner {
             VhostCommand::PoliciesChanged => self.policies_changed().await,
             VhostCommand::Stop(reply) => {
                 self.record_histories().await;
-                futures_util::future::join_all(self.topology.queues().iter().map(QueueHandle::stop)).await;
+                let (queues, delays) = (self.topology.queues(), self.topology.delays());
+                futures_util::future::join_all(queues.iter().chain(&delays).map(QueueHandle::stop)).await;
                 return Flow::End(reply);
             }
             VhostCommand::Drop(reply) => {
-                let queues = self.topology.queues();
-                futures_util::future::join_all(queues.iter().map(|queue| queue.delete(false, false))).await;
+                let (queues, delays) = (self.topology.queues(), self.topology.delays());
+                futures_util::future::join_all(queues.iter().chain(&delays).map(|queue| queue.delete(false, false)))
+                    .await;
                 self.delete_logs(&queues);
                 self.topology.roll_back(LiveTopology::new(self.vhost.clone()));
                 return Flow::End(reply);
@@ -253,6 +259,11 @@ impl Owner {
             }
         }
         self.publish();
+        if undone.is_none() {
+            for queue in batch.obsolete {
+                let _ = queue.delete(false, false).await;
+            }
+        }
         for answer in batch.answers {
             answer(undone.as_ref());
         }
@@ -317,6 +328,22 @@ impl Owner {
         self.topology.insert_queue(queue.clone());
         self.batch.spawned.push(queue.clone());
         queue
+    }
+
+    /// Starts to keep messages for an exchange that delays and is in the working picture.
+    pub(super) fn spawn_delay(&mut self, exchange: Arc<Exchange>, id: QueueId, recover: bool) -> Result<(), Error> {
+        let name = exchange.name.clone();
+        let queue = spawn_delay(DelayContext {
+            spec: Arc::new(delay::spec(id, &exchange)?),
+            vhost: self.vhost.clone(),
+            exchange,
+            log: self.context.log.clone(),
+            recover,
+            shared: Arc::downgrade(&self.shared),
+        });
+        self.topology.set_delay(name.as_str(), queue.clone());
+        self.batch.spawned.push(queue);
+        Ok(())
     }
 
     /// Notes that a queue has ended.

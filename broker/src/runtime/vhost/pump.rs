@@ -4,19 +4,16 @@
 //! A queue waits neither for the pump nor for another queue; the pump waits for queues. It
 //! asks no permissions: who declared the source was asked then.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::forwarding::{Forwarding, Outgoing};
 use super::handle::Shared;
 use crate::domain::queue::dead_letter::{DeadLetter, Demise};
 use crate::domain::routing::{RouteBuffer, route};
 use crate::runtime::publish::route_request;
-use crate::runtime::queue::{
-    ConfirmRange, ConnectionEvent, ConnectionSender, Incoming, Letter, LetterBatch, PublishBatch, QueueCommand,
-    QueueHandle, shares,
-};
+use crate::runtime::queue::{Letter, LetterBatch, QueueHandle};
 
 /// Batches the pump's mailbox holds. When it is full, letters wait in their queues.
 pub(super) const PUMP_BATCHES_MAX: usize = 16;
@@ -24,28 +21,29 @@ pub(super) const PUMP_BATCHES_MAX: usize = 16;
 /// Letters whose queues have not answered yet. Beyond it the pump takes no more.
 const LETTERS_UNDER_WAY_MAX: usize = 4096;
 
-/// A letter that stays in its source's log until every queue it went to has answered.
-struct UnderWay {
-    queues: usize,
+/// A letter's place in its source's log, and who waits to hear that it was taken.
+struct Source {
     position: u64,
     taken: mpsc::UnboundedSender<u64>,
+}
+
+impl Source {
+    fn tell(self) {
+        // The source may be gone.
+        let _ = self.taken.send(self.position);
+    }
 }
 
 /// The pump of one vhost.
 pub(super) struct Pump {
     shared: Arc<Shared>,
-    sender: ConnectionSender,
-    answers: mpsc::UnboundedReceiver<ConnectionEvent>,
-    /// By sequence number, the first of which is `first`.
-    under_way: VecDeque<Option<UnderWay>>,
-    first: u64,
+    forwarding: Forwarding<Source>,
     buffer: RouteBuffer<QueueHandle>,
 }
 
 impl Pump {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let (sender, answers) = ConnectionSender::new();
-        Self { shared, sender, answers, under_way: VecDeque::new(), first: 1, buffer: RouteBuffer::default() }
+        Self { shared, forwarding: Forwarding::new(), buffer: RouteBuffer::default() }
     }
 
     /// Runs until the vhost and its last queue are gone.
@@ -53,12 +51,10 @@ impl Pump {
         loop {
             tokio::select! {
                 biased;
-                answer = self.answers.recv() => {
-                    if let Some(ConnectionEvent::Confirm(ranges)) = answer {
-                        self.settle(&ranges);
-                    }
+                ranges = self.forwarding.answered() => {
+                    self.forwarding.settle(&ranges).into_iter().for_each(Source::tell);
                 }
-                batch = batches.recv(), if self.under_way.len() < LETTERS_UNDER_WAY_MAX => match batch {
+                batch = batches.recv(), if self.forwarding.len() < LETTERS_UNDER_WAY_MAX => match batch {
                     Some(batch) => self.send(batch).await,
                     None => return,
                 },
@@ -67,7 +63,7 @@ impl Pump {
     }
 
     async fn send(&mut self, batch: LetterBatch) {
-        let mut outgoing: Vec<(QueueHandle, Vec<Incoming>)> = Vec::new();
+        let mut outgoing = Outgoing::default();
         for letter in &batch.letters {
             let demise = Demise {
                 queue: &batch.source.name,
@@ -81,28 +77,11 @@ impl Pump {
                 None => Vec::new(),
             };
             let sequence = self.expect(letter, queues.len(), &batch.taken);
-            let shares = shares(queues.len());
-            for queue in queues {
-                let Some(routed) = &routed else { break };
-                let incoming = Incoming { message: routed.message.clone(), sequence, channel: 0, epoch: 0, shares };
-                match outgoing.iter_mut().find(|(known, _)| *known == queue) {
-                    Some((_, messages)) => messages.push(incoming),
-                    None => outgoing.push((queue, vec![incoming])),
-                }
+            if let Some(routed) = routed {
+                outgoing.push(queues, &routed.message, sequence);
             }
         }
-        for (queue, messages) in outgoing {
-            let batch = PublishBatch { from: Some(self.sender.clone()), messages };
-            if let Err(QueueCommand::Publish(PublishBatch { messages, .. })) =
-                queue.send(QueueCommand::Publish(batch)).await
-                && queue.is_gone()
-            {
-                // A queue that is deleted counts as having answered. One that merely stopped
-                // does not: the letters stay in the source's log for the next start.
-                let answered = messages.iter().filter(|incoming| incoming.sequence != 0);
-                answered.for_each(|incoming| self.settle_one(incoming.sequence));
-            }
-        }
+        self.forwarding.send(outgoing).await.into_iter().for_each(Source::tell);
     }
 
     /// The queues a letter goes to; one in which it would go round for ever is left out.
@@ -125,36 +104,11 @@ impl Pump {
     /// The sequence number under which queues answer for a letter; 0 when nobody waits.
     fn expect(&mut self, letter: &Letter, queues: usize, taken: &mpsc::UnboundedSender<u64>) -> u64 {
         let Some(position) = letter.position else { return 0 };
+        let source = Source { position, taken: taken.clone() };
         if queues == 0 {
-            // The source may be gone.
-            let _ = taken.send(position);
+            source.tell();
             return 0;
         }
-        self.under_way.push_back(Some(UnderWay { queues, position, taken: taken.clone() }));
-        self.first + self.under_way.len() as u64 - 1
-    }
-
-    fn settle(&mut self, ranges: &[ConfirmRange]) {
-        for range in ranges {
-            (range.first..=range.last).for_each(|sequence| self.settle_one(sequence));
-        }
-    }
-
-    /// A queue took a letter or refused it, which ends its way as well.
-    fn settle_one(&mut self, sequence: u64) {
-        let Some(place) = sequence.checked_sub(self.first).and_then(|at| self.under_way.get_mut(at as usize)) else {
-            return;
-        };
-        let Some(letter) = place else { return };
-        letter.queues -= 1;
-        if letter.queues == 0 {
-            // The source may be gone.
-            let _ = letter.taken.send(letter.position);
-            *place = None;
-        }
-        while let Some(None) = self.under_way.front() {
-            self.under_way.pop_front();
-            self.first += 1;
-        }
+        self.forwarding.expect(queues, source)
     }
 }

@@ -43,10 +43,24 @@ impl VhostRegistry {
             vhosts.into_iter().map(|name| (name.clone(), Unstarted::new(name, context.clone()))).collect();
         let mut orphans = Vec::new();
 
+        let logs: HashSet<LogId> = log.logs().await?.into_iter().collect();
+        let mut unclaimed = logs.clone();
+        let mut last_id = logs.iter().map(|log| owner_of(*log).0.0).max().unwrap_or(0);
+
         for entry in metadata.list(&whole(kind::EXCHANGE)).await? {
-            let Some((vhost, exchange)) = readable(&entry, record::exchange::decode(&entry)) else { continue };
+            let Some((vhost, exchange, delay)) = readable(&entry, record::exchange::decode(&entry)) else {
+                // It cannot be told whose messages these are, so none are deleted.
+                unclaimed.retain(|log| owner_of(*log).1);
+                continue;
+            };
             match starting.get_mut(&vhost) {
-                Some(vhost) => vhost.owner.add_exchange(exchange)?,
+                Some(vhost) => {
+                    let log = delay.map(|id| LogId(id.0));
+                    let recover = log.is_some_and(|log| logs.contains(&log));
+                    unclaimed.retain(|unclaimed| Some(*unclaimed) != log);
+                    last_id = last_id.max(log.map_or(0, |log| log.0));
+                    vhost.owner.insert_exchange(exchange, delay, recover)?;
+                }
                 None => orphans.push(entry.key),
             }
         }
@@ -59,9 +73,6 @@ impl VhostRegistry {
             }
         }
 
-        let logs: HashSet<LogId> = log.logs().await?.into_iter().collect();
-        let mut unclaimed = logs.clone();
-        let mut last_id = logs.iter().map(|log| owner_of(*log).0.0).max().unwrap_or(0);
         for entry in metadata.list(&whole(kind::QUEUE)).await? {
             let Some((vhost, queue)) = readable(&entry, record::queue::decode(&entry)) else {
                 // It cannot be told whose messages these are, so none are deleted.

@@ -1,5 +1,6 @@
 //! A vhost and its queues, driven through the handle over a store in memory.
 
+mod delays;
 mod histories;
 mod store;
 
