@@ -32,6 +32,7 @@ pika_programs! {
     rights_change_under_open_channels => "test_rights.py",
     replies_come_without_a_queue => "test_direct_reply.py",
     requests_get_their_replies => "test_rpc.py",
+    tables_are_answered_as_recorded => "test_conformance.py",
     refusals_have_the_reference_s_code_and_text => "test_refusals.py",
     frames_in_and_out_of_order_are_answered => "test_wire_connection.py",
     methods_of_a_channel_are_answered => "test_wire_channel.py",

@@ -1,5 +1,6 @@
 //! The fourteen basic properties (AMQP 0-9-1, 1.8.3): flags, then the values present.
 
+use super::term::Quoted;
 use super::value::FieldTable;
 use super::wire::{Malformed, Reader, write_short_string, write_table};
 
@@ -240,11 +241,16 @@ pub const EXPIRATION_MS_MAX: u64 = 315_360_000_000;
 /// # Errors
 /// The reason that follows `invalid expiration 'V': `.
 pub fn check_expiration(text: &str) -> Result<u64, String> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = text.split_at(text.len() - unsigned.len() + digits);
+    if digits == 0 {
         return Err("no_integer".to_owned());
     }
-    match text.parse::<i128>() {
+    if !rest.is_empty() {
+        return Err(format!("{{leftover_string,{}}}", Quoted(rest)));
+    }
+    match number.parse::<i128>() {
         Ok(value) if value < 0 => Err(format!("{{value_negative,{value}}}")),
         Ok(value) if value > i128::from(EXPIRATION_MS_MAX) => Err(format!("{{value_too_large,{value}}}")),
         Ok(value) => Ok(value as u64),

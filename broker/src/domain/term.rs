@@ -36,6 +36,18 @@ impl fmt::Display for Term<'_> {
     }
 }
 
+/// Text in term notation: `"text"`.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        write_escaped(f, self.0)?;
+        f.write_char('"')
+    }
+}
+
 fn write_table(f: &mut fmt::Formatter<'_>, table: &FieldTable) -> fmt::Result {
     f.write_char('[')?;
     for (at, (key, value)) in table.iter().enumerate() {
@@ -58,20 +70,7 @@ fn write_binary(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
         Ok("") => f.write_str("<<>>"),
         Ok(text) if text.chars().all(printable) => {
             f.write_str("<<\"")?;
-            for c in text.chars() {
-                match c {
-                    '"' => f.write_str("\\\"")?,
-                    '\\' => f.write_str("\\\\")?,
-                    '\n' => f.write_str("\\n")?,
-                    '\r' => f.write_str("\\r")?,
-                    '\t' => f.write_str("\\t")?,
-                    '\u{8}' => f.write_str("\\b")?,
-                    '\u{b}' => f.write_str("\\v")?,
-                    '\u{c}' => f.write_str("\\f")?,
-                    '\u{1b}' => f.write_str("\\e")?,
-                    other => f.write_char(other)?,
-                }
-            }
+            write_escaped(f, text)?;
             f.write_str(if text.is_ascii() { "\">>" } else { "\"/utf8>>" })
         }
         _ => {
@@ -83,6 +82,21 @@ fn write_binary(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
             f.write_str(">>")
         }
     }
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|c| match c {
+        '"' => f.write_str("\\\""),
+        '\\' => f.write_str("\\\\"),
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        '\u{8}' => f.write_str("\\b"),
+        '\u{b}' => f.write_str("\\v"),
+        '\u{c}' => f.write_str("\\f"),
+        '\u{1b}' => f.write_str("\\e"),
+        other => f.write_char(other),
+    })
 }
 
 /// Whether two values are the same whatever widths they were sent in: integers by

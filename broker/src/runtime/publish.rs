@@ -37,7 +37,7 @@ pub(crate) fn too_large(len: u64, max: u32) -> Error {
 }
 
 /// Checks a publish and leaves its queues in `buffer`. Order of the reference: write
-/// permission, exchange, internal, expiration, topic permission, user id.
+/// permission, exchange, internal, expiration, further keys, topic permission for each key, user id.
 ///
 /// # Errors
 /// `AccessRefused`, `NoSuch`, `InternalExchange`, `InvalidMessage`, `TopicAccessRefused`.
@@ -66,10 +66,19 @@ pub(crate) fn check_and_route(
     {
         return Err(Error::InvalidMessage(format!("invalid expiration '{expiration}': {reason}")));
     }
+    let read_headers = || glance.headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default();
+    let further = match glance.headers {
+        Some(bytes) if names_further_keys(bytes) => further_keys(&read_headers())?,
+        _ => FurtherKeys::default(),
+    };
+    let mut keys = vec![message.routing_key()];
+    keys.extend(further.keys.iter().map(String::as_str));
     if exchange.kind == ExchangeKind::Topic && !caller.internal {
-        directory
-            .decide_topic(&caller.user, Operation::Write, vhost, &exchange_name, message.routing_key())
-            .to_topic_result(&resource)?;
+        for key in &keys {
+            directory
+                .decide_topic(&caller.user, Operation::Write, vhost, &exchange_name, key)
+                .to_topic_result(&resource)?;
+        }
     }
     if let Some(user_id) = glance.user_id
         && user_id != caller.user.as_str()
@@ -81,13 +90,6 @@ pub(crate) fn check_and_route(
             caller.user
         )));
     }
-    let read_headers = || glance.headers.and_then(|bytes| Reader::new(bytes).table().ok()).unwrap_or_default();
-    let further = match glance.headers {
-        Some(bytes) if names_further_keys(bytes) => further_keys(&read_headers())?,
-        _ => FurtherKeys::default(),
-    };
-    let mut keys = vec![message.routing_key()];
-    keys.extend(further.keys.iter().map(String::as_str));
     let routed = route_request(&message, name, &keys, |request| route(topology, request, buffer));
     // Where it waits, hidden keys are still needed; it loses them there.
     let waits = buffer.delays > 0 && buffer.delays == buffer.queues.len() && buffer.replies.is_empty();

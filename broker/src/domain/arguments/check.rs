@@ -184,11 +184,28 @@ fn duration(value: &FieldValue, zero: bool) -> Result<i64, String> {
     }
 }
 
-/// Digits that make a positive number, then one unit.
 fn is_age(text: &str) -> bool {
+    age_ms(text).is_some()
+}
+
+/// What an age of digits that make a positive number, and one unit, is in milliseconds.
+pub(super) fn age_ms(text: &str) -> Option<u128> {
+    const SECOND_MS: u128 = 1000;
+    const DAY_MS: u128 = 24 * 60 * 60 * SECOND_MS;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    number.bytes().any(|digit| digit != b'0') && matches!(unit, "Y" | "M" | "D" | "h" | "m" | "s")
+    let unit_ms = match unit {
+        "Y" => 365 * DAY_MS,
+        "M" => 30 * DAY_MS,
+        "D" => DAY_MS,
+        "h" => 60 * 60 * SECOND_MS,
+        "m" => 60 * SECOND_MS,
+        "s" => SECOND_MS,
+        _ => return None,
+    };
+    // Digits beyond any number are still an age: the oldest there is.
+    let number = number.bytes().fold(0_u128, |sum, digit| sum.saturating_mul(10).saturating_add((digit - b'0').into()));
+    (number > 0).then(|| number.saturating_mul(unit_ms))
 }
 
 /// What is said when a deprecated feature is asked for.

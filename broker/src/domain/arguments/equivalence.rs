@@ -3,7 +3,10 @@
 //! Compared are the properties and those arguments the tables know for its type; integers
 //! by value. The first difference is the refusal.
 
-use super::{EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS, QUEUE_TYPE};
+use std::borrow::Cow;
+
+use super::check::age_ms;
+use super::{Check, EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS, QUEUE_TYPE};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::domain::term::{Term, same_value};
@@ -34,7 +37,9 @@ pub fn check_queue_equivalence(queue: &Resource, current: &QueueSpec, asked: Red
     same_flag(queue, "durable", current.durable, asked.durable)?;
     same_flag(queue, "auto_delete", current.auto_delete, asked.auto_delete)?;
     for row in QUEUE_ARGUMENTS.iter().filter(|row| row.kinds.accept(current.kind)) {
-        same_argument(queue, row.name, &current.arguments, asked.arguments)?;
+        let current = current.arguments.get(row.name).map(|value| comparable(row.check, value));
+        let asked = asked.arguments.get(row.name).map(|value| comparable(row.check, value));
+        same_argument(queue, row.name, current.as_deref(), asked.as_deref())?;
     }
     Ok(())
 }
@@ -51,12 +56,20 @@ pub fn check_exchange_equivalence(
     arguments: &FieldTable,
 ) -> Result<(), Error> {
     if current.kind != kind {
-        return Err(inequivalent(resource, "type", quoted(kind.as_str()), quoted(current.kind.as_str())));
+        return Err(inequivalent(resource, "type", quoted(atom(kind)), quoted(atom(current.kind))));
     }
     same_flag(resource, "durable", current.durable, durable)?;
     same_flag(resource, "auto_delete", current.auto_delete, auto_delete)?;
     same_flag(resource, "internal", current.internal, internal)?;
-    EXCHANGE_ARGUMENTS.iter().try_for_each(|(name, _)| same_argument(resource, name, &current.arguments, arguments))
+    EXCHANGE_ARGUMENTS
+        .iter()
+        .try_for_each(|(name, _)| same_argument(resource, name, current.arguments.get(name), arguments.get(name)))
+}
+
+/// A type as the reference's runtime writes it: within quotes where it has a hyphen.
+fn atom(kind: ExchangeKind) -> String {
+    let name = kind.as_str();
+    if name.contains('-') { quoted(name) } else { name.to_owned() }
 }
 
 fn same_flag(resource: &Resource, name: &str, current: bool, asked: bool) -> Result<(), Error> {
@@ -66,8 +79,22 @@ fn same_flag(resource: &Resource, name: &str, current: bool, asked: bool) -> Res
     Err(inequivalent(resource, name, quoted(asked), quoted(current)))
 }
 
-fn same_argument(resource: &Resource, name: &str, current: &FieldTable, asked: &FieldTable) -> Result<(), Error> {
-    let (received, is) = match (current.get(name), asked.get(name)) {
+/// An age is compared, and shown, in milliseconds.
+fn comparable(check: Check, value: &FieldValue) -> Cow<'_, FieldValue> {
+    match check {
+        Check::Age => value.as_text().and_then(age_ms).map(|ms| Cow::Owned(FieldValue::text(&ms.to_string()))),
+        _ => None,
+    }
+    .unwrap_or(Cow::Borrowed(value))
+}
+
+fn same_argument(
+    resource: &Resource,
+    name: &str,
+    current: Option<&FieldValue>,
+    asked: Option<&FieldValue>,
+) -> Result<(), Error> {
+    let (received, is) = match (current, asked) {
         (None, None) => return Ok(()),
         (Some(current), Some(asked)) if same_argument_value(current, asked) => return Ok(()),
         // A value of another type counts as none where none was given.

@@ -131,14 +131,25 @@ pub const EXCHANGE_ARGUMENTS: &[(&str, &str)] = &[(ALTERNATE_EXCHANGE, "Where me
 pub fn with_queue_type(arguments: &FieldTable, default: QueueKind, fits_any_kind: bool) -> FieldTable {
     let mut entries: Vec<(String, FieldValue)> =
         arguments.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-    let given = arguments.get(QUEUE_TYPE).is_some_and(|value| !matches!(value.as_text(), Some("" | "undefined")));
-    if !given {
+    if !names_type(arguments) {
         let kind = if fits_any_kind { default } else { QueueKind::Classic };
         entries.retain(|(name, _)| name != QUEUE_TYPE);
         entries.push((QUEUE_TYPE.to_owned(), FieldValue::text(kind.as_str())));
         entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     }
     entries.into_iter().collect()
+}
+
+fn names_type(arguments: &FieldTable) -> bool {
+    arguments.get(QUEUE_TYPE).is_some_and(|value| !matches!(value.as_text(), Some("" | "undefined")))
+}
+
+/// Arguments as they are compared with those of a queue that exists: a type that counts
+/// as none for a new queue is none it could have.
+#[must_use]
+pub fn as_asked(given: &FieldTable, with_type: &FieldTable) -> FieldTable {
+    let nameless = given.get(QUEUE_TYPE).is_some() && !names_type(given);
+    if nameless { given.clone() } else { with_type.clone() }
 }
 
 /// Checks the arguments and properties of a new queue; `arguments` come from
@@ -224,17 +235,15 @@ pub fn exchange_name(arguments: &FieldTable, argument: &str) -> Option<ExchangeN
     arguments.get(argument).and_then(FieldValue::as_text).and_then(|name| ExchangeName::new(name).ok())
 }
 
-/// An exchange named by an argument must be text, and no longer than a name may be.
+/// An exchange named by an argument must be text.
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] with the reference's sentence.
 pub fn check_exchange_name(of: &Resource, arguments: &FieldTable, argument: &str) -> Result<(), Error> {
     match arguments.get(argument) {
         None => Ok(()),
-        Some(value @ FieldValue::LongString(_)) => match value.as_text().map(ExchangeName::new) {
-            Some(Ok(_)) => Ok(()),
-            _ => Err(Error::InvalidArgument(format!("invalid arg '{argument}' for {of}: not the name of an exchange"))),
-        },
+        // One that no exchange can have is the name of a missing one.
+        Some(FieldValue::LongString(_)) => Ok(()),
         Some(other) => {
             Err(Error::InvalidArgument(format!("invalid type '{}' for arg '{argument}' in {of}", other.type_name())))
         }

@@ -18,8 +18,10 @@ use crate::runtime::clock::now_ms;
 impl Owner {
     pub(super) fn consume(&mut self, request: ConsumeRequest) -> Result<(), Error> {
         let consumers = self.state.consumers();
-        let shared = self.context.spec.kind == QueueKind::Stream;
-        if !shared && (consumers.has_exclusive() || request.exclusive && !consumers.is_empty()) {
+        // Only classic queues look at it; one that serves a single consumer is nobody's alone.
+        let is_taken =
+            consumers.has_exclusive() || request.exclusive && (!consumers.is_empty() || consumers.is_single_active());
+        if self.context.spec.kind == QueueKind::Classic && is_taken {
             return Err(Error::ExclusiveUse(self.resource()));
         }
         let ConsumeRequest {

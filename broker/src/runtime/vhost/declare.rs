@@ -88,7 +88,8 @@ impl Owner {
         let DeclareQueue { name, durable, exclusive, auto_delete, arguments } = declare;
         let default = self.context.access.default_queue_kind(&self.vhost);
         let fits_any_kind = durable && !exclusive && !auto_delete;
-        let arguments = arguments::with_queue_type(&arguments, default, fits_any_kind);
+        let given = arguments;
+        let arguments = arguments::with_queue_type(&given, default, fits_any_kind);
         let name = queue_name(&name)?;
         let name = match name.as_str() {
             "" => {
@@ -114,7 +115,8 @@ impl Owner {
         // What belongs to a connection does not outlive it, whatever was asked.
         let durable = durable && !exclusive;
         if let Some(queue) = self.topology.queue(name.as_str()) {
-            let asked = Redeclared { durable, auto_delete, exclusive_owner, arguments: &arguments };
+            let asked = arguments::as_asked(&given, &arguments);
+            let asked = Redeclared { durable, auto_delete, exclusive_owner, arguments: &asked };
             check_queue_equivalence(&resource, queue.spec(), asked)?;
             return Ok(DeclaredQueue { put: Put::Existed, queue: queue.clone() });
         }

@@ -53,8 +53,10 @@ impl Owner {
                 "cannot delete {resource}. queue.delete operations with {flag} flag set are not supported by quorum queues"
             )));
         }
+        let is_stream = queue.spec().kind == QueueKind::Stream;
         let messages = self.end_queue(queue, if_unused, if_empty).await?;
-        Ok(DeletedQueue { messages })
+        // What a stream held is not counted, as nobody was to take it off.
+        Ok(DeletedQueue { messages: if is_stream { 0 } else { messages } })
     }
 
     pub(super) async fn delete_exclusive(&mut self, connection: ConnectionId) {
