@@ -125,12 +125,25 @@ def broker(request):
     broker.api("DELETE", "/vhosts/" + quote(vhost, safe=""))
 
 
+@pytest.fixture(scope="session")
+def bystander():
+    """A channel with whose connection no test has anything to do, and its queue."""
+    broker = Broker(os.environ["WARREN_AMQP"], os.environ["WARREN_HTTP"], "/")
+    channel = broker.channel()
+    channel.confirm_delivery()
+    yield channel, channel.queue_declare("", exclusive=True).method.queue
+    broker.close_all()
+
+
 @pytest.fixture
-def wire(broker, request):
-    """A recorder of frames; at the end of the row they must be those the reference sent."""
+def wire(broker, bystander, request):
+    """A recorder of frames; at the end of the row they must be those the reference sent, and others are served."""
     wire = Wire(broker)
     yield wire
     wire.finish()
+    channel, queue = bystander
+    channel.basic_publish("", queue, b"m", mandatory=True)
+    assert drained(channel, queue) == ["m"]
     file, row = request.module.__name__.removeprefix("test_wire_"), request.node.name.removeprefix("test_")
     if RECORDING is not None:
         record(file + RECORDING, row, wire.lines)
