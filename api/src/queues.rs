@@ -223,7 +223,8 @@ fn replication(queue: &QueueInfo, node: &str, policy: &Map<String, Value>) -> wi
     if queue.spec.kind == QueueKind::Stream {
         return wire::Replication {
             readers: Some(on_node(queue.totals.consumers)),
-            first_timestamp: Some(0),
+            segments: Some(queue.segments),
+            first_timestamp: Some(queue.first_at_ms),
             ..common
         };
     }
@@ -391,6 +392,8 @@ mod tests {
             single_active_consumer_tag: None,
             idle_since_ms: None,
             head_message_timestamp: None,
+            segments: 0,
+            first_at_ms: 0,
         }
     }
 

@@ -38,6 +38,7 @@ pika_programs! {
     methods_of_a_channel_are_answered => "test_wire_channel.py",
     the_firehose_copies_what_passes => "test_firehose.py",
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
+    streams_are_read_by_offset => "test_streams.py",
 }
 
 #[test]

@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes};
 
 use super::frame::{self, BODY, END, HEADER, METHOD};
 use crate::domain::message::Message;
+use crate::domain::stream::annotation::write_with_offset;
 use crate::domain::wire::write_short_string;
 
 /// Bodies of at least that length are written from where they lie. Below, the socket takes
@@ -114,6 +115,23 @@ impl ContentWriter<'_> {
         self.content(message);
     }
 
+    /// [`Self::deliver`] for a message of a stream, which tells its offset.
+    pub fn deliver_at(&mut self, consumer_tag: &str, tag: u64, offset: u64, message: &Message) {
+        frame::write(self.out, METHOD, self.channel, |out| {
+            out.extend_from_slice(&[0, 60, 0, 60]);
+            write_short_string(out, consumer_tag);
+            out.extend_from_slice(&tag.to_be_bytes());
+            out.push(0);
+            out.extend_from_slice(message.names());
+        });
+        frame::write(self.out, HEADER, self.channel, |out| {
+            out.extend_from_slice(&[0, 60, 0, 0]);
+            out.extend_from_slice(&u64::from(message.body_len()).to_be_bytes());
+            write_with_offset(out, message.properties(), offset);
+        });
+        self.body(message);
+    }
+
     /// `basic.return` with its content.
     pub fn give_back(&mut self, code: u16, text: &str, message: &Message) {
         frame::write(self.out, METHOD, self.channel, |out| {
@@ -138,9 +156,9 @@ impl ContentWriter<'_> {
     }
 
     fn content(&mut self, message: &Message) {
-        let Self { out, bodies, channel, frame_max } = self;
+        let out = &mut *self.out;
         let body = message.body();
-        let [channel_high, channel_low] = channel.to_be_bytes();
+        let [channel_high, channel_low] = self.channel.to_be_bytes();
         let properties = message.properties();
         let [s0, s1, s2, s3] = (12 + properties.len() as u32).to_be_bytes();
         let [b0, b1, b2, b3, b4, b5, b6, b7] = (body.len() as u64).to_be_bytes();
@@ -167,6 +185,13 @@ impl ContentWriter<'_> {
         ]);
         out.extend_from_slice(properties);
         out.push(END);
+        self.body(message);
+    }
+
+    fn body(&mut self, message: &Message) {
+        let Self { out, bodies, channel, frame_max } = self;
+        let body = message.body();
+        let [channel_high, channel_low] = channel.to_be_bytes();
         let chunk_max = (*frame_max as usize).saturating_sub(frame::OVERHEAD_BYTES).max(1);
         let mut start = 0;
         for chunk in body.chunks(chunk_max) {

@@ -19,6 +19,7 @@ pub mod properties;
 pub mod queue;
 pub mod reply_to;
 pub mod routing;
+pub mod stream;
 pub mod term;
 pub mod topology;
 pub mod user;

@@ -95,6 +95,10 @@ pub struct QueueInfo {
     pub idle_since_ms: Option<u64>,
     /// Timestamp property of the first ready message, in seconds.
     pub head_message_timestamp: Option<u64>,
+    /// Segments of a stream.
+    pub segments: u64,
+    /// When the oldest message of a stream was taken, in milliseconds since the epoch; 0: not known.
+    pub first_at_ms: u64,
 }
 
 /// An exchange as listings show it.
@@ -286,6 +290,7 @@ fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
 
 fn queue_info(queue: &QueueHandle) -> QueueInfo {
     let tags = queue.consumer_tags();
+    let (segments, first_at_ms) = queue.segments();
     QueueInfo {
         spec: queue.spec().clone(),
         vhost: queue.vhost().clone(),
@@ -295,5 +300,7 @@ fn queue_info(queue: &QueueHandle) -> QueueInfo {
         single_active_consumer_tag: tags.single_active,
         idle_since_ms: queue.idle_since_ms(),
         head_message_timestamp: queue.head_message_timestamp(),
+        segments,
+        first_at_ms,
     }
 }

@@ -11,5 +11,6 @@ pub(crate) mod publish;
 pub(crate) mod queue;
 pub(crate) mod record;
 pub(crate) mod registry;
+pub(crate) mod stream;
 pub(crate) mod system;
 pub(crate) mod vhost;

@@ -44,8 +44,11 @@ impl Session {
         let tag = if consumer_tag.is_empty() { generated_tag()? } else { consumer_tag.to_owned() };
         let (kind, resource) = (handle.spec().kind, Resource::Queue(self.vhost.clone(), name.clone()));
         arguments::check_consumer(&resource, &arguments, kind)?;
+        let (mut prefetch, mut limiter) = (channel.prefetch, channel.limiter.clone());
         if kind == QueueKind::Stream {
-            let prefetch = channel.prefetch.max(channel.entry.global_prefetch.load(Relaxed));
+            // Nothing is shared between consumers of a stream: each gets what the channel may have.
+            prefetch = prefetch.max(channel.entry.global_prefetch.load(Relaxed));
+            limiter = None;
             check_stream_consumer(&resource, prefetch, no_ack)?;
         }
         let priority = arguments.get("x-priority").and_then(FieldValue::as_i64).unwrap_or(0);
@@ -59,12 +62,12 @@ impl Session {
             tag: tag.clone(),
             no_ack,
             exclusive,
-            prefetch: channel.prefetch,
+            prefetch,
             priority,
             to: self.sender.clone(),
             credit: credit.clone(),
-            limiter: channel.limiter.clone(),
-            info: self.consumer_info(number, &name, &tag, !no_ack, exclusive, channel.prefetch, arguments),
+            limiter,
+            info: self.consumer_info(number, &name, &tag, !no_ack, exclusive, prefetch, arguments),
         };
         let attached = handle.ask(|reply| QueueCommand::Consume { request: Box::new(request), reply }).await;
         match attached {

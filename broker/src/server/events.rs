@@ -11,12 +11,14 @@ use crate::domain::queue::{ConsumerKey, QueueKind};
 use crate::error::{Error, Operation, Resource};
 use crate::runtime::publish::with_delivery_counts;
 use crate::runtime::queue::{ConnectionEvent, Delivery, OutboundCredit, QueueCommand, QueueHandle};
+use crate::runtime::stream::StreamDelivery;
 
 impl Session {
     /// Takes one event.
     pub(super) async fn take_event(&mut self, event: ConnectionEvent) {
         match event {
             ConnectionEvent::Deliver(delivery) => self.deliver(delivery),
+            ConnectionEvent::DeliverStream(delivery) => self.deliver_stream(delivery),
             ConnectionEvent::Reply(reply) => self.take_reply(*reply),
             ConnectionEvent::Confirm(ranges) => self.confirmed(&ranges),
             ConnectionEvent::ConsumerCancelled(key) => self.consumer_cancelled(key),
@@ -100,6 +102,38 @@ impl Session {
         if let Some((timeout, last)) = watched {
             self.watch_deliveries(session, (first, last), Some(delivery.consumer), timeout);
         }
+        self.touch(number);
+    }
+
+    /// Messages of a stream: each tells its offset, and none was delivered before.
+    fn deliver_stream(&mut self, delivery: StreamDelivery) {
+        if self.firehose.is_some() {
+            self.refresh();
+        }
+        let Some(consumer) = self.consumers.get(&delivery.consumer) else { return };
+        let number = consumer.channel;
+        let Some(channel) = self.channels.get_mut(&number).filter(|channel| !channel.closing) else { return };
+        let mut cost = 0;
+        let count = delivery.messages.len() as u64;
+        let mut writer = self.output.content(number, self.tuned.frame_max);
+        for (offset, message) in delivery.messages {
+            let tag = channel.take_tag();
+            cost += OutboundCredit::cost(message.body_len());
+            writer.deliver_at(&consumer.tag, tag, offset, &message);
+            if let Some(firehose) = self.firehose.as_deref_mut() {
+                let queue = consumer.queue.spec().name.as_str();
+                firehose.delivered(&self.topology, &mut self.outgoing, number, (&message, queue, false));
+            }
+            channel.outstanding.push_back(Outstanding {
+                tag,
+                slot: Some(delivery.slot),
+                queue: consumer.queue.clone(),
+            });
+        }
+        channel.entry.counters.deliver.fetch_add(count, Relaxed);
+        channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
+        self.entry.send_cnt.fetch_add(count * 3, Relaxed);
+        self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
         self.touch(number);
     }
 

@@ -1,6 +1,7 @@
 //! What an argument's value must be, and the sentence when it is not.
 
 use crate::domain::queue::QueueKind;
+use crate::domain::stream::{OffsetSpec, age_ms};
 use crate::domain::term::Term;
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Resource};
@@ -127,19 +128,13 @@ impl Check {
                 Err(reason) => Some(reason),
             },
             Self::Age => match text(value) {
-                Ok(age) if is_age(age) => None,
+                Ok(age) if age_ms(age).is_some() => None,
                 Ok(_) => Some("invalid_max_age".to_owned()),
                 Err(reason) => Some(reason),
             },
+            Self::StreamOffset if OffsetSpec::from_value(value).is_some() => None,
             Self::StreamOffset => {
-                let known = match value {
-                    FieldValue::Timestamp(_) => true,
-                    FieldValue::LongString(_) => {
-                        value.as_text().is_some_and(|word| matches!(word, "first" | "last" | "next") || is_age(word))
-                    }
-                    other => other.as_i64().is_some(),
-                };
-                (!known).then(|| format!("{{invalid_stream_offset_arg,{{{},{}}}}}", value.type_name(), Term(value)))
+                Some(format!("{{invalid_stream_offset_arg,{{{},{}}}}}", value.type_name(), Term(value)))
             }
         }
     }
@@ -182,30 +177,6 @@ fn duration(value: &FieldValue, zero: bool) -> Result<i64, String> {
         too_long if too_long > DURATION_MS_MAX => Err(format!("{{value_too_large,{too_long}}}")),
         value => Ok(value),
     }
-}
-
-fn is_age(text: &str) -> bool {
-    age_ms(text).is_some()
-}
-
-/// What an age of digits that make a positive number, and one unit, is in milliseconds.
-pub(super) fn age_ms(text: &str) -> Option<u128> {
-    const SECOND_MS: u128 = 1000;
-    const DAY_MS: u128 = 24 * 60 * 60 * SECOND_MS;
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit {
-        "Y" => 365 * DAY_MS,
-        "M" => 30 * DAY_MS,
-        "D" => DAY_MS,
-        "h" => 60 * 60 * SECOND_MS,
-        "m" => 60 * SECOND_MS,
-        "s" => SECOND_MS,
-        _ => return None,
-    };
-    // Digits beyond any number are still an age: the oldest there is.
-    let number = number.bytes().fold(0_u128, |sum, digit| sum.saturating_mul(10).saturating_add((digit - b'0').into()));
-    (number > 0).then(|| number.saturating_mul(unit_ms))
 }
 
 /// What is said when a deprecated feature is asked for.

@@ -5,6 +5,7 @@ use crate::domain::name::ExchangeName;
 use crate::domain::queue::QueueKind;
 use crate::domain::queue::dead_letter::DeadLetterTo;
 use crate::domain::queue::state::{Overflow, QueueLimits};
+use crate::domain::stream::{Retention, age_ms};
 use crate::domain::value::{FieldTable, FieldValue};
 
 /// Failed deliveries a quorum queue allows when nothing else is said.
@@ -53,6 +54,10 @@ pub struct EffectiveArguments {
     pub delivery_limit: Option<u64>,
     /// Longest time a delivery may stay unacknowledged, in milliseconds.
     pub consumer_timeout_ms: Option<u64>,
+    /// Segments of a stream are dropped when they are older, in milliseconds.
+    pub max_age_ms: Option<u64>,
+    /// Size of a stream's segments in bytes.
+    pub segment_bytes: Option<u64>,
 }
 
 impl EffectiveArguments {
@@ -87,6 +92,8 @@ impl EffectiveArguments {
             single_active_consumer: arguments.get("x-single-active-consumer") == Some(&FieldValue::Boolean(true)),
             delivery_limit: delivery_limit.filter(|_| kind == QueueKind::Quorum),
             consumer_timeout_ms: natural("x-consumer-timeout"),
+            max_age_ms: text("x-max-age").and_then(age_ms),
+            segment_bytes: natural("x-stream-max-segment-size-bytes"),
         }
     }
 
@@ -106,6 +113,12 @@ impl EffectiveArguments {
             single_active_consumer: self.single_active_consumer,
             delivery_limit: self.delivery_limit,
         }
+    }
+
+    /// What a stream keeps.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention { max_bytes: self.max_length_bytes, max_age_ms: self.max_age_ms, segment_bytes: self.segment_bytes }
     }
 
     /// Where dead letters go.

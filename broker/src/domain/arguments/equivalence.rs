@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
-use super::check::age_ms;
 use super::{Check, EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS, QUEUE_TYPE};
 use crate::domain::exchange::{Exchange, ExchangeKind};
 use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::domain::stream::age_ms;
 use crate::domain::term::{Term, same_value};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Resource};

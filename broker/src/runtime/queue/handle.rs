@@ -49,6 +49,10 @@ pub(crate) struct QueueStats {
     pub(crate) active_at_ms: AtomicU64,
     /// Timestamp of the first ready message, in seconds; `u64::MAX`: it has none.
     pub(crate) head_timestamp_s: AtomicU64,
+    /// Of a stream: its segments.
+    pub(crate) segments: AtomicU64,
+    /// Of a stream: when the oldest message was taken, in milliseconds since the epoch.
+    pub(crate) first_at_ms: AtomicU64,
     /// `None` when there is nothing to name.
     pub(crate) tags: ArcSwapOption<ConsumerTags>,
     /// Set once the queue is being deleted: it takes nothing any more.
@@ -127,6 +131,12 @@ impl QueueHandle {
     /// Timestamp property of the first ready message, in seconds.
     pub(crate) fn head_message_timestamp(&self) -> Option<u64> {
         Some(self.0.stats.head_timestamp_s.load(Relaxed)).filter(|&at| at != NO_TIMESTAMP)
+    }
+
+    /// Of a stream: its segments, and when the oldest message was taken, in milliseconds since
+    /// the epoch.
+    pub(crate) fn segments(&self) -> (u64, u64) {
+        (self.0.stats.segments.load(Relaxed), self.0.stats.first_at_ms.load(Relaxed))
     }
 
     /// Consumers that listings name.

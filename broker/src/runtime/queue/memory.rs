@@ -47,7 +47,7 @@ impl QueueMemory {
     }
 
     /// What one queue may keep in memory now.
-    pub(super) fn paging(&self) -> Paging {
+    pub(in crate::runtime) fn paging(&self) -> Paging {
         match self.resident_bytes.load(Relaxed) > self.resident_bytes_max {
             true => self.scarce,
             false => self.roomy,
@@ -57,22 +57,22 @@ impl QueueMemory {
 
 /// One queue's part of it.
 #[derive(Debug)]
-pub(super) struct MemoryShare {
+pub(in crate::runtime) struct MemoryShare {
     of: Arc<QueueMemory>,
     reported_bytes: u64,
 }
 
 impl MemoryShare {
-    pub(super) fn new(of: Arc<QueueMemory>) -> Self {
+    pub(in crate::runtime) fn new(of: Arc<QueueMemory>) -> Self {
         Self { of, reported_bytes: 0 }
     }
 
-    pub(super) fn of(&self) -> &QueueMemory {
+    pub(in crate::runtime) fn of(&self) -> &QueueMemory {
         &self.of
     }
 
     /// The queue takes that much now.
-    pub(super) fn report(&mut self, bytes: u64) {
+    pub(in crate::runtime) fn report(&mut self, bytes: u64) {
         if bytes.abs_diff(self.reported_bytes) >= REPORT_BYTES {
             self.of.resident_bytes.fetch_add(bytes.wrapping_sub(self.reported_bytes), Relaxed);
             self.reported_bytes = bytes;

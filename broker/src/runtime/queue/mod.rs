@@ -33,8 +33,11 @@ pub(crate) use command::{
 pub(crate) use dead_letters::{Letter, LetterBatch};
 pub(crate) use handle::{QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
 pub(crate) use life::spawn_queue;
+pub(in crate::runtime) use mailbox::{Receiver, mailbox};
+pub(in crate::runtime) use memory::MemoryShare;
 pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 pub(crate) use publishing::push_range;
-pub(crate) use spill::owner_of;
+pub(crate) use spill::{owner_of, second_of};
+pub(in crate::runtime) use stored::{from_record, to_record};
 pub(crate) use task::{QueueContext, QueueNotice};

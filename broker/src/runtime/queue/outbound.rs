@@ -23,6 +23,8 @@ pub(crate) const OUTBOUND_MESSAGE_OVERHEAD_BYTES: usize = 64;
 pub(crate) enum ConnectionEvent {
     /// Messages for one of its consumers.
     Deliver(Delivery),
+    /// Messages of a stream for one of its consumers.
+    DeliverStream(crate::runtime::stream::StreamDelivery),
     /// A direct reply for one of its channels.
     Reply(Box<crate::runtime::vhost::Reply>),
     /// Publishes a queue settled.

@@ -25,6 +25,11 @@ pub(crate) fn owner_of(log: LogId) -> (LogId, bool) {
     (LogId(log.0 & !SPILL), log.0 & SPILL != 0)
 }
 
+/// The second log of a queue with that first one. A stream keeps its segments there.
+pub(crate) fn second_of(log: LogId) -> LogId {
+    LogId(log.0 | SPILL)
+}
+
 /// A write under way, and what it writes.
 struct Write {
     blocks: Vec<(u64, Bytes)>,
@@ -45,7 +50,7 @@ pub(super) struct Spills {
 
 impl Spills {
     pub(super) fn new(storage: Arc<dyn QueueLog>, queue: LogId, epoch: Epoch) -> Self {
-        let log = LogId(queue.0 | SPILL);
+        let log = second_of(queue);
         Self { storage, log, epoch, under_way: VecDeque::new(), kept: HashMap::new(), written: false, failed: false }
     }
 

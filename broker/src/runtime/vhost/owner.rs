@@ -13,10 +13,11 @@ use super::registry::VhostContext;
 use super::{Histories, LiveTopology, Replies};
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, VhostName};
-use crate::domain::queue::{ConnectionId, QueueId, QueueSpec};
+use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::facade::Put;
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
+use crate::runtime::stream::{segments_of, spawn_stream};
 use crate::storage::{LogId, Write};
 
 /// Requests a vhost's mailbox holds. When it is full the asking connection waits and stops
@@ -276,7 +277,7 @@ impl Owner {
     /// logs that nobody knows, and they are swept at the next start.
     fn delete_logs(&self, queues: &[QueueHandle]) {
         let logs: Vec<LogId> =
-            queues.iter().filter(|queue| queue.spec().durable).map(|queue| LogId(queue.spec().id.0)).collect();
+            queues.iter().filter(|queue| queue.spec().durable).flat_map(|queue| logs_of(queue.spec())).collect();
         if logs.is_empty() {
             return;
         }
@@ -315,7 +316,11 @@ impl Owner {
         if let Some(connection) = spec.exclusive_owner {
             self.exclusive.entry(connection).or_default().push(spec.name.clone());
         }
-        let queue = spawn_queue(QueueContext {
+        let spawn = match spec.kind {
+            QueueKind::Stream => spawn_stream,
+            QueueKind::Classic | QueueKind::Quorum => spawn_queue,
+        };
+        let queue = spawn(QueueContext {
             spec,
             vhost: self.vhost.clone(),
             settings,
@@ -363,4 +368,10 @@ impl Owner {
             }
         }
     }
+}
+
+/// The logs that a queue may have over a restart.
+pub(super) fn logs_of(spec: &QueueSpec) -> impl Iterator<Item = LogId> {
+    let log = LogId(spec.id.0);
+    [Some(log), (spec.kind == QueueKind::Stream).then(|| segments_of(log))].into_iter().flatten()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Access;
-use super::owner::Unstarted;
+use super::owner::{Unstarted, logs_of};
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
 use crate::error::Error;
@@ -82,7 +82,9 @@ impl VhostRegistry {
             match starting.get_mut(&vhost) {
                 Some(vhost) => {
                     let log = LogId(queue.id.0);
-                    unclaimed.remove(&log);
+                    logs_of(&queue).for_each(|log| {
+                        unclaimed.remove(&log);
+                    });
                     last_id = last_id.max(log.0);
                     vhost.owner.spawn(Arc::new(queue), logs.contains(&log));
                 }
