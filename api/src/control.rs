@@ -103,5 +103,9 @@ async fn put_plugins(call: Call) -> Answer {
         serde_json::from_slice(&call.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let data_dir = call.node().settings().data_dir.clone();
     let changed = tokio::task::spawn_blocking(move || plugins::replace(&data_dir, body.enabled)).await;
-    Reply::json(&changed.map_err(|error| ApiError::internal(error.to_string()))??)
+    let changed = changed.map_err(|error| ApiError::internal(error.to_string()))??;
+    if let Some(broker) = &call.broker {
+        broker.tell_events(changed.set.iter().any(|name| name == plugins::EVENT_EXCHANGE)).await?;
+    }
+    Reply::json(&changed)
 }

@@ -174,7 +174,10 @@ impl Dispatch {
         }
         let call = Call {
             context: Arc::clone(&self.context),
-            broker,
+            broker: broker.map(|broker| match identity.user_name() {
+                Some(user) => broker.on_behalf_of(user.clone()),
+                None => broker,
+            }),
             identity,
             address,
             parameters,

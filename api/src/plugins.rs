@@ -1,5 +1,6 @@
 //! Which plugins are enabled. Everything they stand for is built in, so enabling one is
-//! bookkeeping that lets scripts and tools written for the reference succeed.
+//! bookkeeping that lets scripts and tools written for the reference succeed; only the
+//! exchange of events comes and goes with its plugin.
 //!
 //! The set lives in the data directory in the reference's own file and term format:
 //! `[rabbitmq_management,rabbitmq_prometheus].` It is not part of the broker's storage:
@@ -19,6 +20,9 @@ const FILE: &str = "enabled_plugins";
 
 /// What is enabled on a node nobody has configured.
 const DEFAULT: &[&str] = &["rabbitmq_management"];
+
+/// The plugin whose exchange is there as long as it is enabled.
+pub(crate) const EVENT_EXCHANGE: &str = "rabbitmq_event_exchange";
 
 /// Most plugins that may be enabled by name.
 const ENABLED_MAX: usize = 256;
@@ -93,6 +97,11 @@ pub(crate) fn load(data_dir: &Path) -> Result<Vec<String>, ApiError> {
         }
         Err(error) => Err(ApiError::internal(format!("cannot read {}: {error}", path.display()))),
     }
+}
+
+/// Whether a plugin is enabled, by name or because another one needs it.
+pub(crate) fn is_enabled(data_dir: &Path, name: &str) -> Result<bool, ApiError> {
+    Ok(closure(&load(data_dir)?).contains(name))
 }
 
 /// Replaces the enabled set. Names the distribution does not know are kept, as the

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{ServerFacts, Transport, router, serve_tcp};
+use crate::{ServerFacts, Transport, plugins, router, serve_tcp};
 
 /// The HTTP listeners. The node they serve is told after it has started; requests that
 /// come before wait in the listener's backlog.
@@ -89,8 +89,16 @@ impl HttpService {
 }
 
 impl AppService for HttpService {
-    fn start(&self, _broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
-        Box::pin(self.open())
+    fn start(&self, broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
+        Box::pin(async move {
+            match plugins::is_enabled(broker.data_dir(), plugins::EVENT_EXCHANGE) {
+                Ok(wanted) => broker.tell_events(wanted).await?,
+                Err(error) => {
+                    tracing::warn!(error = ?error.body, "enabled plugins cannot be read: events are not told")
+                }
+            }
+            self.open().await
+        })
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

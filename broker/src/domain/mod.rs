@@ -5,6 +5,7 @@ pub mod amount;
 pub mod arguments;
 pub mod binding;
 pub mod component;
+pub mod event;
 pub mod exchange;
 pub mod firehose;
 pub mod limit;

@@ -131,7 +131,7 @@ impl Broker {
 
         let mut report = self.change(move |directory| import::plan(directory, &outside, creator.as_ref())).await?;
         for (vhost, Part { exchanges, queues, bindings }) in topology.0 {
-            let imported = self.inner.vhosts.require(&vhost)?.import(exchanges, queues, bindings).await?;
+            let imported = self.inner.vhosts.require(&vhost)?.import(self.actor(), exchanges, queues, bindings).await?;
             report.created += imported.created;
             report.unchanged += imported.existed;
         }

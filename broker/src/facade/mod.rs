@@ -13,6 +13,7 @@ pub(crate) mod tests;
 mod topology;
 mod vhosts;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -27,6 +28,8 @@ use crate::runtime::access::DirectoryAccess;
 use crate::runtime::alarms::{AlarmPicture, AlarmsHandle};
 use crate::runtime::credentials::{Credentials, HashingPool};
 use crate::runtime::directory::{CLUSTER_NAME, Directory, DirectoryHandle, FirstBoot, Plan};
+use crate::runtime::events::alarms::AlarmEvents;
+use crate::runtime::events::{Events, Publisher};
 use crate::runtime::follower::Follower;
 use crate::runtime::queue::ConnectionEvent;
 use crate::runtime::registry::Registry;
@@ -92,6 +95,8 @@ impl Caller {
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,
+    /// On whose behalf this handle changes things; `None`: the node's own.
+    actor: Option<UserName>,
 }
 
 /// What all handles of one broker share.
@@ -110,6 +115,10 @@ pub(crate) struct Inner {
     pub(crate) registry: Arc<Registry>,
     /// Memory, disk and storage: what is scarce.
     pub(crate) alarms: AlarmsHandle,
+    /// What happens, told to whoever wants to know.
+    pub(crate) events: Arc<Events>,
+    /// Publishes events as long as this is held.
+    _publisher: Publisher,
 }
 
 impl Broker {
@@ -124,16 +133,23 @@ impl Broker {
     ) -> Result<Self, Error> {
         let first_boot = FirstBoot::from_settings(&settings).map_err(|error| Error::InvalidValue(error.to_string()))?;
         let pool = HashingPool::new();
-        let directory = DirectoryHandle::start(metadata.clone(), first_boot, pool.clone()).await?;
+        let (events, waiting) = Events::new(&settings.node_name);
+        let directory = DirectoryHandle::start(metadata.clone(), first_boot, pool.clone(), events.clone()).await?;
         let seen = directory.snapshot();
         let access = Arc::new(DirectoryAccess(directory.clone()));
         let names: Vec<_> = seen.vhosts.keys().cloned().collect();
         let health = log.health();
         let vhosts = Arc::new(VhostRegistry::recover(names, metadata, log, access).await?);
         let registry = Arc::new(Registry::default());
+        let default_vhost =
+            VhostName::new(&settings.default_vhost).map_err(|error| Error::InvalidValue(error.to_string()))?;
+        let publisher = Publisher::start(waiting, vhosts.clone(), default_vhost);
         let (connections, measured) = (registry.clone(), settings.clone());
-        let on_change =
-            Box::new(move |picture: &AlarmPicture| connections.alarms_changed(picture.verdict.is_alarmed()));
+        let alarm_events = AlarmEvents::new(events.clone());
+        let on_change = Box::new(move |picture: &AlarmPicture| {
+            alarm_events.tell(&picture.verdict);
+            connections.alarms_changed(picture.verdict.is_alarmed());
+        });
         let probe = Arc::new(move || measured.measure());
         let alarms = AlarmsHandle::start(settings.limits(), probe, health, on_change).await;
         registry.alarms_changed(alarms.picture().verdict.is_alarmed());
@@ -141,8 +157,54 @@ impl Broker {
         let react = Box::new(move |difference: &_| connections.follow(difference));
         let follower = Follower::start(directory.clone(), seen, vhosts.clone(), react);
         let credentials = Credentials::new(pool)?;
-        let inner = Inner { directory, credentials, settings, vhosts, follower, registry, alarms };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            directory,
+            credentials,
+            settings,
+            vhosts,
+            follower,
+            registry,
+            alarms,
+            events,
+            _publisher: publisher,
+        };
+        Ok(Self { inner: Arc::new(inner), actor: None })
+    }
+
+    /// This broker, for somebody: events say that changes are this user's doing.
+    #[must_use]
+    pub fn on_behalf_of(self, user: UserName) -> Self {
+        Self { actor: Some(user), ..self }
+    }
+
+    /// Who is said to do what is done through this handle.
+    pub(crate) fn actor(&self) -> UserName {
+        self.actor.clone().unwrap_or_else(|| Caller::internal().user)
+    }
+
+    /// Where events are told.
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.inner.events
+    }
+
+    /// Where everything that lasts is kept.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.settings().data_dir
+    }
+
+    /// Begins or ends telling events: the exchange is there while they are told.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn tell_events(&self, on: bool) -> Result<(), Error> {
+        let name =
+            VhostName::new(&self.settings().default_vhost).map_err(|error| Error::InvalidValue(error.to_string()))?;
+        if let Some(vhost) = self.vhost(&name) {
+            vhost.provide_event_exchange(on).await?;
+        }
+        self.events().switch(on);
+        Ok(())
     }
 
     /// Asks every connection to close with 320.
@@ -232,7 +294,7 @@ impl Broker {
         P: FnOnce(&Directory) -> Result<Plan<T>, Error> + Send + 'static,
     {
         let Inner { directory, follower, .. } = &*self.inner;
-        let outcome = directory.change(plan).await?;
+        let outcome = directory.change(self.actor(), plan).await?;
         follower.caught_up(directory.snapshot().version()).await;
         Ok(outcome)
     }

@@ -268,7 +268,7 @@ impl Broker {
         queues: Vec<Arc<QueueSpec>>,
         bindings: Vec<Arc<Binding>>,
     ) -> Result<ImportReport, Error> {
-        let imported = self.inner.vhosts.require(vhost)?.import(exchanges, queues, bindings).await?;
+        let imported = self.inner.vhosts.require(vhost)?.import(self.actor(), exchanges, queues, bindings).await?;
         Ok(ImportReport { created: imported.created, updated: 0, unchanged: imported.existed })
     }
 

@@ -9,6 +9,7 @@ use crate::domain::value::FieldValue;
 use crate::error::{Error, Operation, Resource};
 use crate::facade::Caller;
 use crate::runtime::directory::DirectoryHandle;
+use crate::runtime::events::Events;
 use crate::runtime::vhost::Access;
 
 /// The directory as vhosts see it.
@@ -51,6 +52,15 @@ impl Access for DirectoryAccess {
         let selected = self.0.snapshot().policy_set(vhost).select(Subject::Exchange, exchange);
         let settings = effective(selected.user.as_deref(), selected.operator.as_deref());
         ExchangeName::new(settings.get(ALTERNATE_EXCHANGE)?.value.as_str()?).ok()
+    }
+
+    fn exchange_policy(&self, vhost: &VhostName, exchange: &str) -> Option<String> {
+        let selected = self.0.snapshot().policy_set(vhost).select(Subject::Exchange, exchange);
+        selected.user.map(|policy| policy.name.clone())
+    }
+
+    fn events(&self) -> Option<&Events> {
+        Some(self.0.events())
     }
 
     fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> EffectiveArguments {

@@ -6,6 +6,7 @@ pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod directory;
+pub(crate) mod events;
 pub(crate) mod follower;
 pub(crate) mod publish;
 pub(crate) mod queue;

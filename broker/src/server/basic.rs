@@ -69,12 +69,14 @@ impl Session {
             limiter,
             info: self.consumer_info(number, &name, &tag, !no_ack, exclusive, prefetch, arguments),
         };
+        let told = self.consumer_to_tell(&request.info);
         let attached = handle.ask(|reply| QueueCommand::Consume { request: Box::new(request), reply }).await;
         match attached {
             Some(Ok(())) => {}
             Some(Err(error)) => return Err(error.into()),
             None => return Err(Error::NoSuch(Resource::Queue(self.vhost.clone(), name)).into()),
         }
+        self.broker.events().tell_all(told.into_iter().collect());
         if !nowait {
             encode::basic_tag_ok(&mut self.output.bytes, number, 21, &tag);
         }
@@ -128,7 +130,9 @@ impl Session {
                 queue.ask(|reply| QueueCommand::Cancel { connection, consumer: key, reply }).await;
             }
             self.drain_events().await;
-            self.consumers.remove(&key);
+            if let Some(consumer) = self.consumers.remove(&key) {
+                self.tell_consumer_deleted(&consumer, true);
+            }
             if let Some(channel) = self.channels.get_mut(&number) {
                 channel.consumers.remove(tag);
                 channel.entry.consumers.store(channel.consumers.len() as u32, Relaxed);

@@ -139,6 +139,7 @@ impl Session {
 
     fn consumer_cancelled(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.remove(&key) else { return };
+        self.tell_consumer_deleted(&consumer, false);
         let Some(channel) = self.channels.get_mut(&consumer.channel) else { return };
         channel.consumers.remove(&consumer.tag);
         channel.entry.consumers.store(channel.consumers.len() as u32, Relaxed);

@@ -22,8 +22,9 @@ use crate::domain::vhost::VhostLimits;
 use crate::error::Error;
 use crate::facade::{Broker, Peer};
 use crate::runtime::clock::now_ms;
+use crate::runtime::events::connection as events;
 use crate::runtime::queue::ConnectionSender;
-use crate::runtime::registry::{ConnectionFacts, OpenConnections};
+use crate::runtime::registry::{ConnectionFacts, OpenConnections, connection_name};
 
 /// How long a refused login waits when the client cannot be told in the protocol: slows
 /// guessing, and matches the reference.
@@ -43,6 +44,8 @@ struct Handshake<'a, S> {
     socket: &'a mut S,
     input: BytesMut,
     frame_max: u32,
+    /// What the client said of itself.
+    client_properties: FieldTable,
 }
 
 /// Why there is no session: told to the client already, or not worth telling.
@@ -62,15 +65,23 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     ends: Ends,
 ) -> Option<(Session, BytesMut)> {
     let timeout = broker.settings().handshake_timeout;
-    let mut handshake = Handshake { socket, input: BytesMut::with_capacity(4096), frame_max: FRAME_MAX_INITIAL };
+    let mut handshake = Handshake {
+        socket,
+        input: BytesMut::with_capacity(4096),
+        frame_max: FRAME_MAX_INITIAL,
+        client_properties: FieldTable::new(),
+    };
     match tokio::time::timeout(timeout, handshake.run(broker, ends)).await {
-        Ok(Ok(session)) => Some((session, handshake.input)),
-        Ok(Err(Over)) => None,
-        Err(_) => {
-            tracing::warn!(peer = %ends.peer, "handshake timeout: closing a connection");
-            None
-        }
+        Ok(Ok(session)) => return Some((session, handshake.input)),
+        Ok(Err(Over)) => {}
+        Err(_) => tracing::warn!(peer = %ends.peer, "handshake timeout: closing a connection"),
     }
+    let events = broker.events();
+    events.tell(|| {
+        let name = connection_name(ends.peer, ends.local);
+        events::connection_closed(events.node(), broker.registry().next_id(), &name, &handshake.client_properties)
+    });
+    None
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
@@ -140,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             Ok(entry) => entry,
             Err(error) => return Err(self.refuse(&error.into(), (10, 40)).await),
         };
+        broker.events().tell(|| events::connection_created(broker.events().node(), &entry));
         let mut session = Session::new(Opened {
             broker: broker.clone(),
             entry,
@@ -182,15 +194,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
                 _ => None,
             })
             .await?;
+        self.client_properties = client_properties.clone();
         let login = match credentials(&mechanism, &response) {
             Ok(login) => login,
             Err(violation) => return Err(self.refuse(&violation, (10, 11)).await),
         };
         let peer = Peer { address: Some(ends.peer.ip().to_canonical()), protocol: "amqp091" };
+        let claimed = login.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
         let authenticated = match login {
             Some((name, password)) => broker.authenticate(&name, &password, peer).await,
             None => Err(Error::InvalidCredentials("not UTF-8".to_owned())),
         };
+        broker.events().tell(|| {
+            let refused = authenticated.as_ref().err();
+            events::login(ends.peer, ends.local, &mechanism, &claimed, refused)
+        });
         match authenticated {
             Ok(user) => Ok((user, client_properties, mechanism)),
             Err(error) => {

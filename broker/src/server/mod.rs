@@ -20,6 +20,7 @@ mod output;
 mod publish;
 mod route_cache;
 mod session;
+mod telling;
 mod throttle;
 #[cfg(test)]
 mod throttle_tests;

@@ -367,6 +367,7 @@ impl Session {
         let session = SessionId { connection: self.id, channel: number, epoch: self.next_epoch };
         self.channels.insert(number, Channel::new(session, self.entry.add_channel(number)));
         self.broker.registry().channel_created.fetch_add(1, Relaxed);
+        self.tell_channel_created(number);
         encode::channel_open_ok(&mut self.output.bytes, number);
         Ok(())
     }
@@ -409,8 +410,10 @@ impl Session {
         for outstanding in channel.outstanding.drain(..) {
             remember(outstanding.queue);
         }
-        for key in std::mem::take(&mut channel.consumers).into_values() {
+        let consumers = std::mem::take(&mut channel.consumers);
+        for key in consumers.into_values() {
             if let Some(consumer) = self.consumers.remove(&key) {
+                self.tell_consumer_deleted(&consumer, false);
                 remember(consumer.queue);
             }
         }
@@ -420,7 +423,8 @@ impl Session {
     }
 
     fn forget_channel(&mut self, number: u16) {
-        if self.channels.remove(&number).is_some() {
+        if let Some(channel) = self.channels.remove(&number) {
+            self.tell_channel_closed(number, channel.consumers.len());
             self.entry.remove_channel(number);
             self.broker.registry().channel_closed.fetch_add(1, Relaxed);
         }
@@ -481,5 +485,6 @@ impl Session {
         }
         self.broker.connection_ended(&self.vhost, self.id).await;
         self.broker.registry().remove(self.id);
+        self.tell_connection_closed();
     }
 }

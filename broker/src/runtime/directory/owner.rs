@@ -13,8 +13,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::bootstrap::{FirstBoot, INTERNAL_CLUSTER_ID, new_cluster_id};
 use super::load::stored_topology;
 use super::{Change, Directory, Plan};
+use crate::domain::name::UserName;
 use crate::error::Error;
 use crate::runtime::credentials::HashingPool;
+use crate::runtime::events::Events;
+use crate::runtime::events::directory::of_change;
 use crate::storage::{Expect, MetadataStore, StorageError, Write};
 
 /// Requests that may wait. When the mailbox is full, whoever asks waits for room.
@@ -26,6 +29,8 @@ const REQUESTS_PER_WRITE_MAX: usize = 64;
 /// What a request makes of the current picture.
 struct Step {
     changes: Vec<Change>,
+    /// Who is said to have brought them about.
+    by: UserName,
     answer: Answer,
 }
 
@@ -38,6 +43,7 @@ struct Shared {
     version: watch::Sender<u64>,
     /// Whether the first boot is recorded; until then the first user has no password yet.
     settled: watch::Sender<bool>,
+    events: Arc<Events>,
 }
 
 /// The way to the directory: reads the picture, asks for changes.
@@ -58,6 +64,7 @@ impl DirectoryHandle {
         store: Arc<dyn MetadataStore>,
         first_boot: FirstBoot,
         hashing: HashingPool,
+        events: Arc<Events>,
     ) -> Result<Self, Error> {
         let mut directory = Directory::load(&*store).await?;
         // A node that is provisioned from elsewhere can be empty of users for many boots.
@@ -71,6 +78,7 @@ impl DirectoryHandle {
             picture: ArcSwap::from_pointee(directory),
             version: watch::Sender::new(0),
             settled: watch::Sender::new(!virgin),
+            events,
         });
         let (mailbox, requests) = mpsc::channel(MAILBOX);
         let owner = Owner { shared: shared.clone(), store, first_boot, cluster_id, hashing, stale: false };
@@ -96,12 +104,17 @@ impl DirectoryHandle {
         let _ = settled.wait_for(|settled| *settled).await;
     }
 
+    /// Where changes are told.
+    pub(crate) fn events(&self) -> &Arc<Events> {
+        &self.shared.events
+    }
+
     /// Plans a change against the current picture, and resolves when it is durable and
-    /// published. A refused plan changes nothing.
+    /// published. A refused plan changes nothing. `by`: who is said to have brought it about.
     ///
     /// # Errors
     /// What the plan answers, or `Unavailable`.
-    pub(crate) async fn change<T, P>(&self, plan: P) -> Result<T, Error>
+    pub(crate) async fn change<T, P>(&self, by: UserName, plan: P) -> Result<T, Error>
     where
         T: Send + 'static,
         P: FnOnce(&Directory) -> Result<Plan<T>, Error> + Send + 'static,
@@ -110,9 +123,9 @@ impl DirectoryHandle {
         // Who asked may have gone; then nobody needs the answer.
         let request: Request = Box::new(move |directory| match plan(directory) {
             Ok(Plan { changes, outcome }) => {
-                Step { changes, answer: Box::new(move |recorded| drop(sender.send(recorded.map(|()| outcome)))) }
+                Step { changes, by, answer: Box::new(move |recorded| drop(sender.send(recorded.map(|()| outcome)))) }
             }
-            Err(error) => Step { changes: Vec::new(), answer: Box::new(move |_| drop(sender.send(Err(error)))) },
+            Err(error) => Step { changes: Vec::new(), by, answer: Box::new(move |_| drop(sender.send(Err(error)))) },
         });
         let stopped = || Error::Unavailable("the broker is stopping".into());
         self.mailbox.send(request).await.map_err(|_| stopped())?;
@@ -163,12 +176,17 @@ impl Owner {
         };
         let mut next = Directory::clone(&current);
         let (mut writes, mut answers, mut changed) = (Vec::new(), Vec::new(), false);
+        let (events, mut told) = (self.shared.events.clone(), Vec::new());
         for request in batch {
-            let Step { changes, answer } = request(&next);
+            let Step { changes, by, answer } = request(&next);
             match self.writes(&changes).await {
                 Ok(more) => {
                     writes.extend(more);
                     changed |= !changes.is_empty();
+                    if events.is_on() {
+                        let of_change = |change| of_change(events.node(), &next, change, by.as_str());
+                        told.extend(changes.iter().flat_map(of_change));
+                    }
                     next.apply(&changes);
                     answers.push(answer);
                 }
@@ -178,6 +196,7 @@ impl Owner {
         let recorded = if writes.is_empty() { Ok(()) } else { self.record(writes).await };
         if recorded.is_ok() && changed {
             self.publish(next);
+            events.tell_all(told);
         }
         for answer in answers {
             answer(recorded.clone());

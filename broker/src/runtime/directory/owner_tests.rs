@@ -19,6 +19,7 @@ use crate::domain::value::FieldTable;
 use crate::error::{Error, ErrorKind};
 use crate::facade::Put;
 use crate::runtime::credentials::HashingPool;
+use crate::runtime::events::Events;
 use crate::runtime::record;
 use crate::storage::local::LocalStorage;
 use crate::storage::{BoxFuture, Change, Entry, MetadataStore, Revision, StorageError, Write};
@@ -28,7 +29,7 @@ fn first_boot() -> FirstBoot {
 }
 
 async fn start(store: &Arc<dyn MetadataStore>) -> DirectoryHandle {
-    DirectoryHandle::start(store.clone(), first_boot(), HashingPool::new()).await.unwrap()
+    DirectoryHandle::start(store.clone(), first_boot(), HashingPool::new(), Events::new("n").0).await.unwrap()
 }
 
 /// A store whose next writes fail; the writes themselves may have happened.
@@ -71,12 +72,12 @@ impl MetadataStore for Failing {
 
 async fn put_user(handle: &DirectoryHandle, name: &str) -> Result<Put, Error> {
     let change = user_change(name);
-    handle.change(move |directory| users::put(directory, change)).await
+    handle.change(user("guest"), move |directory| users::put(directory, change)).await
 }
 
 async fn create_vhost(handle: &DirectoryHandle, name: &str, creator: Option<UserName>) -> Result<Put, Error> {
     let put = put_vhost(name);
-    handle.change(move |directory| vhosts::put(directory, put, creator.as_ref())).await
+    handle.change(user("guest"), move |directory| vhosts::put(directory, put, creator.as_ref())).await
 }
 
 #[tokio::test]
@@ -97,7 +98,7 @@ async fn an_empty_node_gets_its_first_user_and_vhost_once() {
     assert_eq!(directory.global_parameters["cluster_tags"], serde_json::json!([]));
     let id = directory.global_parameters["internal_cluster_id"].as_str().unwrap().to_owned();
     assert!(id.starts_with("rabbitmq-cluster-id-"));
-    assert_eq!(handle.change(|directory| users::delete(directory, &user("guest"))).await, Ok(()));
+    assert_eq!(handle.change(user("guest"), |directory| users::delete(directory, &user("guest"))).await, Ok(()));
 
     // What is there now is not empty, so the first user does not come back.
     let again = start(&storage.metadata).await.snapshot();
@@ -125,7 +126,7 @@ async fn what_was_answered_is_published_told_and_stored() {
     assert!(!watch.has_changed().unwrap(), "nothing changed, nobody is told");
     create_vhost(&handle, "v", Some(user("u"))).await.unwrap();
     let set = row("u", "v", "^(?!x)");
-    handle.change(move |directory| permissions::set(directory, set)).await.unwrap();
+    handle.change(user("guest"), move |directory| permissions::set(directory, set)).await.unwrap();
 
     let loaded = start(&storage.metadata).await.snapshot();
     assert_eq!(loaded.changes_since(&handle.snapshot()).permissions_changed, [].into());
@@ -156,7 +157,7 @@ async fn a_deleted_vhost_takes_its_stored_topology_along() {
         create_vhost(&handle, name, None).await.unwrap();
         storage.metadata.write(topology_of(name)).await.unwrap();
     }
-    handle.change(|directory| vhosts::delete(directory, &vhost("v"))).await.unwrap();
+    handle.change(user("guest"), |directory| vhosts::delete(directory, &vhost("v"))).await.unwrap();
     let left = |name| stored(&*storage.metadata, name);
     assert_eq!((left("v").await, left("va").await), (0, 3));
 
@@ -221,7 +222,10 @@ async fn a_damaged_record_stops_the_start_and_is_named() {
     let mut write = record::user::delete(&user("u"));
     write.value = Some(Bytes::from_static(b"{"));
     storage.metadata.write(vec![write]).await.unwrap();
-    let error = DirectoryHandle::start(storage.metadata.clone(), first_boot(), HashingPool::new()).await.err().unwrap();
+    let error = DirectoryHandle::start(storage.metadata.clone(), first_boot(), HashingPool::new(), Events::new("n").0)
+        .await
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("'user/u'"), "{error}");
 }
 

@@ -5,6 +5,7 @@ use crate::domain::name::{ExchangeName, VhostName};
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::Caller;
+use crate::runtime::events::Events;
 
 /// Answers from the current picture of users, vhosts and policies; never waits.
 pub(crate) trait Access: Send + Sync + 'static {
@@ -38,6 +39,16 @@ pub(crate) trait Access: Send + Sync + 'static {
 
     /// Where a policy sends what an exchange does not route.
     fn policy_alternate(&self, vhost: &VhostName, exchange: &str) -> Option<ExchangeName>;
+
+    /// The name of the policy that applies to an exchange.
+    fn exchange_policy(&self, _vhost: &VhostName, _exchange: &str) -> Option<String> {
+        None
+    }
+
+    /// Where events are told; `None`: nowhere.
+    fn events(&self) -> Option<&Events> {
+        None
+    }
 
     /// What applies to a queue, from its arguments and the policies that match it.
     fn queue_settings(&self, vhost: &VhostName, queue: &QueueSpec) -> EffectiveArguments;

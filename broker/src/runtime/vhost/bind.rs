@@ -4,10 +4,12 @@ use super::handle::{check_exclusive, exchange_name, queue_name};
 use super::owner::Owner;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::ExchangeKind;
+use crate::domain::name::UserName;
 use crate::domain::reply_to;
 use crate::domain::topology::{Missing, Removed};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, Put};
+use crate::runtime::events::topology as events;
 use crate::runtime::queue::QueueHandle;
 use crate::runtime::record;
 
@@ -32,18 +34,22 @@ impl Owner {
                 binding.check(source.exchange().matching(), None)?;
             }
         }
-        self.add_binding(binding)
+        self.add_binding(binding, &caller.user)
     }
 
     /// Adds a binding that passed its checks.
-    pub(super) fn add_binding(&mut self, binding: Binding) -> Result<Put, Error> {
+    pub(super) fn add_binding(&mut self, binding: Binding, by: &UserName) -> Result<Put, Error> {
         let write = match self.topology.is_durable(&binding) {
             true => Some(record::binding::put(&self.vhost, &binding)?),
             false => None,
         };
+        let told = self.is_told().then(|| binding.clone());
         match self.topology.bind(binding) {
             Ok(true) => {
                 self.batch.writes.extend(write);
+                if let Some(binding) = told {
+                    self.note(|owner, _| events::binding_created(&owner.vhost, &binding, by));
+                }
                 Ok(Put::Created)
             }
             Ok(false) => Ok(Put::Existed),
@@ -61,7 +67,7 @@ impl Owner {
             check_exclusive(caller, queue.spec(), &resource)?;
         }
         let removed = self.topology.unbind(&binding);
-        self.record_removed(&removed)
+        self.record_removed(&removed, caller.user.as_str())
     }
 
     /// Names and permissions of a binding to be made or undone.
@@ -94,7 +100,8 @@ impl Owner {
     }
 
     /// Forgets what is stored of things that are gone: bindings before what they hang on.
-    pub(super) fn record_removed(&mut self, removed: &Removed<QueueHandle>) -> Result<(), Error> {
+    pub(super) fn record_removed(&mut self, removed: &Removed<QueueHandle>, by: &str) -> Result<(), Error> {
+        self.note_all(|owner, _| events::removed(&owner.vhost, removed, by));
         for gone in removed.bindings.iter().filter(|gone| gone.durable) {
             self.batch.writes.push(record::binding::delete(&self.vhost, &gone.binding)?);
         }

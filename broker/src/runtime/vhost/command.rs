@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
-use crate::domain::name::QueueName;
+use crate::domain::name::{QueueName, UserName};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::Error;
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
@@ -56,11 +56,15 @@ pub(super) enum VhostCommand {
     DeleteExclusive(ConnectionId, Reply<()>),
     /// Everything at once, without asking permissions; what exists is skipped.
     Import {
+        /// Who is said to have brought them.
+        by: UserName,
         exchanges: Vec<Arc<Exchange>>,
         queues: Vec<Arc<QueueSpec>>,
         bindings: Vec<Arc<Binding>>,
         reply: Reply<Imported>,
     },
+    /// The exchange of events is to be there, or not.
+    ProvideEventExchange(bool, Reply<()>),
     /// Policies changed: alternates are looked up anew.
     PoliciesChanged,
     /// The application stops: queues stop and keep what is durable.

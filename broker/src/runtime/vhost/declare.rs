@@ -14,10 +14,11 @@ use crate::domain::arguments::{
     self, ALTERNATE_EXCHANGE, DEAD_LETTER_EXCHANGE, Redeclared, check_exchange_equivalence, check_queue_equivalence,
 };
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
-use crate::domain::name::QueueName;
+use crate::domain::name::{QueueName, UserName};
 use crate::domain::queue::{QueueId, QueueSpec};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
+use crate::runtime::events::topology as events;
 use crate::runtime::record;
 
 /// What names the broker gives start with.
@@ -52,17 +53,28 @@ impl Owner {
         }
         exchange::check_arguments(&resource, kind, &arguments)?;
         let declared_by = caller.user.clone();
-        self.add_exchange(Exchange { name, kind, durable, auto_delete, internal, arguments, declared_by })?;
+        self.add_exchange(
+            Exchange { name, kind, durable, auto_delete, internal, arguments, declared_by },
+            &caller.user,
+        )?;
         Ok(Put::Created)
     }
 
     /// Adds an exchange that passed its checks.
-    pub(super) fn add_exchange(&mut self, exchange: Exchange) -> Result<(), Error> {
+    pub(super) fn add_exchange(&mut self, exchange: Exchange, by: &UserName) -> Result<(), Error> {
         let delay = (exchange.kind == ExchangeKind::DelayedMessage).then(|| self.context.next_queue_id());
+        let told = self.is_told().then(|| exchange.clone());
         if exchange.durable {
             self.batch.writes.push(record::exchange::put(&self.vhost, &exchange, delay)?);
         }
-        self.insert_exchange(exchange, delay, false)
+        self.insert_exchange(exchange, delay, false)?;
+        if let Some(exchange) = told {
+            self.note(|owner, _| {
+                let policy = owner.context.access.exchange_policy(&owner.vhost, exchange.name.as_str());
+                events::exchange_created(&owner.vhost, &exchange, &policy.unwrap_or_default(), by.as_str())
+            });
+        }
+        Ok(())
     }
 
     /// Adds an exchange to the working picture; `delay` is the identity under which one that
@@ -128,7 +140,7 @@ impl Owner {
         }
         let kind = arguments::check_new_queue(&resource, &arguments, durable, exclusive, auto_delete)?;
         self.context.access.check_queue_limit(&self.vhost, name.as_str(), self.topology.queue_count())?;
-        let queue = self.add_queue(QueueSpec {
+        let spec = QueueSpec {
             id: self.context.next_queue_id(),
             name,
             kind,
@@ -137,16 +149,18 @@ impl Owner {
             exclusive_owner,
             arguments,
             declared_by: caller.user.clone(),
-        })?;
+        };
+        let queue = self.add_queue(spec, &caller.user)?;
         Ok(DeclaredQueue { put: Put::Created, queue })
     }
 
     /// Adds a queue that passed its checks, and starts it.
-    pub(super) fn add_queue(&mut self, spec: QueueSpec) -> Result<super::QueueHandle, Error> {
+    pub(super) fn add_queue(&mut self, spec: QueueSpec, by: &UserName) -> Result<super::QueueHandle, Error> {
         if spec.durable {
             self.batch.writes.push(record::queue::put(&self.vhost, &spec)?);
         }
         self.context.churn.created.fetch_add(1, Relaxed);
+        self.note(|owner, events| events::queue_created(events.node(), &owner.vhost, &spec, by.as_str()));
         Ok(self.spawn(Arc::new(spec), false))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::handle::{check_exclusive, exchange_name};
 use super::owner::Owner;
+use crate::domain::exchange::INTERNAL_USER;
 use crate::domain::name::QueueName;
 use crate::domain::queue::{ConnectionId, QueueKind};
 use crate::error::{Error, Operation, Resource};
@@ -25,7 +26,7 @@ impl Owner {
             return Err(Error::InUse(resource));
         }
         let removed = self.topology.remove_exchange(name.as_str());
-        self.record_removed(&removed)
+        self.record_removed(&removed, caller.user.as_str())
     }
 
     pub(super) async fn delete_queue(
@@ -54,7 +55,7 @@ impl Owner {
             )));
         }
         let is_stream = queue.spec().kind == QueueKind::Stream;
-        let messages = self.end_queue(queue, if_unused, if_empty).await?;
+        let messages = self.end_queue(queue, (if_unused, if_empty), caller.user.as_str()).await?;
         // What a stream held is not counted, as nobody was to take it off.
         Ok(DeletedQueue { messages: if is_stream { 0 } else { messages } })
     }
@@ -78,7 +79,7 @@ impl Owner {
     }
 
     async fn end_unasked(&mut self, queue: QueueHandle, if_unused: bool) {
-        match self.end_queue(queue.clone(), if_unused, false).await {
+        match self.end_queue(queue.clone(), (if_unused, false), INTERNAL_USER).await {
             // In use again: it stays.
             Ok(_) | Err(Error::InUse(_)) => {}
             Err(error) => tracing::error!(?queue, %error, "a queue could not be deleted"),
@@ -86,12 +87,17 @@ impl Owner {
     }
 
     /// Ends a queue if it agrees, and takes it out of the picture. Answers with its ready messages.
-    async fn end_queue(&mut self, queue: QueueHandle, if_unused: bool, if_empty: bool) -> Result<u64, Error> {
+    async fn end_queue(
+        &mut self,
+        queue: QueueHandle,
+        (if_unused, if_empty): (bool, bool),
+        by: &str,
+    ) -> Result<u64, Error> {
         let messages = queue.delete(if_unused, if_empty).await?;
         self.context.churn.deleted.fetch_add(1, Relaxed);
         let removed = self.topology.remove_queue(queue.spec().name.as_str());
         self.ended(queue);
-        self.record_removed(&removed)?;
+        self.record_removed(&removed, by)?;
         Ok(messages)
     }
 }

@@ -9,7 +9,7 @@ use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
 use super::{Access, Histories, LiveTopology, Replies};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
-use crate::domain::name::{ExchangeName, QueueName, VhostName, strip_line_breaks};
+use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName, strip_line_breaks};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
@@ -159,11 +159,20 @@ impl VhostHandle {
     /// breaks a rule, `Unavailable`.
     pub(crate) async fn import(
         &self,
+        by: UserName,
         exchanges: Vec<Arc<Exchange>>,
         queues: Vec<Arc<QueueSpec>>,
         bindings: Vec<Arc<Binding>>,
     ) -> Result<Imported, Error> {
-        self.ask(|reply| VhostCommand::Import { exchanges, queues, bindings, reply }).await
+        self.ask(|reply| VhostCommand::Import { by, exchanges, queues, bindings, reply }).await
+    }
+
+    /// Sees to it that the exchange of events is there, or is not.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn provide_event_exchange(&self, wanted: bool) -> Result<(), Error> {
+        self.ask(|reply| VhostCommand::ProvideEventExchange(wanted, reply)).await
     }
 
     /// Looks policies up anew.

@@ -14,7 +14,7 @@ use super::{Access, LiveTopology};
 use crate::domain::arguments;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
-use crate::domain::name::{ExchangeName, QueueName, VhostName};
+use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::error::{Error, ErrorKind, Resource};
 use crate::facade::Put;
@@ -22,6 +22,7 @@ use crate::facade::Put;
 impl Owner {
     pub(super) fn import(
         &mut self,
+        by: &UserName,
         exchanges: Vec<Arc<Exchange>>,
         queues: Vec<Arc<QueueSpec>>,
         bindings: Vec<Arc<Binding>>,
@@ -42,14 +43,14 @@ impl Owner {
         let mut imported = Imported { created: 0, existed: exchanges.existed + queues.existed };
         imported.created += exchanges.new.len() + queues.new.len();
         for exchange in exchanges.new {
-            self.add_exchange(exchange)?;
+            self.add_exchange(exchange, by)?;
         }
         for queue in queues.new {
             let id = self.context.next_queue_id();
-            self.add_queue(QueueSpec { id, ..queue })?;
+            self.add_queue(QueueSpec { id, ..queue }, by)?;
         }
         for binding in bindings {
-            match self.add_binding(Arc::unwrap_or_clone(binding))? {
+            match self.add_binding(Arc::unwrap_or_clone(binding), by)? {
                 Put::Created => imported.created += 1,
                 Put::Existed => imported.existed += 1,
             }

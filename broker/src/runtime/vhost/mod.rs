@@ -12,6 +12,7 @@ mod command;
 mod declare;
 mod delay;
 mod delete;
+mod event_exchange;
 mod forwarding;
 mod handle;
 mod history;

@@ -11,11 +11,13 @@ use super::handle::{Shared, VhostHandle};
 use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
 use super::{Histories, LiveTopology, Replies};
+use crate::domain::event::Event;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::facade::Put;
+use crate::runtime::events::{Events, topology as events};
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
 use crate::runtime::stream::{segments_of, spawn_stream};
 use crate::storage::{LogId, Write};
@@ -43,6 +45,8 @@ pub(super) struct Batch {
     pub(super) obsolete: Vec<QueueHandle>,
     /// Queues ended: nothing brings them back.
     ended: Vec<QueueHandle>,
+    /// What is told once the batch is recorded.
+    told: Vec<Event>,
     answers: Vec<Answer>,
 }
 
@@ -185,8 +189,12 @@ impl Owner {
                 self.delete_exclusive(connection).await;
                 self.answer(reply, Ok(()));
             }
-            VhostCommand::Import { exchanges, queues, bindings, reply } => {
-                let result = self.whole(|owner| owner.import(exchanges, queues, bindings));
+            VhostCommand::Import { by, exchanges, queues, bindings, reply } => {
+                let result = self.whole(|owner| owner.import(&by, exchanges, queues, bindings));
+                self.answer(reply, result);
+            }
+            VhostCommand::ProvideEventExchange(wanted, reply) => {
+                let result = self.provide_event_exchange(wanted);
                 self.answer(reply, result);
             }
             VhostCommand::PoliciesChanged => self.policies_changed().await,
@@ -201,6 +209,9 @@ impl Owner {
                 futures_util::future::join_all(queues.iter().chain(&delays).map(|queue| queue.delete(false, false)))
                     .await;
                 self.delete_logs(&queues);
+                self.note_all(|owner, node| {
+                    events::vhost_dropped(node, &owner.vhost, &owner.topology.exchanges(), &queues).collect()
+                });
                 self.topology.roll_back(LiveTopology::new(self.vhost.clone()));
                 return Flow::End(reply);
             }
@@ -270,6 +281,30 @@ impl Owner {
         }
         if undone.is_none() {
             self.delete_logs(&batch.ended);
+            if let Some(events) = self.context.access.events() {
+                events.tell_all(batch.told);
+            }
+        }
+    }
+
+    /// Whether anybody wants to know what changes.
+    pub(super) fn is_told(&self) -> bool {
+        self.context.access.events().is_some_and(Events::is_on)
+    }
+
+    /// Tells of something once the batch is recorded.
+    pub(super) fn note(&mut self, event: impl FnOnce(&Self, &Events) -> Event) {
+        if let Some(events) = self.context.access.events().filter(|events| events.is_on()) {
+            let event = event(self, events);
+            self.batch.told.push(event);
+        }
+    }
+
+    /// Tells of several things once the batch is recorded.
+    pub(super) fn note_all(&mut self, several: impl FnOnce(&Self, &str) -> Vec<Event>) {
+        if let Some(events) = self.context.access.events().filter(|events| events.is_on()) {
+            let several = several(self, events.node());
+            self.batch.told.extend(several);
         }
     }
 
@@ -294,9 +329,11 @@ impl Owner {
     /// Runs a request of many steps: all of them happen, or none.
     pub(super) fn whole<T>(&mut self, request: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let (before, writes, spawned) = (self.topology.clone(), self.batch.writes.len(), self.batch.spawned.len());
+        let told = self.batch.told.len();
         request(self).inspect_err(|_| {
             self.topology.roll_back(before);
             self.batch.writes.truncate(writes);
+            self.batch.told.truncate(told);
             for queue in self.batch.spawned.split_off(spawned) {
                 self.forget_exclusive(queue.spec());
                 self.batch.discarded.push(queue);

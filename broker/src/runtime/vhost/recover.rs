@@ -13,6 +13,7 @@ use super::owner::{Unstarted, logs_of};
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
 use crate::error::Error;
+use crate::facade::Caller;
 use crate::runtime::queue::QueueMemory;
 use crate::runtime::queue::owner_of;
 use crate::runtime::record::key::kind;
@@ -42,6 +43,8 @@ impl VhostRegistry {
         let mut starting: BTreeMap<VhostName, Unstarted> =
             vhosts.into_iter().map(|name| (name.clone(), Unstarted::new(name, context.clone()))).collect();
         let mut orphans = Vec::new();
+        // Nobody is told of what was there before.
+        let node = Caller::internal().user;
 
         let logs: HashSet<LogId> = log.logs().await?.into_iter().collect();
         let mut unclaimed = logs.clone();
@@ -97,7 +100,7 @@ impl VhostRegistry {
             let Some((vhost, binding)) = readable(&entry, record::binding::decode(&entry)) else { continue };
             match starting.get_mut(&vhost) {
                 Some(vhost) => {
-                    if let Err(error) = vhost.owner.add_binding(binding) {
+                    if let Err(error) = vhost.owner.add_binding(binding, &node) {
                         tracing::warn!(key = entry.key, %error, "a stored binding leads nowhere and is dropped");
                         orphans.push(entry.key);
                     }

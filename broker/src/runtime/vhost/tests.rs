@@ -405,12 +405,13 @@ async fn an_import_adds_what_is_new_at_once() {
     let topology = source.vhost.topology();
     let queues = || topology.queues().iter().map(|queue| queue.spec().clone()).collect();
     let bindings = || topology.bindings_from("amq.topic").collect();
-    let imported = world.vhost.import(topology.exchanges(), queues(), bindings()).await.unwrap();
+    let imported =
+        world.vhost.import(Caller::internal().user, topology.exchanges(), queues(), bindings()).await.unwrap();
     assert_eq!(imported, Imported { created: 1 + 99 + 100, existed: 7 + 1 });
     assert_eq!(world.queues().len(), 100);
     assert!(world.vhost.topology().queue("q0").unwrap().spec().auto_delete, "what exists stays as it is");
     assert_eq!(world.store.writes.load(SeqCst), 2);
-    let again = world.vhost.import(topology.exchanges(), queues(), bindings()).await.unwrap();
+    let again = world.vhost.import(Caller::internal().user, topology.exchanges(), queues(), bindings()).await.unwrap();
     assert_eq!(again.created, 0);
 }
 
@@ -421,13 +422,13 @@ async fn a_refused_import_changes_nothing() {
     let spec = source.queue(queue("q")).await.queue.spec().clone();
     let bad = Arc::new(binding("nope", "q", ""));
     refused(
-        world.vhost.import(Vec::new(), vec![spec.clone()], vec![bad]).await,
+        world.vhost.import(Caller::internal().user, Vec::new(), vec![spec.clone()], vec![bad]).await,
         "no exchange 'nope' in vhost '/' (exchange 'nope' in vhost '/')",
     );
     let negative = with("x-max-priority", FieldValue::I32(-1));
     let undeclarable = Arc::new(crate::domain::queue::QueueSpec { arguments: negative, ..(*spec).clone() });
     refused(
-        world.vhost.import(Vec::new(), vec![undeclarable], Vec::new()).await,
+        world.vhost.import(Caller::internal().user, Vec::new(), vec![undeclarable], Vec::new()).await,
         "precondition_failed: invalid arg 'x-max-priority' for queue 'q' in vhost '/': {value_negative,-1}",
     );
     // Too deep to be stored: found only when it is to be recorded.
@@ -436,7 +437,7 @@ async fn a_refused_import_changes_nothing() {
         nested = FieldValue::Array(vec![nested]);
     }
     let deep = Arc::new(Binding { arguments: with("a", nested), ..binding("amq.direct", "q", "") });
-    assert!(world.vhost.import(Vec::new(), vec![spec], vec![deep]).await.is_err());
+    assert!(world.vhost.import(Caller::internal().user, Vec::new(), vec![spec], vec![deep]).await.is_err());
     assert!(world.queues().is_empty());
     assert_eq!(world.store.keys(), Vec::<String>::new());
 }
