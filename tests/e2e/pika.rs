@@ -41,22 +41,28 @@ pika_programs! {
     streams_are_read_by_offset => "test_streams.py",
 }
 
-#[test]
-fn durable_queues_and_persistent_messages_outlive_a_kill() {
+/// Runs a program with `publish`, kills the broker, and runs the program with `check`.
+fn outlives_a_kill(program: &str) {
     let mut server = Server::start();
-    run_python(&server, &["durability.py", "publish"]);
+    run_python(&server, &[program, "publish"]);
     server.kill();
     let server = server.restart();
-    run_python(&server, &["durability.py", "check"]);
+    run_python(&server, &[program, "check"]);
+}
+
+#[test]
+fn durable_queues_and_persistent_messages_outlive_a_kill() {
+    outlives_a_kill("durability.py");
 }
 
 #[test]
 fn delayed_messages_outlive_a_kill() {
-    let mut server = Server::start();
-    run_python(&server, &["delays.py", "publish"]);
-    server.kill();
-    let server = server.restart();
-    run_python(&server, &["delays.py", "check"]);
+    outlives_a_kill("delays.py");
+}
+
+#[test]
+fn streams_outlive_a_kill() {
+    outlives_a_kill("stream_kill.py");
 }
 
 #[test]
