@@ -3,9 +3,9 @@
 //! Among those of the highest priority that can take a message, each gets one in turn.
 //! A consumer without room is parked and costs nothing until it has room again.
 //!
-//! With a single active consumer only that one is served. The next is the longest-standing
-//! one; in a quorum queue the one of the highest priority, which takes over as soon as the
-//! active one has nothing out.
+//! With a single active consumer only that one is served. It is followed by the one of the
+//! highest priority, the longest-standing of equals; in a quorum queue a higher priority takes
+//! over as soon as the active one has nothing out.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,8 +33,8 @@ pub enum Served {
     /// All that have room.
     #[default]
     All,
-    /// The longest-standing one.
-    Oldest,
+    /// One, until it leaves.
+    One,
     /// The one of the highest priority.
     HighestPriority,
 }
@@ -120,18 +120,16 @@ impl ConsumerSet {
 
     /// Sees to it that the single active consumer is the one it should be.
     fn choose_active(&mut self) {
-        let next = match self.served {
+        let active = self.active.and_then(|id| self.get(id));
+        let stays = match self.served {
             Served::All => return,
-            Served::Oldest => self.order.first(),
-            // Of equals the longest-standing one, which `min_by_key` finds first.
-            Served::HighestPriority => {
-                self.order.iter().min_by_key(|&&id| self.get(id).map(|consumer| Reverse(consumer.priority)))
-            }
+            Served::One => active.is_some(),
+            Served::HighestPriority => active.is_some_and(|active| active.unacked > 0),
         };
-        let next = next.copied();
-        let stays = self.active.and_then(|id| self.get(id)).is_some_and(|active| active.unacked > 0);
         if !stays {
-            self.active = next;
+            // Of equals the longest-standing one, which `min_by_key` finds first.
+            let next = self.order.iter().min_by_key(|&&id| self.get(id).map(|consumer| Reverse(consumer.priority)));
+            self.active = next.copied();
         }
     }
 

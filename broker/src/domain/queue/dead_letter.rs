@@ -155,6 +155,9 @@ fn path(deaths: &[FieldValue]) -> Vec<(String, bool)> {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

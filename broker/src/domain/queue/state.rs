@@ -136,7 +136,7 @@ impl QueueState {
         let returns = if quorum { Return::First } else { Return::ToPlace };
         let served = match (limits.single_active_consumer, quorum) {
             (false, _) => Served::All,
-            (true, false) => Served::Oldest,
+            (true, false) => Served::One,
             (true, true) => Served::HighestPriority,
         };
         Self {

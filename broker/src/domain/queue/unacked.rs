@@ -23,7 +23,9 @@ const IDLE_CAPACITY_SLOTS_MAX: usize = 1024;
 /// All messages that are out, by slot.
 #[derive(Debug, Default)]
 pub struct UnackedSlots {
-    slots: Vec<Option<Unacked>>,
+    /// With how many were handed out before.
+    slots: Vec<Option<(u64, Unacked)>>,
+    handed_out: u64,
     free: Vec<u32>,
     bytes: u64,
 }
@@ -35,17 +37,19 @@ impl UnackedSlots {
     /// With 2^32 messages out at once, which prefetch and memory rule out long before.
     pub fn insert(&mut self, unacked: Unacked) -> u32 {
         self.bytes += u64::from(unacked.entry.message.body_len());
+        let out = Some((self.handed_out, unacked));
+        self.handed_out += 1;
         if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = Some(unacked);
+            self.slots[slot as usize] = out;
             return slot;
         }
-        self.slots.push(Some(unacked));
+        self.slots.push(out);
         u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 messages are out")
     }
 
     /// Takes the message of a slot; `None` when it was settled already.
     pub fn take(&mut self, slot: u32) -> Option<Unacked> {
-        let unacked = self.slots.get_mut(slot as usize)?.take()?;
+        let (_, unacked) = self.slots.get_mut(slot as usize)?.take()?;
         self.bytes -= u64::from(unacked.entry.message.body_len());
         self.free.push(slot);
         if self.free.len() == self.slots.len() {
@@ -57,16 +61,14 @@ impl UnackedSlots {
         Some(unacked)
     }
 
-    /// Slots of everything that is out with a channel, in position order.
+    /// Slots of everything that is out with a channel, in the order it was handed out.
     #[must_use]
     pub fn of_session(&self, session: SessionId) -> Vec<u32> {
-        let mut found: Vec<(u64, u32)> = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, unacked)| {
-                let unacked = unacked.as_ref().filter(|unacked| unacked.session == session)?;
-                Some((unacked.entry.position, slot as u32))
+        let slots = self.slots.iter().enumerate();
+        let mut found: Vec<(u64, u32)> = slots
+            .filter_map(|(slot, out)| {
+                let (turn, _) = out.as_ref().filter(|(_, unacked)| unacked.session == session)?;
+                Some((*turn, slot as u32))
             })
             .collect();
         found.sort_unstable();

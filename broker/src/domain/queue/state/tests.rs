@@ -1,6 +1,12 @@
 //! The queue against scripts of what is asked of it.
 
+mod expiry;
+mod length;
 mod model;
+mod naive;
+mod priority;
+mod requeue;
+mod single_active;
 
 use std::collections::HashMap;
 
@@ -254,16 +260,18 @@ fn messages_of_a_cancelled_consumer_stay_out_until_its_channel_settles_or_closes
 }
 
 #[test]
-fn a_single_active_consumer_is_followed_by_the_longest_standing_one() {
+fn a_single_active_consumer_stays_until_it_leaves_and_is_followed_by_the_highest_priority() {
     check(
         &QueueLimits { single_active_consumer: true, ..classic() },
         "consume a prefetch=1
          consume b
          consume c priority=9
+         consume d priority=9
          publish 1 2 -> a<1
-         cancel a -> b<2
-         nack 1 -> b<1*1
-         close b -> c<1*2, c<2*1",
+         cancel a -> c<2
+         nack 1 -> c<1*1
+         close c -> d<1*2, d<2*1
+         close d -> b<1*3, b<2*2",
     );
 }
 
