@@ -24,6 +24,7 @@ pika_programs! {
     deliveries_are_settled_in_time_or_go_back => "test_ack_timeout.py",
     secrets_are_updated_on_open_connections => "test_secrets.py",
     consumers_share_a_work_queue => "test_work_queue.py",
+    consumers_and_messages_follow_each_other => "test_hand_over.py",
     messages_are_acknowledged_or_come_back => "test_acknowledgement.py",
     exchanges_route_by_their_type => "test_routing.py",
     exchanges_choose_one_binding => "test_choosing_exchanges.py",
