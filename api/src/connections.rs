@@ -27,8 +27,8 @@ const REASON: &str = "x-reason";
 /// What its client is told when nobody says why.
 const REASON_DEFAULT: &str = "Closed via management plugin";
 
-/// Longest reason passed on, in bytes: it travels as a short string with a prefix.
-const REASON_BYTES_MAX: usize = 200;
+/// Longest reason passed on, in bytes: it travels as a short string, which ends in dots when it does not fit.
+const REASON_BYTES_MAX: usize = 255;
 
 /// Fields of an encrypted connection; null on a plain one.
 const TLS_FIELDS: &[&str] = &[
@@ -140,7 +140,7 @@ async fn list_of_user(call: Call) -> Answer {
 
 fn reason(call: &Call) -> String {
     let given = call.headers.get(REASON).and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok());
-    let given = given.filter(|reason| !reason.is_empty()).unwrap_or(REASON_DEFAULT);
+    let given = given.unwrap_or(REASON_DEFAULT);
     let end = (0..=given.len().min(REASON_BYTES_MAX)).rev().find(|end| given.is_char_boundary(*end));
     given[..end.unwrap_or_default()].to_owned()
 }

@@ -36,6 +36,7 @@ pika_programs! {
     tables_are_answered_as_recorded => "test_conformance.py",
     refusals_have_the_reference_s_code_and_text => "test_refusals.py",
     frames_in_and_out_of_order_are_answered => "test_wire_connection.py",
+    operators_close_with_their_reasons => "test_wire_operator.py",
     methods_of_a_channel_are_answered => "test_wire_channel.py",
     the_firehose_copies_what_passes => "test_firehose.py",
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
