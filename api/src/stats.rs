@@ -1,7 +1,7 @@
 //! Counters as the reference sends them: each beside its rate, and only once something
 //! of its kind has happened.
 
-use broker::metrics::{ChannelCounters, Churn, QueueCounters};
+use broker::metrics::{ChannelCounters, Churn, QueueCounters, Traffic};
 use serde_json::{Map, Value, json};
 
 /// Puts a counter and its rate into an object.
@@ -14,6 +14,19 @@ pub(crate) fn counter(object: &mut Map<String, Value>, name: &str, count: u64) {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MessageStats {
     sum: ChannelCounters,
+}
+
+impl From<&Traffic> for MessageStats {
+    fn from(traffic: &Traffic) -> Self {
+        let sum = ChannelCounters {
+            publish: traffic.publishes.received,
+            confirm: traffic.confirmed,
+            return_unroutable: traffic.return_unroutable,
+            drop_unroutable: traffic.drop_unroutable,
+            queue: traffic.all_queues(),
+        };
+        Self { sum }
+    }
 }
 
 impl MessageStats {

@@ -204,6 +204,11 @@ impl<Q: QueueRef> Topology<Q> {
         self.exchanges.values().filter_map(|entry| entry.delay.clone()).collect()
     }
 
+    /// Shows every queue, in no order.
+    pub fn each_queue(&self, mut show: impl FnMut(&Q)) {
+        self.queues.values().for_each(|entry| show(&entry.queue));
+    }
+
     /// All queues in name order.
     #[must_use]
     pub fn queues(&self) -> Vec<Q> {

@@ -1,5 +1,7 @@
 //! Publishing, fetching and purging without a channel.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Broker, Caller};
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::domain::message::Message;
@@ -8,6 +10,7 @@ use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{QueueKind, SessionId};
 use crate::domain::routing::RouteBuffer;
 use crate::error::{Error, Operation, Resource};
+use crate::metrics::Publishes;
 use crate::runtime::publish::{self, with_delivery_counts};
 use crate::runtime::queue::{
     ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled, shares,
@@ -67,11 +70,18 @@ impl Broker {
         }
         checked.traffic.count(1, buffer.copies());
         self.copy_publish(caller, vhost, &checked, &buffer).await;
+        let counters = self.traffic_counters();
+        let mut counted = Publishes::default();
+        counted.count(buffer.queues.len(), checked.message.body_len());
+        counted.received_confirm = 1;
+        counters.published(&counted);
         if let Some(vhost) = self.vhost(vhost) {
             vhost.histories().remember(&buffer.histories, &checked.message);
             buffer.replies.iter().for_each(|address| vhost.replies().send(address, &checked.message));
         }
         if buffer.queues.is_empty() {
+            counters.confirmed.fetch_add(1, Relaxed);
+            counters.return_unroutable.fetch_add(u64::from(buffer.replies.is_empty()), Relaxed);
             return Ok(if buffer.replies.is_empty() { Published::Unroutable } else { Published::Routed });
         }
         let (sender, mut events) = ConnectionSender::new();
@@ -95,6 +105,7 @@ impl Broker {
         loop {
             tracker.take_answers(|answer| refused |= !answer.accepted);
             if tracker.unanswered() == 0 {
+                counters.confirmed.fetch_add(u64::from(!refused), Relaxed);
                 return Ok(if refused { Published::Rejected } else { Published::Routed });
             }
             match events.recv().await {

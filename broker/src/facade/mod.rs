@@ -6,6 +6,7 @@ mod identity;
 mod lifecycle;
 mod live;
 mod messages;
+mod metrics;
 mod node;
 mod parameters;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use definitions::{Definitions, ImportReport};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
 pub use live::{ChannelInfo, ConnectionInfo, ConsumerInfo};
 pub use messages::{AckMode, FetchedMessage, Published};
+pub use metrics::LiveSums;
 pub use node::{AppService, AppState, Listener, Node, NodeStatus, Settings};
 
 pub use parameters::PutPolicy;

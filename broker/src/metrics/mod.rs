@@ -1,6 +1,11 @@
-//! Counters kept by each owner, summed by readers.
+//! Counters kept by each owner, summed by readers; and what passed through the whole node.
+
+mod traffic;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub(crate) use traffic::AtomicTraffic;
+pub use traffic::{BodySizes, DeadLetterStrategy, Publishes, SIZE_BOUNDS_BYTES, Traffic};
 
 /// What happened on a queue since it exists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +26,33 @@ pub struct QueueCounters {
     pub ack: u64,
     /// Delivered again.
     pub redeliver: u64,
+}
+
+impl QueueCounters {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.with(other, u64::wrapping_add)
+    }
+
+    /// What happened since `before`, an earlier count of the same queue.
+    #[must_use]
+    pub fn minus(&self, before: &Self) -> Self {
+        self.with(before, u64::wrapping_sub)
+    }
+
+    fn with(&self, other: &Self, join: fn(u64, u64) -> u64) -> Self {
+        Self {
+            publish: join(self.publish, other.publish),
+            deliver: join(self.deliver, other.deliver),
+            deliver_no_ack: join(self.deliver_no_ack, other.deliver_no_ack),
+            get: join(self.get, other.get),
+            get_no_ack: join(self.get_no_ack, other.get_no_ack),
+            get_empty: join(self.get_empty, other.get_empty),
+            ack: join(self.ack, other.ack),
+            redeliver: join(self.redeliver, other.redeliver),
+        }
+    }
 }
 
 /// [`QueueCounters`] that one owner writes and anybody reads.
@@ -48,6 +80,24 @@ impl AtomicQueueCounters {
             get_empty: self.get_empty.load(Relaxed),
             ack: self.ack.load(Relaxed),
             redeliver: self.redeliver.load(Relaxed),
+        }
+    }
+
+    /// Adds what happened; counters that did not move are not touched.
+    pub(crate) fn add(&self, counters: &QueueCounters) {
+        for (sum, count) in [
+            (&self.publish, counters.publish),
+            (&self.deliver, counters.deliver),
+            (&self.deliver_no_ack, counters.deliver_no_ack),
+            (&self.get, counters.get),
+            (&self.get_no_ack, counters.get_no_ack),
+            (&self.get_empty, counters.get_empty),
+            (&self.ack, counters.ack),
+            (&self.redeliver, counters.redeliver),
+        ] {
+            if count > 0 {
+                sum.fetch_add(count, Relaxed);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use crate::domain::name::{UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
 use crate::error::Error;
-use crate::facade::{ChannelInfo, ConnectionInfo};
+use crate::facade::{ChannelInfo, ConnectionInfo, LiveSums};
 use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
 use counts::{ChannelCount, Counts};
 
@@ -295,6 +295,27 @@ impl Registry {
                     .collect::<Vec<_>>()
             })
             .collect()
+    }
+
+    /// Sums over all of them.
+    pub(crate) fn sums(&self) -> LiveSums {
+        let mut sums = LiveSums::default();
+        for connection in self.entries() {
+            sums.connections += 1;
+            sums.send_pend += connection.send_pend.load(Relaxed);
+            for channel in connection.channels.lock().unwrap_or_else(PoisonError::into_inner).values() {
+                sums.channels += 1;
+                sums.publishers += u64::from(channel.counters.publish.load(Relaxed) > 0);
+                sums.consumers += u64::from(channel.consumers.load(Relaxed));
+                sums.messages_unacknowledged += channel.unacknowledged.load(Relaxed);
+                sums.messages_unconfirmed += channel.unconfirmed.load(Relaxed);
+                sums.messages_uncommitted += channel.uncommitted.load(Relaxed);
+                sums.acks_uncommitted += channel.acks_uncommitted.load(Relaxed);
+                sums.prefetch_count += u64::from(channel.prefetch.load(Relaxed));
+                sums.global_prefetch_count += u64::from(channel.global_prefetch.load(Relaxed));
+            }
+        }
+        sums
     }
 
     /// How many connections another one of that user in that vhost would stand beside.

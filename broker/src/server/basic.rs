@@ -246,6 +246,8 @@ impl Session {
         if channel.entry.transactional.load(Relaxed) {
             return Err(Violation::new(ReplyCode::PreconditionFailed, "cannot switch from tx to confirm mode"));
         }
+        // What came before was not published in confirm mode.
+        channel.count_published(&self.traffic);
         channel.confirm.get_or_insert_with(ConfirmTracker::default);
         channel.entry.confirm.store(true, Relaxed);
         if !nowait {

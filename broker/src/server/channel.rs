@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::amqp091::content::Gathering;
@@ -10,6 +11,7 @@ use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::name::QueueName;
 use crate::domain::queue::{ConsumerKey, SessionId};
 use crate::error::Error;
+use crate::metrics::{AtomicTraffic, Publishes};
 use crate::runtime::queue::{ChannelLimiter, QueueHandle};
 use crate::runtime::registry::ChannelEntry;
 
@@ -45,7 +47,7 @@ pub(super) struct Channel {
     pub(super) last_queue: Option<QueueName>,
     pub(super) routes: RouteCache,
     /// Publishes of this pass that `entry` does not count yet.
-    pub(super) published: u64,
+    pub(super) published: Publishes,
     pub(super) entry: Arc<ChannelEntry>,
 }
 
@@ -88,8 +90,21 @@ impl Channel {
             consumers: BTreeMap::new(),
             last_queue: None,
             routes: RouteCache::default(),
-            published: 0,
+            published: Publishes::default(),
             entry,
+        }
+    }
+
+    /// Counts what was published in this pass: once a pass, not once a message.
+    pub(super) fn count_published(&mut self, traffic: &AtomicTraffic) {
+        self.routes.count();
+        let mut pass = std::mem::take(&mut self.published);
+        if pass.received > 0 {
+            if self.entry.confirm.load(Relaxed) {
+                pass.received_confirm = pass.received;
+            }
+            self.entry.counters.publish.fetch_add(pass.received, Relaxed);
+            traffic.published(&pass);
         }
     }
 

@@ -134,6 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Some(0) => return Ok(()),
                 Some(count) => {
                     self.session.entry.recv_oct.fetch_add(count as u64, Relaxed);
+                    self.session.traffic.recv_oct.fetch_add(count as u64, Relaxed);
                     if let Some(heartbeat) = self.heartbeat.as_mut() {
                         heartbeat.heard = Instant::now();
                     }
@@ -231,9 +232,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn account_written(&mut self) {
         let written = self.session.output.written();
-        if self.session.entry.send_oct.swap(written, Relaxed) != written
-            && let Some(heartbeat) = self.heartbeat.as_mut()
-        {
+        let before = self.session.entry.send_oct.swap(written, Relaxed);
+        if before == written {
+            return;
+        }
+        self.session.traffic.send_oct.fetch_add(written - before, Relaxed);
+        if let Some(heartbeat) = self.heartbeat.as_mut() {
             heartbeat.said = Instant::now();
         }
     }

@@ -97,6 +97,7 @@ impl Session {
         channel.entry.counters.redeliver.fetch_add(redeliveries, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         self.entry.send_cnt.fetch_add(count * 3, Relaxed);
+        self.traffic.send_cnt.fetch_add(count * 3, Relaxed);
         let watched = consumer.ack_timeout.map(|timeout| (timeout, channel.next_tag - 1));
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
         if let Some((timeout, last)) = watched {

@@ -28,7 +28,7 @@ impl Session {
                 channel.routes.recall(&self.topology, &self.directory, found.names(chunk), found.properties(chunk))
         {
             let message = found.take_known(chunk, persistent);
-            channel.published += 1;
+            channel.published.count(queues.len(), message.body_len());
             let sequence = channel.confirm.as_mut().map_or(0, |tracker| tracker.publish(queues.len() as u32));
             self.outgoing.publish(queues, message, (number, channel.session.epoch), sequence);
             self.touch(number);
@@ -95,13 +95,15 @@ impl Session {
         self.send_replies(&message);
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let queues = &self.routes.queues;
-        channel.published += 1;
+        channel.published.count(queues.len(), message.body_len());
         if self.routes.is_empty() {
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);
+                self.traffic.return_unroutable.fetch_add(1, Relaxed);
                 self.output.content(number, self.tuned.frame_max).give_back(NO_ROUTE, "NO_ROUTE", &message);
             } else {
                 channel.entry.drop_unroutable.fetch_add(1, Relaxed);
+                self.traffic.drop_unroutable.fetch_add(1, Relaxed);
             }
         }
         let sequence = match channel.confirm.as_mut() {
@@ -152,6 +154,7 @@ impl Session {
                 }
             });
             channel.entry.confirmed.fetch_add(confirmed, Relaxed);
+            self.traffic.confirmed.fetch_add(confirmed, Relaxed);
             channel.entry.unconfirmed.store(tracker.unanswered() as u64, Relaxed);
         }
     }

@@ -29,6 +29,7 @@ use crate::domain::queue::{ConnectionId, ConsumerKey, SessionId};
 use crate::domain::routing::RouteBuffer;
 use crate::domain::user::User;
 use crate::facade::{Broker, Caller};
+use crate::metrics::AtomicTraffic;
 use crate::runtime::clock::now_ms;
 use crate::runtime::directory::Directory;
 use crate::runtime::queue::{ConnectionEvent, ConnectionSender, OutboundCredit, QueueCommand, QueueHandle};
@@ -94,6 +95,7 @@ pub(super) struct Session {
     pub(super) vhost_handle: VhostHandle,
     pub(super) topology: Arc<LiveTopology>,
     pub(super) directory: Arc<Directory>,
+    pub(super) traffic: Arc<AtomicTraffic>,
     pub(super) routes: RouteBuffer<QueueHandle>,
     /// Channels with publishes that may be answered at the end of the pass.
     pub(super) to_confirm: Vec<u16>,
@@ -120,6 +122,7 @@ impl Session {
             id: entry.id,
             caller: Caller::on_connection(user.name.clone(), entry.id),
             user: user.name.clone(),
+            traffic: broker.traffic_counters().clone(),
             broker,
             entry,
             sender,
@@ -189,6 +192,7 @@ impl Session {
             }
         }
         self.entry.recv_cnt.fetch_add(frames, Relaxed);
+        self.traffic.recv_cnt.fetch_add(frames, Relaxed);
         at
     }
 
@@ -423,7 +427,8 @@ impl Session {
     }
 
     fn forget_channel(&mut self, number: u16) {
-        if let Some(channel) = self.channels.remove(&number) {
+        if let Some(mut channel) = self.channels.remove(&number) {
+            channel.count_published(&self.traffic);
             self.tell_channel_closed(number, channel.consumers.len());
             self.entry.remove_channel(number);
             self.broker.registry().channel_closed.fetch_add(1, Relaxed);
@@ -468,8 +473,7 @@ impl Session {
         let now_ms = now_ms();
         for number in self.touched.drain(..) {
             if let Some(channel) = self.channels.get_mut(&number) {
-                channel.routes.count();
-                channel.entry.counters.publish.fetch_add(std::mem::take(&mut channel.published), Relaxed);
+                channel.count_published(&self.traffic);
                 channel.entry.active_at_ms.store(now_ms, Relaxed);
             }
         }

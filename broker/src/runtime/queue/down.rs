@@ -111,6 +111,7 @@ mod tests {
             log,
             recover: true,
             memory: Arc::new(QueueMemory::of_node(1 << 30)),
+            traffic: Arc::default(),
             notices,
             dead_letters,
         });

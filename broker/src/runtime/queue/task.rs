@@ -24,6 +24,7 @@ use crate::domain::queue::dead_letter::DeadLetterTo;
 use crate::domain::queue::state::{Effects, QueueState};
 use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
 use crate::error::{Error, Resource};
+use crate::metrics::{AtomicTraffic, DeadLetterStrategy};
 use crate::runtime::clock::now_ms;
 use crate::storage::{BoxFuture, Epoch, LogHealth, LogId, QueueLog, StorageError};
 
@@ -60,6 +61,8 @@ pub(crate) struct QueueContext {
     pub(crate) recover: bool,
     /// What all queues share of memory.
     pub(crate) memory: Arc<QueueMemory>,
+    /// What passed through the node.
+    pub(crate) traffic: Arc<AtomicTraffic>,
     /// To its vhost.
     pub(crate) notices: mpsc::UnboundedSender<QueueNotice>,
     /// To its vhost's pump of dead letters.
@@ -196,6 +199,8 @@ impl Owner {
                     }
                     Flow::Long(work) => self.work(work).await,
                     Flow::Delete(reply) => {
+                        // What came just before counts too.
+                        self.publish_stats();
                         let (ready, _) = self.state.ready();
                         self.delete(commands).await;
                         let _ = reply.send(Ok(ready));
@@ -308,12 +313,22 @@ impl Owner {
             return;
         }
         let at_s = now_ms() / 1000;
+        let strategy = self.dead_letter_strategy();
         for (entry, reason) in dropped {
+            self.context.traffic.message_left(self.context.spec.kind, strategy, reason);
             match &self.dead_letter_to {
                 Some(to) => self.dead_letters.push(entry, reason, at_s, to.clone()),
                 None if entry.logged => self.outlets.forget(entry.position),
                 None => {}
             }
+        }
+    }
+
+    /// What becomes of messages that leave unacknowledged.
+    fn dead_letter_strategy(&self) -> DeadLetterStrategy {
+        match &self.dead_letter_to {
+            Some(_) => DeadLetterStrategy::AtMostOnce,
+            None => DeadLetterStrategy::Disabled,
         }
     }
 
@@ -332,7 +347,9 @@ impl Owner {
         stats.persistent.store(persistent, Relaxed);
         stats.persistent_bytes.store(persistent_bytes, Relaxed);
         stats.consumers.store(self.state.consumers().len() as u64, Relaxed);
-        stats.counters.store(self.state.counters());
+        let counters = self.state.counters();
+        self.context.traffic.queue_went_on(self.context.spec.kind, &stats.counters.load(), &counters);
+        stats.counters.store(counters);
         let timestamp = self.state.head().and_then(Message::timestamp);
         stats.head_timestamp_s.store(timestamp.unwrap_or(NO_TIMESTAMP), Relaxed);
     }

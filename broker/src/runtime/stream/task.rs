@@ -198,6 +198,7 @@ impl Owner {
         stats.consumers.store(self.readers.len() as u64, Relaxed);
         stats.segments.store(self.segments.len() as u64, Relaxed);
         stats.first_at_ms.store(self.segments.first_at_ms(), Relaxed);
+        self.context.traffic.queue_went_on(self.context.spec.kind, &stats.counters.load(), &self.counters);
         stats.counters.store(self.counters);
     }
 

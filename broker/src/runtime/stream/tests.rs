@@ -68,6 +68,7 @@ impl World {
             log: engine.log(),
             recover,
             memory: memory.clone(),
+            traffic: Arc::default(),
             notices: mpsc::unbounded_channel().0,
             dead_letters: mpsc::channel(1).0,
         });

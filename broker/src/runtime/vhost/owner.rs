@@ -364,6 +364,7 @@ impl Owner {
             log: self.context.log.clone(),
             recover,
             memory: self.context.queue_memory.clone(),
+            traffic: self.context.traffic.clone(),
             notices: self.notices.clone(),
             dead_letters: self.dead_letters.clone(),
         });

@@ -37,6 +37,7 @@ impl VhostRegistry {
             log: log.clone(),
             access,
             churn: QueueChurn::default(),
+            traffic: Arc::default(),
             queue_memory: Arc::new(QueueMemory::of_node(memory_bytes())),
             queue_ids: AtomicU64::new(1),
         });

@@ -15,6 +15,7 @@ use super::owner::Unstarted;
 use crate::domain::name::VhostName;
 use crate::domain::queue::{ConnectionId, QueueId};
 use crate::error::Error;
+use crate::metrics::AtomicTraffic;
 use crate::runtime::queue::QueueMemory;
 use crate::storage::{MetadataStore, QueueLog};
 
@@ -35,6 +36,7 @@ pub(super) struct VhostContext {
     pub(super) log: Arc<dyn QueueLog>,
     pub(super) access: Arc<dyn Access>,
     pub(super) churn: QueueChurn,
+    pub(super) traffic: Arc<AtomicTraffic>,
     pub(super) queue_memory: Arc<QueueMemory>,
     pub(super) queue_ids: AtomicU64,
 }
@@ -73,6 +75,16 @@ impl VhostRegistry {
     /// Queues that came and went.
     pub(crate) fn churn(&self) -> &QueueChurn {
         &self.context.churn
+    }
+
+    /// What passed through the node.
+    pub(crate) fn traffic(&self) -> &Arc<AtomicTraffic> {
+        &self.context.traffic
+    }
+
+    /// Every live vhost.
+    pub(crate) fn all(&self) -> Vec<VhostHandle> {
+        self.vhosts.load().values().cloned().collect()
     }
 
     /// Starts an empty vhost; one that lives is left as it is.

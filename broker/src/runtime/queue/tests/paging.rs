@@ -71,6 +71,7 @@ fn rig(engine: MemoryEngine, spec: QueueSpec) -> Rig {
         log: engine.log(),
         recover: true,
         memory: Arc::new(QueueMemory::tiny(TINY)),
+        traffic: Arc::default(),
         notices,
         dead_letters,
     });
