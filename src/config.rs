@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::HttpOptions;
+use api::{HttpOptions, MetricsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
@@ -76,6 +76,14 @@ pub struct Config {
     management_address: Option<IpAddr>,
     /// How the HTTP API answers.
     pub http: HttpOptions,
+    /// Port of the metrics.
+    metrics_port: u16,
+    /// Address of the metrics; `None` is every address.
+    metrics_address: Option<IpAddr>,
+    /// Both in one, or that there is no listener; goes before them.
+    metrics_listener: Option<Option<SocketAddr>>,
+    /// How metrics are served.
+    pub metrics: MetricsSettings,
     /// Unix socket of the command line tools; `None` is in the data directory.
     pub control_socket: Option<PathBuf>,
     /// Definitions to import at boot.
@@ -140,6 +148,12 @@ impl Config {
         SocketAddr::new(self.management_address.unwrap_or_else(value::any_address), self.management_port)
     }
 
+    /// Where metrics are served; nowhere when there is to be no listener.
+    pub fn metrics_listener(&self) -> Option<SocketAddr> {
+        let parts = || SocketAddr::new(self.metrics_address.unwrap_or_else(value::any_address), self.metrics_port);
+        self.metrics_listener.unwrap_or_else(|| Some(parts()))
+    }
+
     /// Nothing set yet but what is not a setting.
     fn blank(arguments: &Arguments, variable: Variables<'_>) -> Result<Self, ConfigError> {
         let data_dir = match &arguments.data_dir {
@@ -180,6 +194,10 @@ impl Config {
             management_port: 0,
             management_address: None,
             http: HttpOptions::default(),
+            metrics_port: 0,
+            metrics_address: None,
+            metrics_listener: None,
+            metrics: MetricsSettings { path: String::new(), per_object: false, authenticated: false },
             control_socket: None,
             load_definitions: None,
             log_console: false,

@@ -36,13 +36,21 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
     let (end, ending) = watch::channel(false);
     let facts = facts(config, end, log);
     let (http, slot) = HttpService::new(vec![config.management_listener()], facts.clone());
+    let (metrics, metrics_slot) = HttpService::metrics(
+        config.metrics_listener().into_iter().collect(),
+        config.metrics.clone(),
+        config.node.data_dir.clone(),
+        facts.clone(),
+    );
     let mut services: Vec<Box<dyn AppService>> = Vec::new();
     if let Some(path) = &config.load_definitions {
         services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));
     }
     services.push(Box::new(http));
+    services.push(Box::new(metrics));
     let node = Node::start(config.node.clone(), services).await?;
     slot.fill(node.clone());
+    metrics_slot.fill(node.clone());
 
     let (socket, listener) =
         ControlSocket::open(&config.node.node_name, &config.node.data_dir, config.control_socket.as_deref())?;

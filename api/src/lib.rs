@@ -7,7 +7,8 @@
 //! Code map: `dispatch` is the way of a request, `route` the match, `auth` who may,
 //! `body`, `query` and `page` what comes in and how lists go out, `reply` and `error`
 //! the answers (`error` holds the table from broker errors to statuses), `serve` and
-//! `service` the sockets; every other file is a resource.
+//! `service` the sockets; `prometheus` is what another listener answers; every other file is
+//! a resource.
 //!
 //! ```no_run
 //! # fn start(node: broker::Node, facts: api::ServerFacts) -> axum::Router {
@@ -58,6 +59,7 @@ mod permissions;
 mod pid;
 mod plugins;
 mod policies;
+mod prometheus;
 mod properties;
 mod queues;
 mod replicas;
@@ -84,6 +86,7 @@ pub use context::{LogLevel, ServerFacts};
 pub use cors::{Cors, MAX_AGE_SECONDS_INITIAL};
 pub use logins::Logins;
 pub use options::{BODY_BYTES_INITIAL, BODY_BYTES_LIMIT, HttpOptions, path_prefix};
+pub use prometheus::MetricsSettings;
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};
 

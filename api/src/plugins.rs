@@ -1,6 +1,6 @@
 //! Which plugins are enabled. Everything they stand for is built in, so enabling one is
-//! bookkeeping that lets scripts and tools written for the reference succeed; only the
-//! exchange of events comes and goes with its plugin.
+//! bookkeeping that lets scripts and tools written for the reference succeed. Only the
+//! exchange of events and the listener of metrics come and go with their plugins.
 //!
 //! The set lives in the data directory in the reference's own file and term format:
 //! `[rabbitmq_management,rabbitmq_prometheus].` It is not part of the broker's storage:
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 const FILE: &str = "enabled_plugins";
 
 /// What is enabled on a node nobody has configured.
-const DEFAULT: &[&str] = &["rabbitmq_management"];
+const DEFAULT: &[&str] = &["rabbitmq_management", "rabbitmq_prometheus"];
 
 /// The plugin whose exchange is there as long as it is enabled.
 pub(crate) const EVENT_EXCHANGE: &str = "rabbitmq_event_exchange";
@@ -87,21 +87,27 @@ fn dependencies(plugin: &(&'static str, &'static str, &'static str)) -> impl Ite
 
 /// The plugins enabled by name, in order.
 pub(crate) fn load(data_dir: &Path) -> Result<Vec<String>, ApiError> {
+    read(data_dir).map_err(ApiError::internal)
+}
+
+/// Whether a plugin is enabled, by name or because another needs it.
+///
+/// # Errors
+/// `Unavailable` when the file cannot be read.
+pub(crate) fn is_enabled(data_dir: &Path, name: &str) -> Result<bool, broker::Error> {
+    let enabled = read(data_dir).map_err(broker::Error::Unavailable)?;
+    Ok(closure(&enabled).contains(name))
+}
+
+fn read(data_dir: &Path) -> Result<Vec<String>, String> {
     let path = data_dir.join(FILE);
     match fs::read_to_string(&path) {
-        Ok(term) => {
-            parse(&term).ok_or_else(|| ApiError::internal(format!("{} is no list of plugin names", path.display())))
-        }
+        Ok(term) => parse(&term).ok_or_else(|| format!("{} is no list of plugin names", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Ok(DEFAULT.iter().map(|name| (*name).to_owned()).collect())
         }
-        Err(error) => Err(ApiError::internal(format!("cannot read {}: {error}", path.display()))),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
-}
-
-/// Whether a plugin is enabled, by name or because another one needs it.
-pub(crate) fn is_enabled(data_dir: &Path, name: &str) -> Result<bool, ApiError> {
-    Ok(closure(&load(data_dir)?).contains(name))
 }
 
 /// Replaces the enabled set. Names the distribution does not know are kept, as the
@@ -231,7 +237,13 @@ mod tests {
     #[test]
     fn a_change_reports_what_came_and_went() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(load(dir.path()).unwrap(), owned(&["rabbitmq_management"]));
+        assert_eq!(load(dir.path()).unwrap(), owned(&["rabbitmq_management", "rabbitmq_prometheus"]));
+        assert!(is_enabled(dir.path(), "rabbitmq_prometheus").unwrap());
+        assert_eq!(
+            replace(dir.path(), owned(&["rabbitmq_management"])).unwrap().stopped,
+            owned(&["rabbitmq_prometheus"])
+        );
+        assert!(!is_enabled(dir.path(), "rabbitmq_prometheus").unwrap());
         let change =
             replace(dir.path(), owned(&["rabbitmq_management", "rabbitmq_shovel_management", "nope"])).unwrap();
         assert_eq!(change.started, owned(&["rabbitmq_shovel", "rabbitmq_shovel_management"]));

@@ -6,7 +6,7 @@ use broker::domain::binding::{Binding, Destination};
 use broker::domain::name::VhostName;
 use broker::domain::policy::Subject;
 use broker::domain::queue::QueueKind;
-use broker::{Broker, ConnectionInfo, DeclareQueue, QueueInfo};
+use broker::{Broker, ConnectionInfo, DeclareQueue, QueueInfo, QueueTotals};
 use openapi::queues as wire;
 use serde_json::{Map, Value, json};
 
@@ -178,14 +178,26 @@ impl<'a> View<'a> {
     }
 }
 
+/// Share of time in which consumers could take more: they take at once what comes, unless
+/// something waits for them.
+pub(crate) fn consumer_capacity(totals: &QueueTotals) -> f64 {
+    if totals.consumers > 0 && totals.ready == 0 { 1.0 } else { 0.0 }
+}
+
+/// Memory that a queue's messages take, in bytes.
+pub(crate) fn memory(totals: &QueueTotals) -> u64 {
+    let messages = (totals.ready + totals.unacknowledged).saturating_sub(totals.ready_paged);
+    let bytes = (totals.ready_bytes + totals.unacknowledged_bytes).saturating_sub(totals.ready_paged_bytes);
+    bytes + messages * MESSAGE_OVERHEAD_BYTES
+}
+
 fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let totals = queue.totals;
     let messages = totals.ready + totals.unacknowledged;
     let bytes = totals.ready_bytes + totals.unacknowledged_bytes;
     let messages_ram = messages.saturating_sub(totals.ready_paged);
     let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes);
-    // Consumers take at once what comes, unless something waits for them.
-    let capacity = if totals.consumers > 0 && totals.ready == 0 { 1.0 } else { 0.0 };
+    let capacity = consumer_capacity(&totals);
     wire::QueueCounts {
         messages,
         messages_ready: totals.ready,
@@ -202,7 +214,7 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
         consumers: totals.consumers,
         consumer_capacity: capacity,
         consumer_utilisation: capacity,
-        memory: bytes_ram + messages_ram * MESSAGE_OVERHEAD_BYTES,
+        memory: memory(&totals),
         exclusive_consumer_tag: queue.exclusive_consumer_tag.clone(),
         single_active_consumer_tag: queue.single_active_consumer_tag.clone(),
         idle_since: queue.idle_since_ms.map(rfc3339),

@@ -1,7 +1,10 @@
-//! The HTTP listener as a part of the application: opened by `start_app`, closed by `stop_app`.
+//! HTTP listeners as parts of the application: opened by `start_app`, closed by `stop_app`.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
 
 use broker::storage::BoxFuture;
 use broker::{AppService, Broker, Error, Listener, Node};
@@ -9,19 +12,33 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::prometheus::{self, MetricsSettings};
 use crate::{ServerFacts, Transport, plugins, router, serve_tcp};
+
+/// Protocol of the API's listeners.
+const API_PROTOCOL: &str = "http";
+
+/// The plugin for which metrics are served.
+const METRICS_PLUGIN: &str = "rabbitmq_prometheus";
+
+/// Whether listeners are to be open.
+type Wanted = Box<dyn Fn() -> Result<bool, Error> + Send + Sync>;
 
 /// The HTTP listeners. The node they serve is told after it has started; requests that
 /// come before wait in the listener's backlog.
 pub struct HttpService {
+    /// As listings name it.
+    protocol: &'static str,
     addresses: Vec<SocketAddr>,
-    facts: ServerFacts,
+    answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
+    is_wanted: Wanted,
     node: watch::Sender<Option<Node>>,
     /// What runs now. A leaf lock, never held over an await.
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
+    listeners: Vec<Listener>,
     stop: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
 }
@@ -38,12 +55,49 @@ impl NodeSlot {
 }
 
 impl HttpService {
-    /// Listeners on these addresses; port 0 picks a free one.
+    /// Listeners of the API on these addresses; port 0 picks a free one.
     #[must_use]
     pub fn new(addresses: Vec<SocketAddr>, facts: ServerFacts) -> (Self, NodeSlot) {
+        let answers = move |node| router(node, Transport::Tcp, facts.clone());
+        Self::of(API_PROTOCOL, addresses, Arc::new(answers), Box::new(|| Ok(true)))
+    }
+
+    /// Listeners of metrics on these addresses, open while their plugin is enabled.
+    /// Which plugins are enabled is read in `data_dir`.
+    #[must_use]
+    pub fn metrics(
+        addresses: Vec<SocketAddr>,
+        settings: MetricsSettings,
+        data_dir: PathBuf,
+        facts: ServerFacts,
+    ) -> (Self, NodeSlot) {
+        let answers = move |node| prometheus::router(node, settings.clone(), facts.clone());
+        let is_wanted = move || plugins::is_enabled(&data_dir, METRICS_PLUGIN);
+        Self::of("http/prometheus", addresses, Arc::new(answers), Box::new(is_wanted))
+    }
+
+    fn of(
+        protocol: &'static str,
+        addresses: Vec<SocketAddr>,
+        answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
+        is_wanted: Wanted,
+    ) -> (Self, NodeSlot) {
         let (node, _) = watch::channel(None);
         let slot = NodeSlot(node.clone());
-        (Self { addresses, facts, node, running: Mutex::new(None) }, slot)
+        (Self { protocol, addresses, answers, is_wanted, node, running: Mutex::new(None) }, slot)
+    }
+
+    /// Opens or closes what is to be open or closed now, and tells what is open.
+    async fn settle(&self) -> Result<Vec<Listener>, Error> {
+        let open = self.running.lock().expect("nothing panics under this lock").as_ref().map(|r| r.listeners.clone());
+        match ((self.is_wanted)()?, open) {
+            (true, Some(listeners)) => Ok(listeners),
+            (true, None) => self.open().await,
+            (false, _) => {
+                self.close().await;
+                Ok(Vec::new())
+            }
+        }
     }
 
     async fn open(&self) -> Result<Vec<Listener>, Error> {
@@ -51,35 +105,38 @@ impl HttpService {
         let mut listeners = Vec::new();
         let mut bound = Vec::new();
         for address in &self.addresses {
-            let failed = |error| Error::Unavailable(format!("cannot listen for HTTP on {address}: {error}"));
+            let protocol = self.protocol;
+            let failed = |error| Error::Unavailable(format!("cannot listen for {protocol} on {address}: {error}"));
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
-            listeners.push(Listener { protocol: "http".to_owned(), address });
+            listeners.push(Listener { protocol: protocol.to_owned(), address });
             bound.push(listener);
         }
         let loops = bound
             .into_iter()
             .map(|listener| {
-                let (facts, mut node, mut stop) = (self.facts.clone(), self.node.subscribe(), stopping.clone());
+                let (answers, mut node, mut stop) =
+                    (Arc::clone(&self.answers), self.node.subscribe(), stopping.clone());
                 tokio::spawn(async move {
                     let node = tokio::select! {
                         node = node.wait_for(Option::is_some) => node.ok().and_then(|node| node.clone()),
                         _ = stop.wait_for(|stop| *stop) => None,
                     };
                     if let Some(node) = node {
-                        serve_tcp(listener, router(node, Transport::Tcp, facts), stop).await;
+                        serve_tcp(listener, answers(node), stop).await;
                     }
                 })
             })
             .collect();
-        let before = self.running.lock().expect("nothing panics under this lock").replace(Running { stop, loops });
+        let running = Running { listeners: listeners.clone(), stop, loops };
+        let before = self.running.lock().expect("nothing panics under this lock").replace(running);
         debug_assert!(before.is_none(), "started twice");
         Ok(listeners)
     }
 
     async fn close(&self) {
         let running = self.running.lock().expect("nothing panics under this lock").take();
-        if let Some(Running { stop, loops }) = running {
+        if let Some(Running { stop, loops, .. }) = running {
             stop.send_replace(true);
             for accepting in loops {
                 let _ = accepting.await;
@@ -91,14 +148,18 @@ impl HttpService {
 impl AppService for HttpService {
     fn start(&self, broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
         Box::pin(async move {
-            match plugins::is_enabled(broker.data_dir(), plugins::EVENT_EXCHANGE) {
-                Ok(wanted) => broker.tell_events(wanted).await?,
-                Err(error) => {
-                    tracing::warn!(error = ?error.body, "enabled plugins cannot be read: events are not told")
+            if self.protocol == API_PROTOCOL {
+                match plugins::is_enabled(broker.data_dir(), plugins::EVENT_EXCHANGE) {
+                    Ok(wanted) => broker.tell_events(wanted).await?,
+                    Err(error) => tracing::warn!(%error, "enabled plugins cannot be read: events are not told"),
                 }
             }
-            self.open().await
+            self.settle().await
         })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
+        Box::pin(self.settle())
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

@@ -30,6 +30,7 @@ impl Server {
             .arg(dir.path().join("data"))
             .args(["--set", "listeners.tcp.default=127.0.0.1:0", "--set", "management.tcp.ip=127.0.0.1"])
             .args(["--set", "management.tcp.port=0"])
+            .args(["--set", "prometheus.tcp.port=0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -30,7 +30,7 @@ pub enum Set {
     Text(fn(&mut Config, &str, &str)),
     /// The value of an HTTP header.
     Header(fn(&mut Config, HeaderValue)),
-    /// What stands before every path of the HTTP API.
+    /// What stands before every path of the HTTP API or the metrics.
     PathPrefix(fn(&mut Config, String)),
     /// Text that must not be shown.
     Secret(fn(&mut Config, &str)),
@@ -38,6 +38,8 @@ pub enum Set {
     Version(fn(&mut Config, &str)),
     /// `PORT` or `ADDRESS:PORT`.
     Listener(fn(&mut Config, &str, SocketAddr)),
+    /// `PORT` or `ADDRESS:PORT`, or `none`.
+    ListenerOrNone(fn(&mut Config, Option<SocketAddr>)),
     /// An IP address.
     Address(fn(&mut Config, IpAddr)),
     /// A file or folder.
@@ -60,6 +62,7 @@ impl Set {
             Self::Secret(_) => "secret text".to_owned(),
             Self::Version(_) => "version X.Y.Z".to_owned(),
             Self::Listener(_) => "PORT or ADDRESS:PORT".to_owned(),
+            Self::ListenerOrNone(_) => "PORT or ADDRESS:PORT, or `none`".to_owned(),
             Self::Address(_) => "IP address".to_owned(),
             Self::Path(_) => "path".to_owned(),
         }
@@ -88,6 +91,8 @@ impl Set {
             Self::Secret(put) => (!value.starts_with("encrypted:")).then(|| put(config, value)),
             Self::Version(put) => is_version(value).then(|| put(config, value)),
             Self::Listener(put) => listener(value).map(|address| put(config, word, address)),
+            Self::ListenerOrNone(put) if value == "none" => Some(put(config, None)),
+            Self::ListenerOrNone(put) => listener(value).map(|address| put(config, Some(address))),
             Self::Address(put) => value.parse().ok().map(|address| put(config, address)),
             Self::Path(put) => Some(PathBuf::from(value)).map(|path| put(config, path)),
         };

@@ -6,6 +6,7 @@ mod crash;
 mod dependencies;
 mod documents;
 mod events;
+mod metrics;
 mod node;
 mod pika;
 mod shell;

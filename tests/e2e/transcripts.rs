@@ -11,6 +11,7 @@ fn server() -> Server {
     let set = [
         format!("listeners.tcp.default=127.0.0.1:{}", free_port()),
         format!("management.tcp.port={}", free_port()),
+        format!("prometheus.tcp.port={}", free_port()),
         // What the transcripts were recorded with, and cheap enough for thousands of users.
         "password_hashing_module=rabbit_password_hashing_sha256".to_owned(),
     ];
@@ -57,6 +58,8 @@ fn the_http_api_answers_as_recorded() {
         format!("http://{}", server.http),
         "--amqp".to_owned(),
         format!("amqp://{}", server.amqp),
+        "--prometheus-url".to_owned(),
+        format!("http://{}", server.metrics.expect("metrics are on")),
         "--reset-cmd".to_owned(),
         // The recorded node had no global parameters but its identity.
         format!(
@@ -69,6 +72,9 @@ fn the_http_api_answers_as_recorded() {
 #[test]
 fn the_command_line_answers_as_recorded() {
     let server = server();
+    // All the recorded node had.
+    let plugins = server.tool("rabbitmq-plugins", &["-q", "set", "rabbitmq_management"]);
+    assert!(plugins.status.success(), "{}", String::from_utf8_lossy(&plugins.stderr));
     let arguments = [
         "--bin-dir".to_owned(),
         binaries().links.display().to_string(),

@@ -43,6 +43,8 @@ pub struct Server {
     pub amqp: SocketAddr,
     /// Where the HTTP API is.
     pub http: SocketAddr,
+    /// Where its metrics are, unless they were switched off.
+    pub metrics: Option<SocketAddr>,
     /// Its control socket.
     pub socket: PathBuf,
 }
@@ -85,10 +87,12 @@ impl Server {
         let listener = |protocol: &str| {
             let text = format!("listening for {protocol} on ");
             let found = lines(&log).iter().find_map(|line| after(line, &text).map(str::to_owned));
-            found.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no {protocol} listener"))
+            found.and_then(|address| address.parse().ok())
         };
-        let (amqp, http) = (listener("amqp"), listener("http"));
-        Self { process, log, dir, options, node, amqp, http, socket }
+        let amqp = listener("amqp").expect("an AMQP listener");
+        let http = listener("http").expect("an HTTP listener");
+        let metrics = listener("http/prometheus");
+        Self { process, log, dir, options, node, amqp, http, metrics, socket }
     }
 
     /// What it has logged.
@@ -184,7 +188,13 @@ fn command(dir: &Path, node: &str, options: &Options) -> Command {
         command.args(["--config", "/dev/null"]);
     }
     command.args(["--node", node, "--data-dir"]).arg(options.data_dir(dir));
-    for set in ["listeners.tcp.default=127.0.0.1:0", "management.tcp.ip=127.0.0.1", "management.tcp.port=0"] {
+    for set in [
+        "listeners.tcp.default=127.0.0.1:0",
+        "management.tcp.ip=127.0.0.1",
+        "management.tcp.port=0",
+        "prometheus.tcp.ip=127.0.0.1",
+        "prometheus.tcp.port=0",
+    ] {
         command.args(["--set", set]);
     }
     for set in &options.set {

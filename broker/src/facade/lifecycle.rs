@@ -33,6 +33,7 @@ pub(crate) enum Transition {
     ResumeListeners,
     Drain,
     Revive,
+    RefreshServices,
 }
 
 /// A request and where its answer goes.
@@ -83,6 +84,7 @@ impl Owner {
                 Transition::ResumeListeners => self.resume_listeners().await,
                 Transition::Drain => self.drain().await,
                 Transition::Revive => self.revive().await,
+                Transition::RefreshServices => self.refresh_services().await,
             };
             if let Err(error) = &result {
                 tracing::error!("{what:?}: {error}");
@@ -132,13 +134,12 @@ impl Owner {
         let broker = Broker::start(self.shared.settings.clone(), metadata, log).await?;
         self.application = Some(Application { broker: broker.clone(), amqp: None });
         self.shared.broker.store(Some(Arc::new(broker.clone())));
-        let mut listeners = Vec::new();
+        let mut opened = Vec::new();
         for service in &self.services {
-            listeners.extend(service.start(broker.clone()).await?);
+            opened.extend(service.start(broker.clone()).await?);
         }
         let amqp = AmqpListener::start(&broker, &self.shared.settings.amqp_listeners).await?;
-        let amqp_listeners = amqp.addresses().iter().map(|&address| Listener { protocol: "amqp".to_owned(), address });
-        listeners.splice(0..0, amqp_listeners.collect::<Vec<_>>());
+        let listeners = with_amqp(&amqp, opened);
         self.application = Some(Application { broker, amqp: Some(amqp) });
         self.shared.listeners_suspended.store(false, Relaxed);
         self.set_listeners(listeners);
@@ -185,6 +186,18 @@ impl Owner {
         self.resume_listeners().await?;
         self.shared.maintenance.store(false, Relaxed);
         tracing::warn!("the node is no longer in maintenance");
+        Ok(())
+    }
+
+    async fn refresh_services(&mut self) -> Result<(), Error> {
+        let Some(amqp) = self.application.as_ref().and_then(|application| application.amqp.as_ref()) else {
+            return Ok(());
+        };
+        let mut opened = Vec::new();
+        for service in &self.services {
+            opened.extend(service.refresh().await?);
+        }
+        self.set_listeners(with_amqp(amqp, opened));
         Ok(())
     }
 
@@ -245,4 +258,10 @@ impl Owner {
             None => Ok(()),
         }
     }
+}
+
+/// All listeners: AMQP first.
+fn with_amqp(amqp: &AmqpListener, opened: Vec<Listener>) -> Vec<Listener> {
+    let of_amqp = amqp.addresses().iter().map(|&address| Listener { protocol: "amqp".to_owned(), address });
+    of_amqp.chain(opened).collect()
 }
