@@ -91,8 +91,10 @@ impl Set {
             Self::Secret(put) => (!value.starts_with("encrypted:")).then(|| put(config, value)),
             Self::Version(put) => is_version(value).then(|| put(config, value)),
             Self::Listener(put) => listener(value).map(|address| put(config, word, address)),
-            Self::ListenerOrNone(put) if value == "none" => Some(put(config, None)),
-            Self::ListenerOrNone(put) => listener(value).map(|address| put(config, Some(address))),
+            Self::ListenerOrNone(put) => {
+                let wanted = if value == "none" { Some(None) } else { listener(value).map(Some) };
+                wanted.map(|address| put(config, address))
+            }
             Self::Address(put) => value.parse().ok().map(|address| put(config, address)),
             Self::Path(put) => Some(PathBuf::from(value)).map(|path| put(config, path)),
         };
