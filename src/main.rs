@@ -2,6 +2,7 @@
 
 mod config;
 mod control;
+mod files;
 mod log;
 mod run;
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::control::ControlSocket;
+use crate::files;
 use crate::log::Log;
 
 /// Exit code after a second signal: stopping was not waited for.
@@ -32,6 +33,7 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    files::raise_limit();
     let mut signals = Signals::new()?;
     let (end, ending) = watch::channel(false);
     let facts = facts(config, end, log);

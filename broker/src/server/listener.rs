@@ -12,6 +12,7 @@ use super::driver;
 use super::handshake::Ends;
 use crate::error::Error;
 use crate::facade::Broker;
+use crate::runtime::system::file_descriptors;
 
 /// Connections open at once; beyond it, new ones wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 100_000;
@@ -97,6 +98,7 @@ impl AmqpListener {
 }
 
 async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+    let mut failing = false;
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -105,6 +107,9 @@ async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, 
         };
         match accepted {
             Ok((socket, peer)) => {
+                if std::mem::take(&mut failing) {
+                    tracing::info!("connections are accepted again");
+                }
                 let (broker, stop) = (broker.clone(), stop.clone());
                 tokio::spawn(async move {
                     serve(broker, socket, peer, stop).await;
@@ -112,11 +117,32 @@ async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, 
                 });
             }
             Err(error) => {
-                tracing::warn!("accepting a connection failed: {error}");
+                // Said once: what failed is tried again as long as the client waits.
+                if !std::mem::replace(&mut failing, true) {
+                    report_failure(&error);
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+/// Says why connections are not accepted.
+fn report_failure(error: &std::io::Error) {
+    if is_out_of_files(error) {
+        let (used, limit) = file_descriptors();
+        tracing::error!(
+            "file descriptors have run out ({used} of {limit} are open): new connections wait until some are closed, or the limit is raised (ulimit -n)"
+        );
+    } else {
+        tracing::warn!("accepting a connection failed: {error}");
+    }
+}
+
+/// Whether the process, or the whole system, has as many files open as it may.
+fn is_out_of_files(error: &std::io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    errno.is_some_and(|errno| matches!(errno, rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 async fn serve(broker: Broker, socket: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
