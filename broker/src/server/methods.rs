@@ -224,7 +224,7 @@ impl Session {
     }
 
     /// With neither queue nor key named, the key is the last declared queue's name too.
-    fn queue_binding(
+    pub(super) fn queue_binding(
         &self,
         number: u16,
         queue: &str,

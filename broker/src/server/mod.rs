@@ -19,6 +19,9 @@ mod outgoing;
 mod output;
 mod publish;
 mod route_cache;
+mod row;
+#[cfg(test)]
+mod row_tests;
 mod session;
 mod telling;
 mod throttle;

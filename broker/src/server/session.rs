@@ -178,6 +178,14 @@ impl Session {
                     }
                 }
             }
+            // Boxed, so that a connection which never does this has no room for it.
+            if self.starts_row(&chunk[at..]).is_some()
+                && let Some(taken) = Box::pin(self.take_row(chunk, at)).await
+            {
+                frames += taken.frames;
+                at = taken.next;
+                continue;
+            }
             match frame::read(&chunk[at..], self.tuned.frame_max) {
                 Ok(Some(frame)) => {
                     frames += 1;

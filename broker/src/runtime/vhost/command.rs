@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::row::{Row, RowRequest};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, UserName};
@@ -51,6 +52,8 @@ pub(super) enum VhostCommand {
         reply: Reply<DeletedQueue>,
     },
     Bind(Caller, Binding, Reply<Put>),
+    /// Requests of one channel, in order.
+    Row(Caller, Vec<RowRequest>, Reply<Row>),
     Unbind(Caller, Binding, Reply<()>),
     /// A connection ended: its exclusive queues go.
     DeleteExclusive(ConnectionId, Reply<()>),

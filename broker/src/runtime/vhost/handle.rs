@@ -191,7 +191,7 @@ impl VhostHandle {
         let _ = self.ask(VhostCommand::Drop).await;
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> VhostCommand) -> Result<T, Error> {
+    pub(super) async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> VhostCommand) -> Result<T, Error> {
         let gone = || Error::NoSuchVhost(self.0.vhost.clone());
         let (reply, answer) = oneshot::channel();
         self.0.mailbox.send(command(reply)).await.map_err(|_| gone())?;

@@ -22,6 +22,7 @@ mod pump;
 mod recover;
 mod registry;
 mod replies;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub(crate) use handle::VhostHandle;
 pub(crate) use history::Histories;
 pub(crate) use registry::VhostRegistry;
 pub(crate) use replies::{Replies, Reply, ReplyListener, ReplyRoom};
+pub(crate) use row::{RowDone, RowRequest};
 
 #[cfg(test)]
 pub(crate) use command::{DeclaredQueue, Imported};

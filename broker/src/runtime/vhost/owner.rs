@@ -16,7 +16,6 @@ use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::error::Error;
-use crate::facade::Put;
 use crate::runtime::events::{Events, topology as events};
 use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
 use crate::runtime::stream::{segments_of, spawn_stream};
@@ -175,11 +174,12 @@ impl Owner {
                 self.answer(reply, result);
             }
             VhostCommand::Bind(caller, binding, reply) => {
-                let result = self.bind(&caller, binding.clone());
-                if let Ok(Put::Created) = result {
-                    self.replay(&binding).await;
-                }
+                let result = self.bind_and_replay(&caller, binding).await;
                 self.answer(reply, result);
+            }
+            VhostCommand::Row(caller, requests, reply) => {
+                let row = self.row(&caller, requests).await;
+                self.answer(reply, Ok(row));
             }
             VhostCommand::Unbind(caller, binding, reply) => {
                 let result = self.unbind(&caller, binding);
