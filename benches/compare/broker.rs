@@ -51,6 +51,7 @@ pub struct Broker {
     /// Neither stopped nor killed yet.
     runs: bool,
     amqp_port: u16,
+    management_port: u16,
     started: Instant,
     started_in: Duration,
     directory: PathBuf,
@@ -105,6 +106,7 @@ impl Broker {
             pid,
             runs: true,
             amqp_port,
+            management_port: management,
             started,
             started_in,
             directory,
@@ -139,6 +141,7 @@ impl Broker {
             pid,
             runs: true,
             amqp_port,
+            management_port: amqp_port + 10_001,
             started,
             started_in,
             directory,
@@ -184,6 +187,11 @@ impl Broker {
     /// Where it listens for AMQP.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.amqp_port).into()
+    }
+
+    /// Where it listens for HTTP.
+    pub fn management(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.management_port).into()
     }
 
     /// From the start of its process.

@@ -11,12 +11,14 @@ mod alone;
 #[expect(dead_code, reason = "the tests use more of their client than this")]
 mod amqp;
 mod backlog;
+#[expect(dead_code, reason = "the bench `scale` uses more of it")]
 mod broker;
 mod figures;
 mod isolation;
 mod loads;
 mod machine;
 mod perf;
+#[expect(dead_code, reason = "the bench `scale` uses more of it")]
 mod table;
 #[path = "../../src/bin/warren-perf/wire/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the load tool uses what this does not, and no unit test runs here")]
@@ -146,7 +148,7 @@ fn main() -> Result<()> {
     println!("{section}");
     if !options.dry_run {
         let path = root().join("BENCHMARKS.md");
-        table::replace_section(&path, &section)?;
+        table::replace_section(&path, "compare", &section)?;
         progress(format_args!("written to {}", path.display()));
     }
     Ok(())

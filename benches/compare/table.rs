@@ -1,4 +1,4 @@
-//! Keeps the samples and writes the table of their medians.
+//! Keeps the samples and writes the table of their medians. Shared by the benches that stand a RabbitMQ beside Warren.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,9 +6,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::broker::Kind;
-
-const BEGIN: &str = "<!-- compare:begin -->";
-const END: &str = "<!-- compare:end -->";
 
 /// What a sample counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +15,9 @@ pub enum Unit {
     Microseconds,
     Mebibytes,
     PerSecond,
+    Bytes,
+    /// How many there were, which is no figure of merit.
+    Count,
     /// A ratio.
     Times,
 }
@@ -29,7 +29,8 @@ impl Unit {
             Self::Milliseconds => " ms",
             Self::Microseconds => " µs",
             Self::Mebibytes => " MiB",
-            Self::PerSecond => "",
+            Self::Bytes => " B",
+            Self::PerSecond | Self::Count => "",
             Self::Times => " ×",
         }
     }
@@ -37,7 +38,7 @@ impl Unit {
     /// Three significant digits are more than two runs agree on.
     fn number(self, value: f64) -> String {
         match value.abs() {
-            _ if self == Self::PerSecond => thousands(value),
+            _ if matches!(self, Self::PerSecond | Self::Count | Self::Bytes) => thousands(value),
             size if size >= 100.0 => thousands(value),
             size if size >= 10.0 => format!("{value:.1}"),
             size if size >= 1.0 => format!("{value:.2}"),
@@ -121,7 +122,7 @@ impl Table {
         for row in &self.rows {
             let cell = |samples: &Samples| cell(samples, row.unit, rounds);
             let ratio = match (median(&row.warren.values), median(&row.rabbitmq.values)) {
-                (Some(warren), Some(rabbitmq)) if warren > 0.0 && row.unit != Unit::Times => {
+                (Some(warren), Some(rabbitmq)) if warren > 0.0 && !matches!(row.unit, Unit::Times | Unit::Count) => {
                     Unit::Seconds.number(rabbitmq / warren)
                 }
                 _ => "–".to_owned(),
@@ -157,11 +158,12 @@ fn cell(samples: &Samples, unit: Unit, rounds: usize) -> String {
     }
 }
 
-/// Puts the section between the markers of a file.
-pub fn replace_section(path: &Path, section: &str) -> Result<()> {
+/// Puts the section between the markers of that name in a file.
+pub fn replace_section(path: &Path, name: &str, section: &str) -> Result<()> {
+    let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{} has no {BEGIN}", path.display()))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{} has no {END} after that", path.display()))?;
-    std::fs::write(path, format!("{before}{BEGIN}\n{}\n{END}{after}", section.trim_end()))?;
+    let (before, rest) = text.split_once(&begin).with_context(|| format!("{} has no {begin}", path.display()))?;
+    let (_, after) = rest.split_once(&end).with_context(|| format!("{} has no {end} after that", path.display()))?;
+    std::fs::write(path, format!("{before}{begin}\n{}\n{end}{after}", section.trim_end()))?;
     Ok(())
 }

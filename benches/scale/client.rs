@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::key;
-
 /// Requests sent before their answers are read: neither side's buffers fill.
 const BATCH: usize = 500;
 /// The longest wait for an answer.
@@ -56,14 +54,14 @@ impl Client {
         Ok(u32::from_be_bytes(*count))
     }
 
+    /// Declares durable queues one after the other, each when the one before was answered.
+    pub fn declare_one_by_one(&mut self, names: &[String]) -> Result<()> {
+        names.iter().try_for_each(|name| self.declare_queue(name, 1).map(drop))
+    }
+
     /// Declares durable queues.
     pub fn declare_queues(&mut self, names: &[String]) -> Result<()> {
         self.all(names, (50, 11), |name| method(1, (50, 10), &declare(name)))
-    }
-
-    /// Deletes a queue.
-    pub fn delete_queue(&mut self, name: &str) -> Result<()> {
-        self.delete_queues(&[name.to_owned()])
     }
 
     /// Deletes queues.
@@ -92,18 +90,9 @@ impl Client {
         self.expect((85, 11)).map(drop)
     }
 
-    /// Publishes small transient messages, each with the key of another of `keys` patterns, and waits for their confirms;
-    /// returns the seconds it took.
-    pub fn publish_all(&mut self, exchange: &str, count: usize, keys: usize) -> Result<f64> {
-        // Strides through the patterns, so that no route is asked for twice in a row.
-        const STRIDE: usize = 7919;
-        let frames: Vec<Vec<u8>> = (0..count)
-            .map(|number| {
-                let names = [b"\0\0", &short(exchange)[..], &short(&key(number * STRIDE % keys)), b"\0"].concat();
-                let header = frame(2, 1, b"\0\x3c\0\0\0\0\0\0\0\0\0\x01\0\0");
-                [method(1, (60, 40), &names), header, frame(3, 1, b"m")].concat()
-            })
-            .collect();
+    /// Publishes small transient messages, one with each key, and waits for their confirms; returns the seconds it took.
+    pub fn publish_all(&mut self, exchange: &str, keys: impl Iterator<Item = String>) -> Result<f64> {
+        let frames: Vec<Vec<u8>> = keys.map(|key| publish(exchange, &key)).collect();
         let started = Instant::now();
         for batch in frames.chunks(BATCH) {
             self.send(&batch.concat())?;
@@ -111,15 +100,31 @@ impl Client {
             self.published += batch.len() as u64;
             while !self.unconfirmed.is_empty() {
                 let fields = self.expect((60, 80))?;
-                let (tag, rest) = fields.split_first_chunk().context("a short ack")?;
-                let tag = u64::from_be_bytes(*tag);
-                match rest.first() {
-                    Some(1) => self.unconfirmed = self.unconfirmed.split_off(&(tag + 1)),
-                    _ => drop(self.unconfirmed.remove(&tag)),
-                }
+                self.settle(&fields)?;
             }
         }
         Ok(started.elapsed().as_secs_f64())
+    }
+
+    /// Publishes a small transient message to each queue and says how many were refused.
+    pub fn publish_to_each(&mut self, queues: &[String]) -> Result<usize> {
+        let mut refused = 0;
+        for batch in queues.chunks(BATCH) {
+            let frames: Vec<u8> = batch.iter().flat_map(|queue| publish("", queue)).collect();
+            self.send(&frames)?;
+            self.unconfirmed.extend(self.published + 1..=self.published + batch.len() as u64);
+            self.published += batch.len() as u64;
+            while !self.unconfirmed.is_empty() {
+                let (ids, fields) = self.next()?;
+                ensure!(matches!(ids, (60, 80 | 120)), "method {ids:?} instead of a confirm");
+                let before = self.unconfirmed.len();
+                self.settle(&fields)?;
+                if ids == (60, 120) {
+                    refused += before - self.unconfirmed.len();
+                }
+            }
+        }
+        Ok(refused)
     }
 
     /// A request for each, in batches, and the same answer to all.
@@ -130,6 +135,17 @@ impl Client {
             for _ in batch {
                 self.expect(answer)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes a confirm.
+    fn settle(&mut self, fields: &[u8]) -> Result<()> {
+        let (tag, rest) = fields.split_first_chunk().context("a short confirm")?;
+        let tag = u64::from_be_bytes(*tag);
+        match rest.first() {
+            Some(flags) if flags & 1 == 1 => self.unconfirmed = self.unconfirmed.split_off(&(tag + 1)),
+            _ => drop(self.unconfirmed.remove(&tag)),
         }
         Ok(())
     }
@@ -158,6 +174,13 @@ impl Client {
         let ids = (u16::from_be_bytes([payload[0], payload[1]]), u16::from_be_bytes([payload[2], payload[3]]));
         Ok((ids, fields))
     }
+}
+
+/// The frames of a small transient message.
+fn publish(exchange: &str, key: &str) -> Vec<u8> {
+    let names = [b"\0\0", &short(exchange)[..], &short(key), b"\0"].concat();
+    let header = frame(2, 1, b"\0\x3c\0\0\0\0\0\0\0\0\0\x01\0\0");
+    [method(1, (60, 40), &names), header, frame(3, 1, b"m")].concat()
 }
 
 /// Fields of `queue.declare` for a durable queue.

@@ -6,6 +6,7 @@ mod crash;
 mod dependencies;
 mod documents;
 mod events;
+mod many;
 mod metrics;
 mod node;
 mod pika;
