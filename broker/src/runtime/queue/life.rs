@@ -16,7 +16,7 @@ use super::mailbox::{Receiver, mailbox};
 use super::task::{Owner, QueueContext, Rest};
 use crate::runtime::clock::now_ms;
 
-/// A queue that waits for nothing but commands.
+/// A queue that nobody consumes from and that waits for nothing but commands.
 enum Asleep {
     /// Nothing is in it and nobody reads it.
     Empty {
@@ -95,15 +95,11 @@ async fn serve(mut owner: Box<Owner>, commands: &mut Receiver<QueueCommand>) -> 
 }
 
 impl Owner {
-    /// Whether its counters, its last position and its context say all there is to say of it. To be asked
-    /// of one that is idle.
+    /// Whether its counters, its last position and its context say all there is to say of it. To be asked of
+    /// one that sleeps.
     fn is_like_new(&self) -> bool {
         let (ready, _) = self.state.ready();
         let (unacked, _) = self.state.unacked();
-        ready == 0
-            && unacked == 0
-            && self.state.consumers().is_empty()
-            && self.named_active.is_none()
-            && self.spills.is_unused()
+        ready == 0 && unacked == 0 && self.named_active.is_none() && self.spills.is_unused()
     }
 }

@@ -77,7 +77,7 @@ pub(super) struct Append {
 
 /// How an owner stops running.
 pub(super) enum Rest {
-    /// It waits for nothing but commands.
+    /// Nobody consumes, and it waits for nothing but commands.
     Sleeps,
     /// The queue is deleted, or the application stops.
     Ends,
@@ -145,13 +145,14 @@ impl Owner {
         Resource::Queue(self.context.vhost.clone(), self.context.spec.name.clone())
     }
 
-    /// Serves until there is nothing to do and nothing to wait for but commands.
+    /// Serves until there is nothing to do, nobody to deliver to and nothing to wait for but commands.
     ///
     /// # Errors
     /// What storage says when it cannot read messages back.
     pub(super) async fn run(&mut self, commands: &mut Receiver<QueueCommand>) -> Result<Rest, StorageError> {
         loop {
-            if self.is_idle() && commands.is_empty() {
+            // With consumers the next command is near, and getting up costs more than it saves.
+            if self.state.consumers().is_empty() && self.is_idle() && commands.is_empty() {
                 return Ok(Rest::Sleeps);
             }
             if self.unfinished {
