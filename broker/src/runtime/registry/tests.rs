@@ -26,11 +26,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn user(number: u8) -> UserName {
-    UserName::new(&format!("user{number}")).unwrap()
+    UserName::new(format!("user{number}")).unwrap()
 }
 
 fn vhost(number: u8) -> VhostName {
-    VhostName::new(&format!("vhost{number}")).unwrap()
+    VhostName::new(format!("vhost{number}")).unwrap()
 }
 
 fn facts(user: UserName, vhost: VhostName) -> ConnectionFacts {
