@@ -42,6 +42,7 @@ pika_programs! {
     the_firehose_copies_what_passes => "test_firehose.py",
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
     streams_are_read_by_offset => "test_streams.py",
+    dead_letters_tell_what_happened => "test_dead_letters.py",
 }
 
 /// Runs a program with `publish`, kills the broker, and runs the program with `check`.

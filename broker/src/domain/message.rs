@@ -9,7 +9,9 @@
 //! ```
 //!
 //! The two names lie as `basic.deliver` wants them, and flags and properties as the
-//! content header wants them, so delivering is three copies.
+//! content header wants them, so delivering is three copies. What stands between names and
+//! properties came off the wire and means nothing, unless [`Provenance::hidden_keys`] says
+//! that it is routing keys, as short strings.
 
 use bytes::Bytes;
 
@@ -24,7 +26,12 @@ pub struct Provenance {
     pub keys_replaced: bool,
     /// Failed deliveries in the queues it was in before.
     pub failures: u8,
+    /// Routing keys that consumers do not see stand between its names and its properties.
+    pub hidden_keys: bool,
 }
+
+/// Bytes of hidden routing keys that one message keeps.
+pub const HIDDEN_BYTES_MAX: usize = 32 << 10;
 
 /// A published message; cloning shares the bytes.
 #[derive(Debug, Clone)]
@@ -94,24 +101,69 @@ impl Message {
     /// When a name is longer than 255 bytes or the body longer than 4 GiB.
     #[must_use]
     pub fn build(exchange: &str, routing_key: &str, properties: &[u8], body: &[u8], persistent: bool) -> Self {
+        Self::build_hiding(exchange, routing_key, &[], properties, body, persistent)
+    }
+
+    /// [`Self::build`] with further routing keys that consumers do not see. Keys longer than
+    /// any key can be are left out, and those behind the first [`HIDDEN_BYTES_MAX`] bytes.
+    ///
+    /// # Panics
+    /// As [`Self::build`].
+    #[must_use]
+    pub fn build_hiding(
+        exchange: &str,
+        routing_key: &str,
+        hidden: &[&str],
+        properties: &[u8],
+        body: &[u8],
+        persistent: bool,
+    ) -> Self {
         assert!(exchange.len() <= 255 && routing_key.len() <= 255, "names are short strings");
-        let mut buffer = Vec::with_capacity(2 + exchange.len() + routing_key.len() + properties.len() + body.len());
+        let mut keys = Vec::new();
+        for key in hidden.iter().filter(|key| key.len() <= 255) {
+            if keys.len() + 1 + key.len() > HIDDEN_BYTES_MAX {
+                break;
+            }
+            keys.push(key.len() as u8);
+            keys.extend_from_slice(key.as_bytes());
+        }
+        let names = 2 + exchange.len() + routing_key.len();
+        let mut buffer = Vec::with_capacity(names + keys.len() + properties.len() + body.len());
         buffer.push(exchange.len() as u8);
         buffer.extend_from_slice(exchange.as_bytes());
         buffer.push(routing_key.len() as u8);
         buffer.extend_from_slice(routing_key.as_bytes());
         let names_end = buffer.len();
+        buffer.extend_from_slice(&keys);
+        let properties_start = buffer.len();
         buffer.extend_from_slice(properties);
         let body_start = buffer.len();
         buffer.extend_from_slice(body);
         let layout = MessageLayout {
             names_end: names_end as u16,
-            properties_start: names_end as u16,
+            properties_start: properties_start as u16,
             properties_len: properties.len() as u32,
             body_start: u32::try_from(body_start).expect("properties are bounded by a frame"),
             body_len: u32::try_from(body.len()).expect("bodies are bounded by max_message_size"),
         };
-        Self::from_parts(Bytes::from(buffer), layout, persistent)
+        let provenance = Provenance { hidden_keys: !keys.is_empty(), ..Provenance::default() };
+        Self::from_parts(Bytes::from(buffer), layout, persistent).with_provenance(provenance)
+    }
+
+    /// Further routing keys that consumers do not see.
+    #[must_use]
+    pub fn hidden_keys(&self) -> Vec<&str> {
+        let mut keys = Vec::new();
+        if !self.provenance.hidden_keys {
+            return keys;
+        }
+        let mut rest = &self.buffer[usize::from(self.names_end)..usize::from(self.properties_start)];
+        while let Some((&len, behind)) = rest.split_first() {
+            let Some((key, behind)) = behind.split_at_checked(len.into()) else { break };
+            keys.extend(std::str::from_utf8(key));
+            rest = behind;
+        }
+        keys
     }
 
     /// The message with that provenance.

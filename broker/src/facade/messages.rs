@@ -209,7 +209,7 @@ async fn fetch(
     let disposition = match ack {
         AckMode::Ack => Disposition::Ack,
         AckMode::Requeue => Disposition::Requeue,
-        AckMode::Reject => Disposition::Discard,
+        AckMode::Reject => Disposition::RejectDiscard,
         AckMode::RejectRequeue => Disposition::RejectRequeue,
     };
     let _ = queue.send(QueueCommand::Settle(Settled { disposition, slots })).await;

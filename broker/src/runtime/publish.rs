@@ -93,7 +93,10 @@ pub(crate) fn check_and_route(
     let routed = route_request(&message, name, &keys, |request| route(topology, request, buffer));
     // Where it waits, hidden keys are still needed; it loses them there.
     let waits = buffer.delays > 0 && buffer.delays == buffer.queues.len() && buffer.replies.is_empty();
-    let message = if further.hidden && !waits { without_bcc(&message)? } else { message };
+    let message = match &further.hidden {
+        Some(hidden) if !waits => without_bcc(&message, hidden)?,
+        _ => message,
+    };
     Ok(Checked {
         message,
         cacheable: routed.is_some_and(|routed| routed.cacheable),
@@ -140,8 +143,8 @@ pub(crate) async fn publish_own(vhost: &VhostHandle, message: Message, buffer: &
 #[derive(Default)]
 struct FurtherKeys {
     keys: Vec<String>,
-    /// Some came from `BCC`, which must not reach consumers.
-    hidden: bool,
+    /// Those of them from `BCC`, which must not reach consumers; `None` without such a header.
+    hidden: Option<Vec<String>>,
 }
 
 /// Whether nothing but exchange and routing key decides about a message with these properties.
@@ -179,17 +182,31 @@ fn further_keys(headers: &FieldTable) -> Result<FurtherKeys, Error> {
                 value.type_name()
             )));
         };
-        further.hidden |= name == "BCC";
-        further.keys.extend(items.iter().filter_map(FieldValue::as_text).map(str::to_owned));
+        let keys: Vec<String> = items.iter().filter_map(FieldValue::as_text).map(str::to_owned).collect();
+        if name == "BCC" {
+            further.hidden = Some(keys.clone());
+        }
+        further.keys.extend(keys);
     }
     Ok(further)
 }
 
-fn without_bcc(message: &Message) -> Result<Message, Error> {
-    with_headers(message, |headers| {
+/// The message without the header, but still with its keys: a dead letter goes by them too.
+fn without_bcc(message: &Message, keys: &[String]) -> Result<Message, Error> {
+    let mut properties = Properties::decode(message.properties())
+        .map_err(|_| Error::InvalidMessage("properties cannot be read".to_owned()))?;
+    if let Some(headers) = &mut properties.headers {
         headers.remove("BCC");
-    })
-    .ok_or_else(|| Error::InvalidMessage("properties cannot be read".to_owned()))
+    }
+    let hidden: Vec<&str> = keys.iter().map(String::as_str).collect();
+    Ok(Message::build_hiding(
+        message.exchange(),
+        message.routing_key(),
+        &hidden,
+        &properties.encode(),
+        message.body(),
+        message.is_persistent(),
+    ))
 }
 
 /// The message with another reply address.
@@ -225,9 +242,10 @@ fn with_headers(message: &Message, change: impl FnOnce(&mut FieldTable)) -> Opti
 fn with_properties(message: &Message, change: impl FnOnce(&mut Properties)) -> Option<Message> {
     let mut properties = Properties::decode(message.properties()).ok()?;
     change(&mut properties);
-    Some(Message::build(
+    Some(Message::build_hiding(
         message.exchange(),
         message.routing_key(),
+        &message.hidden_keys(),
         &properties.encode(),
         message.body(),
         message.is_persistent(),

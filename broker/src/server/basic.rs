@@ -196,7 +196,7 @@ impl Session {
                 (delivery_tag, multiple, Disposition::Discard)
             }
             Method::BasicReject { delivery_tag, requeue: true } => (delivery_tag, false, Disposition::RejectRequeue),
-            Method::BasicReject { delivery_tag, requeue: false } => (delivery_tag, false, Disposition::Discard),
+            Method::BasicReject { delivery_tag, requeue: false } => (delivery_tag, false, Disposition::RejectDiscard),
             _ => return Ok(()),
         };
         self.touch(number);

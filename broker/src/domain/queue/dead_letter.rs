@@ -55,20 +55,25 @@ impl DeadLetter {
         let mut headers = properties.headers.take().unwrap_or_default();
         let history = message.provenance();
         let own_keys = routing_keys(message.routing_key(), &headers, history);
-        let routing_keys = match &to.routing_key {
-            Some(key) => vec![key.clone()],
-            None => own_keys.clone(),
+        // Keys that only the broker knows go along, but the history does not name them.
+        let (routing_keys, hidden) = match &to.routing_key {
+            Some(key) => (vec![key.clone()], Vec::new()),
+            None => {
+                let hidden = message.hidden_keys();
+                (own_keys.iter().map(String::as_str).chain(hidden.iter().copied()).map(str::to_owned).collect(), hidden)
+            }
         };
         let deaths = record(&mut headers, message, demise, &own_keys, expiration);
         properties.headers = Some(headers);
         let key = routing_keys.first().filter(|key| key.len() <= NAME_BYTES_MAX)?;
+        let persistent = message.is_persistent();
         let letter =
-            Message::build(to.exchange.as_str(), key, &properties.encode(), message.body(), message.is_persistent());
-        let failures = demise.failures.saturating_add(u16::from(demise.reason == DropReason::Rejected));
+            Message::build_hiding(to.exchange.as_str(), key, &hidden, &properties.encode(), message.body(), persistent);
         let provenance = Provenance {
             dead_lettered: true,
             keys_replaced: history.keys_replaced || to.routing_key.is_some(),
-            failures: u8::try_from(failures).unwrap_or(u8::MAX),
+            failures: u8::try_from(demise.failures).unwrap_or(u8::MAX),
+            hidden_keys: !hidden.is_empty(),
         };
         Some(Self { message: letter.with_provenance(provenance), routing_keys, path: path(&deaths) })
     }
@@ -316,6 +321,20 @@ mod tests {
     }
 
     #[test]
+    fn hidden_keys_lead_on_and_are_not_told() {
+        let keys = |way: &Way| way.last.as_ref().unwrap().routing_keys.join("+");
+        let mut way = published(&[], None);
+        let properties = way.message.properties().to_vec();
+        way.message =
+            Message::build_hiding("ex", "key", &["secret", &"k".repeat(256), "more"], &properties, b"b", true);
+        let way = way.dies("q", Rejected, None).dies("r", Rejected, None);
+        assert_eq!((keys(&way).as_str(), way.message.hidden_keys()), ("key+secret+more", vec!["secret", "more"]));
+        assert!(way.deaths().iter().all(|death| death.ends_with("routing-keys=key")));
+        let way = way.dies("s", Rejected, Some("k"));
+        assert_eq!((keys(&way).as_str(), way.message.hidden_keys()), ("k", vec![]));
+    }
+
+    #[test]
     fn a_letter_keeps_its_properties_but_the_expiration() {
         let headers = [("z", FieldValue::Boolean(true)), ("a", FieldValue::Boolean(false))];
         let way = published(&headers, Some("5")).dies("q", Expired, None);
@@ -331,11 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn failures_go_along_and_a_rejection_is_one() {
+    fn failures_go_along() {
         let to = DeadLetterTo { exchange: ExchangeName::new("dlx").unwrap(), routing_key: None };
         let queue = QueueName::new("q").unwrap();
         for (reason, failures, after) in
-            [(Rejected, 0, 1), (Rejected, 2, 3), (DeliveryLimit, 3, 3), (Expired, 0, 0), (MaxLength, 999, 255)]
+            [(Rejected, 0, 0), (Rejected, 2, 2), (DeliveryLimit, 3, 3), (Expired, 0, 0), (MaxLength, 999, 255)]
         {
             let demise = Demise { queue: &queue, reason, at_s: 1, failures };
             let letter = DeadLetter::new(&published(&[], None).message, demise, &to).unwrap();

@@ -40,16 +40,8 @@ impl Entry {
     #[must_use]
     pub fn published(position: u64, message: Message, expires_at_ms: u64, priority: u8, logged: bool) -> Self {
         // A dead letter that failed elsewhere comes with its failures.
-        let failures = message.provenance().failures;
-        Self {
-            position,
-            message,
-            expires_at_ms,
-            acquired: failures.into(),
-            failures: failures.into(),
-            logged,
-            priority,
-        }
+        let failures = message.provenance().failures.into();
+        Self { position, message, expires_at_ms, acquired: 0, failures, logged, priority }
     }
 
     /// Bytes of memory it takes.

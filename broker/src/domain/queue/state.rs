@@ -35,8 +35,10 @@ pub enum Disposition {
     Requeue,
     /// Back to its place, counted as a failed delivery (`basic.reject`).
     RejectRequeue,
-    /// Dropped or dead-lettered.
+    /// Dropped or dead-lettered (`basic.nack`).
     Discard,
+    /// Dropped or dead-lettered, counted as a failed delivery (`basic.reject`).
+    RejectDiscard,
 }
 
 /// Why a message left without being acknowledged.
@@ -286,7 +288,9 @@ impl QueueState {
         consumer: Option<ConsumerId>,
         effects: &mut impl Effects,
     ) -> Delivered {
-        let (acquired, failures) = (entry.acquired, entry.failures);
+        let failures = entry.failures;
+        // A dead letter that failed elsewhere counts here once it was handed out here.
+        let acquired = if entry.acquired == 0 { failures.into() } else { entry.acquired };
         let redelivered = acquired > 0;
         if redelivered {
             self.counters.redeliver += 1;
@@ -295,7 +299,7 @@ impl QueueState {
             self.finish(&entry, effects);
             return Delivered { message: entry.message, slot: 0, redelivered, acquired, failures };
         }
-        entry.acquired = acquired.saturating_add(1);
+        entry.acquired = entry.acquired.saturating_add(1);
         let message = entry.message.clone();
         let slot = self.unacked.insert(Unacked { entry, session, consumer });
         Delivered { message, slot, redelivered, acquired, failures }
@@ -332,6 +336,11 @@ impl QueueState {
             }
             Disposition::Requeue | Disposition::RejectRequeue => self.ready.put_back(unacked.entry),
             Disposition::Discard => self.drop_entry(unacked.entry, DropReason::Rejected, effects),
+            Disposition::RejectDiscard => {
+                let mut entry = unacked.entry;
+                entry.failures = entry.failures.saturating_add(1);
+                self.drop_entry(entry, DropReason::Rejected, effects);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ const LOGGED: u8 = 1;
 const PERSISTENT: u8 = 1 << 1;
 const DEAD_LETTERED: u8 = 1 << 2;
 const KEYS_REPLACED: u8 = 1 << 3;
+const HIDDEN_KEYS: u8 = 1 << 4;
 
 /// The block of these messages.
 pub(super) fn to_block(entries: &[Entry]) -> Bytes {
@@ -33,6 +34,7 @@ pub(super) fn to_block(entries: &[Entry]) -> Bytes {
             (PERSISTENT, message.is_persistent()),
             (DEAD_LETTERED, provenance.dead_lettered),
             (KEYS_REPLACED, provenance.keys_replaced),
+            (HIDDEN_KEYS, provenance.hidden_keys),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -80,6 +82,7 @@ pub(super) fn from_block(mut block: Bytes) -> Option<Vec<Entry>> {
             dead_lettered: has(DEAD_LETTERED),
             keys_replaced: has(KEYS_REPLACED),
             failures: earlier_failures,
+            hidden_keys: has(HIDDEN_KEYS),
         };
         let message = Message::try_from_parts(block.split_to(length), layout, has(PERSISTENT))?;
         entries.push(Entry {
@@ -102,7 +105,12 @@ mod tests {
     fn entries() -> Vec<Entry> {
         let kinds = [(true, true, 0), (false, true, 9), (false, false, 1_790_000_000_123)];
         let entry = |(number, &(logged, persistent, expires_at_ms)): (usize, &(bool, bool, u64))| {
-            let provenance = Provenance { dead_lettered: logged, keys_replaced: !logged, failures: 2 + number as u8 };
+            let provenance = Provenance {
+                dead_lettered: logged,
+                keys_replaced: !logged,
+                failures: 2 + number as u8,
+                hidden_keys: number == 1,
+            };
             let body = vec![b'x'; number * 100];
             let message = Message::build("ex", "key", &[0, 0], &body, persistent).with_provenance(provenance);
             let mut entry = Entry::published(number as u64 + 1, message, expires_at_ms, 3, logged);

@@ -16,6 +16,7 @@ const PERSISTENT: u8 = 1;
 const EXPIRES: u8 = 1 << 1;
 const DEAD_LETTERED: u8 = 1 << 2;
 const KEYS_REPLACED: u8 = 1 << 3;
+const HIDDEN_KEYS: u8 = 1 << 4;
 
 /// A message read back.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(crate) fn to_record(position: u64, message: &Message, expires_at_ms: u64, sh
         (EXPIRES, expires_at_ms != 0),
         (DEAD_LETTERED, provenance.dead_lettered),
         (KEYS_REPLACED, provenance.keys_replaced),
+        (HIDDEN_KEYS, provenance.hidden_keys),
     ] {
         meta[12] |= if set { flag } else { 0 };
     }
@@ -78,8 +80,12 @@ pub(crate) fn from_record(record: LogRecord) -> Option<Stored> {
         body_start,
         body_len,
     };
-    let provenance =
-        Provenance { dead_lettered: has(DEAD_LETTERED), keys_replaced: has(KEYS_REPLACED), failures: record.meta[15] };
+    let provenance = Provenance {
+        dead_lettered: has(DEAD_LETTERED),
+        keys_replaced: has(KEYS_REPLACED),
+        failures: record.meta[15],
+        hidden_keys: has(HIDDEN_KEYS),
+    };
     let persistent = has(PERSISTENT);
     let message = Message::try_from_parts(record.payload, layout, persistent)?.with_provenance(provenance);
     Some(Stored { message, expires_at_ms })
@@ -95,7 +101,12 @@ mod tests {
     fn a_message_survives_the_log() {
         for expires_at_ms in [0, 1, 1_790_000_000_123, EXPIRES_AT_MS_MAX] {
             for dead_lettered in [false, true] {
-                let provenance = Provenance { dead_lettered, keys_replaced: !dead_lettered, failures: 3 };
+                let provenance = Provenance {
+                    dead_lettered,
+                    keys_replaced: !dead_lettered,
+                    failures: 3,
+                    hidden_keys: dead_lettered,
+                };
                 let message = Message::build("ex", "key", &[0, 0], b"body", true).with_provenance(provenance);
                 let back = from_record(to_record(7, &message, expires_at_ms, 1)).unwrap();
                 let (message, at) = (back.message, back.expires_at_ms);

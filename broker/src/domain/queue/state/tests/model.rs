@@ -23,6 +23,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Disposition::Requeue),
         1 => Just(Disposition::RejectRequeue),
         1 => Just(Disposition::Discard),
+        1 => Just(Disposition::RejectDiscard),
     ];
     let step = prop_oneof![
         6 => Just(Step::Publish),
@@ -146,7 +147,7 @@ proptest! {
                     match disposition {
                         Disposition::Ack => model.gone.push(position),
                         Disposition::Requeue | Disposition::RejectRequeue => model.back(position),
-                        Disposition::Discard => {}
+                        Disposition::Discard | Disposition::RejectDiscard => {}
                     }
                     state.settle(slot, disposition, &mut model);
                 }
