@@ -128,7 +128,7 @@ impl<'a> View<'a> {
                 leave_out(&["policy", "operator_policy", "effective_policy_definition"]);
                 fields.insert("online".to_owned(), Value::Null);
                 let totals = queue.totals;
-                fields.insert("messages".to_owned(), (totals.ready + totals.unacknowledged).into());
+                fields.insert("messages".to_owned(), (totals.ready + totals.unacknowledged + totals.dead).into());
                 fields.insert("messages_ready".to_owned(), totals.ready.into());
                 fields.insert("messages_unacknowledged".to_owned(), totals.unacknowledged.into());
                 return Ok(item);
@@ -193,10 +193,10 @@ pub(crate) fn memory(totals: &QueueTotals) -> u64 {
 
 fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let totals = queue.totals;
-    let messages = totals.ready + totals.unacknowledged;
-    let bytes = totals.ready_bytes + totals.unacknowledged_bytes;
-    let messages_ram = messages.saturating_sub(totals.ready_paged);
-    let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes);
+    let messages = totals.ready + totals.unacknowledged + totals.dead;
+    let bytes = totals.ready_bytes + totals.unacknowledged_bytes + totals.dead_bytes;
+    let messages_ram = messages.saturating_sub(totals.ready_paged + totals.dead);
+    let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes + totals.dead_bytes);
     let capacity = consumer_capacity(&totals);
     wire::QueueCounts {
         messages,
@@ -250,8 +250,8 @@ fn replication(queue: &QueueInfo, node: &str, policy: &Map<String, Value>) -> wi
         publishers: Some(0),
         messages_delayed: Some(0),
         messages_ready_returned: Some(0),
-        messages_dlx: Some(0),
-        message_bytes_dlx: Some(0),
+        messages_dlx: Some(queue.totals.dead),
+        message_bytes_dlx: Some(queue.totals.dead_bytes),
         ..common
     }
 }
@@ -438,6 +438,9 @@ mod tests {
         let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), totals));
         assert_eq!((counted.messages, counted.message_bytes, counted.memory), (5, 50, 50 + 5 * MESSAGE_OVERHEAD_BYTES));
         assert!(counted.consumer_capacity < 0.5, "messages wait for a consumer that is busy");
+        let held =
+            counts(&queue(QueueKind::Quorum, FieldTable::new(), QueueTotals { dead: 4, dead_bytes: 8, ..totals }));
+        assert_eq!((held.messages, held.message_bytes, held.messages_ready), (9, 58, 2));
         let idle = QueueTotals { ready: 0, ..totals };
         assert!(counts(&queue(QueueKind::Classic, FieldTable::new(), idle)).consumer_capacity > 0.5);
     }

@@ -266,6 +266,12 @@ impl Message {
         self.persistent
     }
 
+    /// The message as a queue has it that keeps everything.
+    #[must_use]
+    pub fn made_persistent(self) -> Self {
+        Self { persistent: true, ..self }
+    }
+
     /// Puts the message into another buffer with the same bytes.
     ///
     /// # Panics

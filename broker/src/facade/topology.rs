@@ -67,6 +67,10 @@ pub struct QueueTotals {
     pub persistent_bytes: u64,
     /// Consumers.
     pub consumers: u64,
+    /// Dead letters that stay until other queues have taken them.
+    pub dead: u64,
+    /// Bytes of their bodies.
+    pub dead_bytes: u64,
 }
 
 /// What came of deleting a queue.

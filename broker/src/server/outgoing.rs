@@ -112,6 +112,7 @@ impl Outgoing {
                         first: incoming.sequence,
                         last: incoming.sequence,
                         accepted: true,
+                        unavailable: false,
                     }
                 }));
             }

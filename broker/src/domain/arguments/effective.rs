@@ -121,6 +121,15 @@ impl EffectiveArguments {
         Retention { max_bytes: self.max_length_bytes, max_age_ms: self.max_age_ms, segment_bytes: self.segment_bytes }
     }
 
+    /// Whether dead letters stay until another queue took them. That takes a queue which
+    /// drops nothing for its length; any other sends them at most once, as in RabbitMQ.
+    #[must_use]
+    pub fn letters_must_arrive(&self) -> bool {
+        self.kind == QueueKind::Quorum
+            && self.dead_letter_strategy == DeadLetterStrategy::AtLeastOnce
+            && self.overflow == Overflow::RejectPublish
+    }
+
     /// Where dead letters go.
     #[must_use]
     pub fn dead_letter_to(&self) -> Option<DeadLetterTo> {

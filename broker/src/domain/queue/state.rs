@@ -127,6 +127,8 @@ pub struct QueueState {
     limits: QueueLimits,
     next_position: u64,
     persistent: Sum,
+    /// Messages that left and are still here, since nobody else has them.
+    held: Sum,
     counters: QueueCounters,
 }
 
@@ -148,6 +150,7 @@ impl QueueState {
             limits,
             next_position: 1,
             persistent: Sum::default(),
+            held: Sum::default(),
             counters: QueueCounters::default(),
         }
     }
@@ -191,8 +194,14 @@ impl QueueState {
     }
 
     fn is_longer_than_allowed(&self, more: u64, more_bytes: u64) -> bool {
-        self.limits.max_length.is_some_and(|max| self.ready.len() as u64 + more > max)
-            || self.limits.max_length_bytes.is_some_and(|max| self.ready.bytes() + more_bytes > max)
+        let (len, bytes) = (self.ready.len() as u64 + self.held.messages, self.ready.bytes() + self.held.bytes);
+        self.limits.max_length.is_some_and(|max| len + more > max)
+            || self.limits.max_length_bytes.is_some_and(|max| bytes + more_bytes > max)
+    }
+
+    /// Messages that left and are still here count for the length as well.
+    pub fn set_held(&mut self, held: Sum) {
+        self.held = held;
     }
 
     /// Takes a message; `expires_at_ms` 0: never.

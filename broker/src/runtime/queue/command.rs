@@ -54,6 +54,8 @@ pub(crate) struct ConfirmRange {
     pub(crate) last: u64,
     /// Taken, or refused.
     pub(crate) accepted: bool,
+    /// Refused since storage could not take it, which may pass.
+    pub(crate) unavailable: bool,
 }
 
 /// A batch for one consumer.

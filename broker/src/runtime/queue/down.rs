@@ -11,11 +11,13 @@ use crate::storage::StorageError;
 
 impl Owner {
     /// Messages cannot be read any more. What was published before is confirmed as soon as it
-    /// is durable; consumers end, and what they have is theirs until the next start.
+    /// is durable, or refused when it waits for room on the disk; consumers end, and what they
+    /// have is theirs until the next start.
     pub(super) async fn go_down(&mut self) {
+        self.finish_appends().await;
+        let full = Err(StorageError::Unavailable("the disk is full".to_owned()));
         while !self.appends.is_empty() {
-            let done = Self::first_append(&mut self.appends).await;
-            self.appended(&done);
+            self.appended(&full);
         }
         let consumers: Vec<_> = self.state.consumers().iter().map(|(id, consumer)| (id, consumer.key)).collect();
         for (id, key) in consumers {

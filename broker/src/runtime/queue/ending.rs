@@ -13,6 +13,12 @@ impl Owner {
     /// confirmed, and nobody is left to make room: it is given up.
     pub(super) async fn stop(&mut self, commands: &mut Receiver<QueueCommand>) {
         commands.close();
+        self.finish_appends().await;
+    }
+
+    /// Waits until what was published is durable. Not so when the disk is full, since nobody
+    /// could say how long: what is left then stays in `appends`.
+    pub(super) async fn finish_appends(&mut self) {
         while !self.appends.is_empty() {
             tokio::select! {
                 biased;
@@ -49,6 +55,11 @@ impl Owner {
         let resource = self.resource();
         self.bury();
         self.dead_letters.hand_over();
+        if let Some(notes) = &mut self.notes
+            && let Err(error) = notes.delete().await
+        {
+            tracing::error!(queue = %resource, %error, "notes of a deleted queue are swept at the next start");
+        }
         if let Err(error) = self.spills.delete().await {
             tracing::error!(queue = %resource, %error, "what a deleted queue put on disk for want of memory is swept at the next start");
         }

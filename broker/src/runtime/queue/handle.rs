@@ -44,6 +44,8 @@ pub(crate) struct QueueStats {
     pub(crate) persistent: AtomicU64,
     pub(crate) persistent_bytes: AtomicU64,
     pub(crate) consumers: AtomicU64,
+    pub(crate) dead: AtomicU64,
+    pub(crate) dead_bytes: AtomicU64,
     pub(crate) counters: AtomicQueueCounters,
     /// Milliseconds since the epoch of the last thing that happened.
     pub(crate) active_at_ms: AtomicU64,
@@ -71,6 +73,8 @@ impl QueueStats {
             persistent: self.persistent.load(Relaxed),
             persistent_bytes: self.persistent_bytes.load(Relaxed),
             consumers: self.consumers.load(Relaxed),
+            dead: self.dead.load(Relaxed),
+            dead_bytes: self.dead_bytes.load(Relaxed),
         }
     }
 }

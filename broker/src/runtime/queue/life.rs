@@ -100,6 +100,11 @@ impl Owner {
     fn is_like_new(&self) -> bool {
         let (ready, _) = self.state.ready();
         let (unacked, _) = self.state.unacked();
-        ready == 0 && unacked == 0 && self.named_active.is_none() && self.spills.is_unused()
+        ready == 0
+            && unacked == 0
+            && self.named_active.is_none()
+            && self.spills.is_unused()
+            && self.dead_letters.held().messages == 0
+            && self.notes.as_ref().is_none_or(|notes| notes.is_unused())
     }
 }

@@ -24,7 +24,12 @@ impl Owner {
 
     /// Starts to read what is needed next, unless something is being read.
     pub(super) fn start_reading(&mut self) {
-        if self.reading.is_some() {
+        if self.reading.is_some() || self.dead_letters.is_loading() {
+            return;
+        }
+        // One read at a time: dead letters, which make room, before messages that are ready.
+        self.dead_letters.start_loading(&self.context.log, self.log, self.epoch);
+        if self.dead_letters.is_loading() {
             return;
         }
         let wanted = !self.backlog.is_empty() || !self.state.consumers().is_empty() || self.state.is_too_long();

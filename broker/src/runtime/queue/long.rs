@@ -37,6 +37,7 @@ impl Owner {
                     }
                     self.next_step().await;
                 }
+                purged += self.purge_dead();
                 self.publish_stats();
                 let _ = reply.send(purged);
             }

@@ -1,21 +1,25 @@
 //! One queue: a mailbox in; log writes and deliveries out.
 //!
 //! Others hold a [`QueueHandle`]: they read its counters and send it commands. Only the
-//! owner task (`life`, `task`, and by subject `publishing`, `consuming`, `loading`, `long`, `recovery`,
-//! `ending`, `down`) touches the state. It never waits for a connection and never for another
+//! owner task (`life`, `task`, and by subject `publishing`, `consuming`, `burial`, `loading`, `long`,
+//! `recovery`, `ending`, `down`) touches the state. It never waits for a connection and never for another
 //! queue.
 
+mod burial;
 mod command;
 mod consuming;
 mod dead_letters;
 mod down;
 mod ending;
 mod handle;
+mod lane;
+mod letter;
 mod life;
 mod loading;
 mod long;
 pub(super) mod mailbox;
 mod memory;
+mod notes;
 mod outbound;
 mod outlet;
 mod publishing;
@@ -30,14 +34,14 @@ mod tests;
 pub(crate) use command::{
     ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled, shares,
 };
-pub(crate) use dead_letters::{Letter, LetterBatch};
 pub(crate) use handle::{QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
+pub(crate) use letter::{Fate, Letter, LetterAnswer, LetterBatch};
 pub(crate) use life::spawn_queue;
 pub(in crate::runtime) use mailbox::{Receiver, mailbox};
 pub(in crate::runtime) use memory::MemoryShare;
 pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 pub(crate) use publishing::push_range;
-pub(crate) use spill::{owner_of, second_of};
+pub(crate) use spill::{notes_of, owner_of, second_of};
 pub(in crate::runtime) use stored::{from_record, to_record};
 pub(crate) use task::{QueueContext, QueueNotice};

@@ -40,7 +40,7 @@ impl Owner {
     }
 
     pub(super) fn take(&mut self, batch: PublishBatch) {
-        let durable = self.context.spec.durable;
+        let (durable, quorum) = (self.context.spec.durable, self.context.spec.kind == QueueKind::Quorum);
         let mut records = Vec::new();
         let mut at_once: Vec<ConfirmRange> = Vec::new();
         let mut when_durable: Vec<ConfirmRange> = Vec::new();
@@ -50,6 +50,8 @@ impl Owner {
                 self.refused(message);
                 continue;
             }
+            // A quorum queue keeps everything it takes.
+            let message = if quorum { message.made_persistent() } else { message };
             let logged = durable && message.is_persistent();
             let (expires_at_ms, priority) = (self.expires_at_ms(&message), self.priority(&message));
             if logged {
@@ -110,6 +112,8 @@ pub(crate) fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u3
         {
             last.last = sequence;
         }
-        _ => ranges.push(ConfirmRange { channel, epoch, first: sequence, last: sequence, accepted }),
+        _ => {
+            ranges.push(ConfirmRange { channel, epoch, first: sequence, last: sequence, accepted, unavailable: false })
+        }
     }
 }

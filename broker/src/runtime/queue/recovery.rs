@@ -1,9 +1,11 @@
 //! The owner's start: what the log holds of the queue, without reading more than needed.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::lane::Demised;
+use super::notes::{Note, What};
 use super::stored::{self, Stored};
 use super::task::Owner;
 use crate::domain::queue::page::Sum;
@@ -26,6 +28,10 @@ impl Owner {
         if let Some(last) = summary.ranges.last() {
             self.state.start_behind(last.end().0);
         }
+        let noted = match &mut self.notes {
+            Some(notes) => notes.recover().await?,
+            None => HashMap::new(),
+        };
         if self.state.limits().max_priority == 0 {
             let runs: Vec<RangeInclusive<u64>> =
                 summary.ranges.iter().map(|range| range.start().0..=range.end().0).collect();
@@ -44,11 +50,15 @@ impl Owner {
         ] {
             count.store(value, Relaxed);
         }
-        self.sort_by_priority(summary.ranges.into()).await
+        self.sort_by_priority(summary.ranges.into(), noted).await
     }
 
     /// Reads through all messages, a few at a time, and keeps their positions by priority.
-    async fn sort_by_priority(&mut self, mut ranges: VecDeque<RangeInclusive<Position>>) -> Result<(), StorageError> {
+    async fn sort_by_priority(
+        &mut self,
+        mut ranges: VecDeque<RangeInclusive<Position>>,
+        mut noted: HashMap<u64, (u64, Note)>,
+    ) -> Result<(), StorageError> {
         let paging = self.memory.of().paging();
         let limit = ReadLimit { records: paging.read_messages, bytes: paging.read_bytes };
         while !ranges.is_empty() {
@@ -60,6 +70,11 @@ impl Owner {
             for record in batch.records {
                 let position = record.position.0;
                 match stored::from_record(record) {
+                    Some(Stored { message, .. }) if noted.contains_key(&position) => {
+                        if let Some((name, note)) = noted.remove(&position) {
+                            self.recover_noted(name, note, message.body_len());
+                        }
+                    }
                     Some(Stored { message, .. }) => {
                         let sum = Sum { messages: 1, bytes: message.body_len().into() };
                         self.state.recover(self.priority(&message), &[position..=position], sum);
@@ -74,6 +89,24 @@ impl Owner {
             // Other queues start meanwhile.
             tokio::task::yield_now().await;
         }
+        // Notes of messages that are gone.
+        if let Some(notes) = &mut self.notes {
+            noted.into_values().for_each(|(name, _)| notes.erase(name));
+        }
+        self.count_dead();
         Ok(())
+    }
+
+    /// A message that was not ready.
+    fn recover_noted(&mut self, name: u64, note: Note, bytes: u32) {
+        let What::Died(reason) = note.what else { return };
+        self.dead_letters.recover(Demised {
+            position: Some(note.position),
+            note: Some(name),
+            bytes,
+            failures: note.failures,
+            reason,
+            at_s: note.at_ms / 1000,
+        });
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::notes::NOTES;
 use super::spilled;
 use crate::domain::queue::ready::Spilling;
 use crate::storage::{BoxFuture, Epoch, LogBatch, LogId, LogRecord, Position, QueueLog, ReadLimit, StorageError};
@@ -20,9 +21,14 @@ const SPILL: u64 = 1 << 63;
 /// the disk would not hear of the acknowledgements that make room on it.
 const WRITES_UNDER_WAY_MAX: usize = 16;
 
-/// Whose log it is, and whether it is the queue's second.
+/// Whose log it is, and whether it is one beside the queue's first.
 pub(crate) fn owner_of(log: LogId) -> (LogId, bool) {
-    (LogId(log.0 & !SPILL), log.0 & SPILL != 0)
+    (LogId(log.0 & !(SPILL | NOTES)), log.0 & (SPILL | NOTES) != 0)
+}
+
+/// The log of a queue's notes.
+pub(crate) fn notes_of(queue: LogId) -> LogId {
+    LogId(queue.0 | NOTES)
 }
 
 /// The second log of a queue with that first one. A stream keeps its segments there.

@@ -7,24 +7,26 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant};
 
+use super::burial::terms;
 use super::command::{ConfirmRange, QueueCommand, Settled};
-use super::dead_letters::{DeadLetters, LetterBatch};
+use super::dead_letters::DeadLetters;
 use super::handle::{NO_TIMESTAMP, QueueStats};
+use super::letter::LetterBatch;
 use super::loading::Reading;
 use super::long::{STEP_MESSAGES_MAX, Work};
 use super::mailbox::Receiver;
 use super::memory::{MemoryShare, QueueMemory};
+use super::notes::Notes;
 use super::outbound::{ConnectionEvent, ConnectionSender};
 use super::outlet::Outlets;
 use super::spill::Spills;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
-use crate::domain::queue::dead_letter::DeadLetterTo;
-use crate::domain::queue::state::{Effects, QueueState};
-use crate::domain::queue::{ConsumerId, QueueId, QueueSpec};
+use crate::domain::queue::state::QueueState;
+use crate::domain::queue::{ConsumerId, QueueId, QueueKind, QueueSpec};
 use crate::error::{Error, Resource};
-use crate::metrics::{AtomicTraffic, DeadLetterStrategy};
+use crate::metrics::AtomicTraffic;
 use crate::runtime::clock::now_ms;
 use crate::storage::{BoxFuture, Epoch, LogHealth, LogId, QueueLog, StorageError};
 
@@ -111,7 +113,8 @@ pub(super) struct Owner {
     /// How many messages are read next when nobody asks for any.
     pub(super) unasked_messages: usize,
     pub(super) dead_letters: DeadLetters,
-    pub(super) dead_letter_to: Option<Arc<DeadLetterTo>>,
+    /// What must be remembered of messages that are not ready; quorum queues only.
+    pub(super) notes: Option<Box<Notes>>,
     pub(super) last_used: Instant,
     /// The single active consumer that listings name.
     pub(super) named_active: Option<ConsumerId>,
@@ -133,8 +136,13 @@ impl Owner {
             backlog: VecDeque::new(),
             unfinished: false,
             unasked_messages: 1,
-            dead_letters: DeadLetters::new(context.spec.clone(), context.dead_letters.clone()),
-            dead_letter_to: context.settings.dead_letter_to().map(Arc::new),
+            dead_letters: DeadLetters::new(
+                context.spec.clone(),
+                context.dead_letters.clone(),
+                terms(&context.settings),
+            ),
+            notes: (context.spec.kind == QueueKind::Quorum)
+                .then(|| Box::new(Notes::new(context.log.clone(), log, epoch))),
             last_used: Instant::now(),
             named_active: None,
             context,
@@ -169,11 +177,7 @@ impl Owner {
                 done = Self::first_append(&mut self.appends), if !self.appends.is_empty() => self.appended(&done),
                 done = self.spills.turn(), if self.spills.is_busy() => self.spilled(done),
                 done = Self::read(&mut self.reading), if self.reading.is_some() => self.take_read(done)?,
-                taken = self.dead_letters.turn(), if self.dead_letters.is_busy() => {
-                    if let Some(position) = taken {
-                        self.outlets.forget(position);
-                    }
-                }
+                over = self.dead_letters.turn(), if self.dead_letters.is_busy() => self.buried(&over?),
                 taken = commands.take(&mut self.backlog, COMMANDS_PER_PASS_MAX), if takes => {
                     if taken == 0 {
                         return Ok(Rest::Ends);
@@ -258,6 +262,7 @@ impl Owner {
         if let Some((to, mut ranges)) = append.confirms {
             for range in &mut ranges {
                 range.accepted = done.is_ok();
+                range.unavailable = done.is_err();
             }
             to.send(ConnectionEvent::Confirm(ranges));
         }
@@ -282,9 +287,9 @@ impl Owner {
             self.state.deliver(&mut self.outlets);
             self.unfinished |= self.state.enforce_length(STEP_MESSAGES_MAX, &mut self.outlets);
         }
-        self.start_reading();
         self.outlets.flush();
         self.bury();
+        self.start_reading();
         if self.named_active != self.state.consumers().single_active() {
             self.publish_tags();
         }
@@ -305,31 +310,10 @@ impl Owner {
         {
             tracing::error!(queue = %self.resource(), %error, "settled messages stay in the log and may come back after a crash");
         }
-    }
-
-    /// Sends dropped messages on their way, or forgets them when there is none.
-    pub(super) fn bury(&mut self) {
-        let dropped = self.outlets.take_dropped();
-        if dropped.is_empty() {
-            return;
-        }
-        let at_s = now_ms() / 1000;
-        let strategy = self.dead_letter_strategy();
-        for (entry, reason) in dropped {
-            self.context.traffic.message_left(self.context.spec.kind, strategy, reason);
-            match &self.dead_letter_to {
-                Some(to) => self.dead_letters.push(entry, reason, at_s, to.clone()),
-                None if entry.logged => self.outlets.forget(entry.position),
-                None => {}
-            }
-        }
-    }
-
-    /// What becomes of messages that leave unacknowledged.
-    fn dead_letter_strategy(&self) -> DeadLetterStrategy {
-        match &self.dead_letter_to {
-            Some(_) => DeadLetterStrategy::AtMostOnce,
-            None => DeadLetterStrategy::Disabled,
+        if let Some(notes) = &mut self.notes
+            && let Err(error) = notes.flush()
+        {
+            tracing::error!(queue = %self.resource(), %error, "notes of messages stay until the next start");
         }
     }
 
@@ -345,8 +329,11 @@ impl Owner {
         stats.ready_paged_bytes.store(paged.bytes, Relaxed);
         stats.unacknowledged.store(unacked, Relaxed);
         stats.unacknowledged_bytes.store(unacked_bytes, Relaxed);
-        stats.persistent.store(persistent, Relaxed);
-        stats.persistent_bytes.store(persistent_bytes, Relaxed);
+        let dead = self.dead();
+        stats.dead.store(dead.messages, Relaxed);
+        stats.dead_bytes.store(dead.bytes, Relaxed);
+        stats.persistent.store(persistent + dead.messages, Relaxed);
+        stats.persistent_bytes.store(persistent_bytes + dead.bytes, Relaxed);
         stats.consumers.store(self.state.consumers().len() as u64, Relaxed);
         let counters = self.state.counters();
         self.context.traffic.queue_went_on(self.context.spec.kind, &stats.counters.load(), &counters);
@@ -421,7 +408,7 @@ impl Owner {
             }
             QueueCommand::Settings(settings) => {
                 self.state.set_limits(&settings.limits());
-                self.dead_letter_to = settings.dead_letter_to().map(Arc::new);
+                self.change_terms(&settings);
                 self.context.settings = *settings;
             }
             QueueCommand::Delete { if_unused, if_empty, reply } => {

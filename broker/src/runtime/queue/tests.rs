@@ -1,5 +1,19 @@
 //! Queues of one vhost, driven through their handles over the engine in memory.
 
+/// Waits until it is so; the clock may be paused.
+macro_rules! until {
+    ($holds:expr) => {
+        tokio::time::timeout(Duration::from_secs(60), async {
+            while !$holds {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .expect(stringify!($holds))
+    };
+}
+
+mod letters;
 mod paging;
 
 use std::sync::{Arc, Mutex};
@@ -217,19 +231,6 @@ impl World {
         }
         Self::over(self.engine.crash()).await
     }
-}
-
-/// Waits until it is so; the clock may be paused.
-macro_rules! until {
-    ($holds:expr) => {
-        tokio::time::timeout(Duration::from_secs(60), async {
-            while !$holds {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        })
-        .await
-        .expect(stringify!($holds))
-    };
 }
 
 fn deaths(delivered: &Delivered) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
 use super::{Access, Histories, LiveTopology, Replies};
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     pub(super) access: Arc<dyn Access>,
     pub(super) replies: Replies,
     pub(super) histories: Histories,
+    /// Signalled when another picture was published.
+    pub(super) changed: Notify,
 }
 
 /// A live vhost. Cheap to clone.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::command::{Reply, VhostCommand};
 use super::delay::{self, DelayContext, spawn_delay};
@@ -17,7 +17,7 @@ use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::runtime::events::{Events, topology as events};
-use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, spawn_queue};
+use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, notes_of, spawn_queue};
 use crate::runtime::stream::{segments_of, spawn_stream};
 use crate::storage::{LogId, Write};
 
@@ -94,6 +94,7 @@ impl Unstarted {
             access: context.access.clone(),
             replies: Replies::default(),
             histories: Histories::default(),
+            changed: Notify::new(),
         });
         let owner = Owner {
             vhost,
@@ -114,7 +115,7 @@ impl Unstarted {
         owner.batch = Batch::default();
         owner.publish();
         let handle = VhostHandle(owner.shared.clone());
-        tokio::spawn(Pump::new(owner.shared.clone()).run(letters));
+        tokio::spawn(Pump::new(owner.shared.clone(), owner.context.log.health()).run(letters));
         tokio::spawn(owner.run(commands, queue_notices));
         handle
     }
@@ -344,6 +345,7 @@ impl Owner {
     fn publish(&self) {
         if self.shared.topology.load().version() != self.topology.version() {
             self.shared.topology.store(Arc::new(self.topology.clone()));
+            self.shared.changed.notify_one();
         }
     }
 
@@ -411,5 +413,10 @@ impl Owner {
 /// The logs that a queue may have over a restart.
 pub(super) fn logs_of(spec: &QueueSpec) -> impl Iterator<Item = LogId> {
     let log = LogId(spec.id.0);
-    [Some(log), (spec.kind == QueueKind::Stream).then(|| segments_of(log))].into_iter().flatten()
+    let second = match spec.kind {
+        QueueKind::Classic => None,
+        QueueKind::Quorum => Some(notes_of(log)),
+        QueueKind::Stream => Some(segments_of(log)),
+    };
+    [Some(log), second].into_iter().flatten()
 }

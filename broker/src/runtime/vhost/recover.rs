@@ -15,7 +15,7 @@ use crate::domain::name::VhostName;
 use crate::error::Error;
 use crate::facade::Caller;
 use crate::runtime::queue::QueueMemory;
-use crate::runtime::queue::owner_of;
+use crate::runtime::queue::{notes_of, owner_of};
 use crate::runtime::record::key::kind;
 use crate::runtime::record::{self};
 use crate::runtime::system::memory_bytes;
@@ -80,7 +80,7 @@ impl VhostRegistry {
         for entry in metadata.list(&whole(kind::QUEUE)).await? {
             let Some((vhost, queue)) = readable(&entry, record::queue::decode(&entry)) else {
                 // It cannot be told whose messages these are, so none are deleted.
-                unclaimed.retain(|log| owner_of(*log).1);
+                unclaimed.clear();
                 continue;
             };
             match starting.get_mut(&vhost) {
@@ -89,6 +89,10 @@ impl VhostRegistry {
                     logs_of(&queue).for_each(|log| {
                         unclaimed.remove(&log);
                     });
+                    // Notes of nothing.
+                    if !logs.contains(&log) {
+                        unclaimed.extend(Some(notes_of(log)).filter(|notes| logs.contains(notes)));
+                    }
                     last_id = last_id.max(log.0);
                     vhost.owner.spawn(Arc::new(queue), logs.contains(&log));
                 }
