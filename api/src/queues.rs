@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use broker::domain::binding::{Binding, Destination};
 use broker::domain::name::VhostName;
 use broker::domain::policy::Subject;
-use broker::domain::queue::QueueKind;
+use broker::domain::queue::delayed::DelayedRetry;
+use broker::domain::queue::{QueueKind, QueueSpec};
+use broker::domain::value::FieldValue;
 use broker::{Broker, ConnectionInfo, DeclareQueue, QueueInfo, QueueTotals};
 use openapi::queues as wire;
 use serde_json::{Map, Value, json};
@@ -128,7 +130,10 @@ impl<'a> View<'a> {
                 leave_out(&["policy", "operator_policy", "effective_policy_definition"]);
                 fields.insert("online".to_owned(), Value::Null);
                 let totals = queue.totals;
-                fields.insert("messages".to_owned(), (totals.ready + totals.unacknowledged + totals.dead).into());
+                fields.insert(
+                    "messages".to_owned(),
+                    (totals.ready + totals.unacknowledged + totals.dead + totals.delayed).into(),
+                );
                 fields.insert("messages_ready".to_owned(), totals.ready.into());
                 fields.insert("messages_unacknowledged".to_owned(), totals.unacknowledged.into());
                 return Ok(item);
@@ -193,8 +198,9 @@ pub(crate) fn memory(totals: &QueueTotals) -> u64 {
 
 fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let totals = queue.totals;
-    let messages = totals.ready + totals.unacknowledged + totals.dead;
-    let bytes = totals.ready_bytes + totals.unacknowledged_bytes + totals.dead_bytes;
+    let messages = totals.ready + totals.unacknowledged + totals.dead + totals.delayed;
+    let ready_bytes = totals.ready_bytes + totals.delayed_bytes;
+    let bytes = ready_bytes + totals.unacknowledged_bytes + totals.dead_bytes;
     let messages_ram = messages.saturating_sub(totals.ready_paged + totals.dead);
     let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes + totals.dead_bytes);
     let capacity = consumer_capacity(&totals);
@@ -207,7 +213,7 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
         messages_unacknowledged_ram: totals.unacknowledged,
         messages_persistent: totals.persistent,
         message_bytes: bytes,
-        message_bytes_ready: totals.ready_bytes,
+        message_bytes_ready: ready_bytes,
         message_bytes_unacknowledged: totals.unacknowledged_bytes,
         message_bytes_ram: bytes_ram,
         message_bytes_persistent: totals.persistent_bytes,
@@ -242,18 +248,30 @@ fn replication(queue: &QueueInfo, node: &str, policy: &Map<String, Value>) -> wi
     }
     let argument = queue.spec.arguments.get("x-delivery-limit").and_then(|limit| limit.as_i64());
     let policy_limit = policy.get("delivery-limit").and_then(Value::as_i64);
-    let text = |name: &str| policy.get(name).and_then(Value::as_str).map(str::to_owned);
     wire::Replication {
         open_files: Some(on_node(0)),
         delivery_limit: Some(argument.into_iter().chain(policy_limit).min().unwrap_or(DELIVERY_LIMIT)),
-        delayed_retry: Some(text("delayed-retry-type").unwrap_or_else(|| "disabled".to_owned())),
+        delayed_retry: Some(delayed_retry(&queue.spec, policy)),
         publishers: Some(0),
-        messages_delayed: Some(0),
+        messages_delayed: Some(queue.totals.delayed),
         messages_ready_returned: Some(0),
         messages_dlx: Some(queue.totals.dead),
         message_bytes_dlx: Some(queue.totals.dead_bytes),
         ..common
     }
+}
+
+/// Which returned messages of a quorum queue wait, in the reference's words.
+fn delayed_retry(spec: &QueueSpec, policy: &Map<String, Value>) -> String {
+    let argument = |name: &str| spec.arguments.get(&format!("x-{name}"));
+    let kind = policy.get("delayed-retry-type").and_then(Value::as_str);
+    let kind = kind.or_else(|| argument("delayed-retry-type").and_then(FieldValue::as_text));
+    let milliseconds = |name: &str| {
+        let own = argument(name).and_then(FieldValue::as_i64).and_then(|value| u64::try_from(value).ok());
+        own.into_iter().chain(policy.get(name).and_then(Value::as_u64)).min()
+    };
+    let retry = DelayedRetry::resolve(kind, milliseconds("delayed-retry-min"), milliseconds("delayed-retry-max"));
+    retry.map_or_else(|| "disabled".to_owned(), |retry| retry.to_string())
 }
 
 fn list(call: &Call, vhosts: &[VhostName], detail: Detail, keep: impl Fn(&QueueInfo) -> bool) -> Answer {
@@ -378,8 +396,8 @@ mod tests {
 
     use broker::QueueTotals;
     use broker::domain::name::{QueueName, UserName};
-    use broker::domain::queue::{QueueId, QueueSpec};
-    use broker::domain::value::{FieldTable, FieldValue};
+    use broker::domain::queue::QueueId;
+    use broker::domain::value::FieldTable;
     use broker::metrics::QueueCounters;
 
     use super::*;

@@ -71,6 +71,10 @@ pub struct QueueTotals {
     pub dead: u64,
     /// Bytes of their bodies.
     pub dead_bytes: u64,
+    /// Returned messages that wait before they come again.
+    pub delayed: u64,
+    /// Bytes of their bodies.
+    pub delayed_bytes: u64,
 }
 
 /// What came of deleting a queue.

@@ -4,6 +4,7 @@ use super::{DEAD_LETTER_EXCHANGE, exchange_name};
 use crate::domain::name::ExchangeName;
 use crate::domain::queue::QueueKind;
 use crate::domain::queue::dead_letter::DeadLetterTo;
+use crate::domain::queue::delayed::DelayedRetry;
 use crate::domain::queue::state::{Overflow, QueueLimits};
 use crate::domain::stream::{Retention, age_ms};
 use crate::domain::value::{FieldTable, FieldValue};
@@ -58,6 +59,8 @@ pub struct EffectiveArguments {
     pub max_age_ms: Option<u64>,
     /// Size of a stream's segments in bytes.
     pub segment_bytes: Option<u64>,
+    /// Which returned messages wait before they come again.
+    pub delayed_retry: Option<DelayedRetry>,
 }
 
 impl EffectiveArguments {
@@ -94,6 +97,12 @@ impl EffectiveArguments {
             consumer_timeout_ms: natural("x-consumer-timeout"),
             max_age_ms: text("x-max-age").and_then(age_ms),
             segment_bytes: natural("x-stream-max-segment-size-bytes"),
+            delayed_retry: DelayedRetry::resolve(
+                text("x-delayed-retry-type"),
+                natural("x-delayed-retry-min"),
+                natural("x-delayed-retry-max"),
+            )
+            .filter(|_| kind == QueueKind::Quorum),
         }
     }
 
@@ -112,6 +121,7 @@ impl EffectiveArguments {
             },
             single_active_consumer: self.single_active_consumer,
             delivery_limit: self.delivery_limit,
+            delayed_retry: self.delayed_retry,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod consumer;
 pub mod dead_letter;
+pub mod delayed;
 mod level;
 pub mod page;
 mod positions;

@@ -4,6 +4,7 @@
 //! Its owner persists and delivers the effects.
 
 use super::consumer::{Consumer, ConsumerSet, Served};
+use super::delayed::{Delayed, DelayedRetry};
 use super::page::Sum;
 use super::ready::{Entry, ReadyList, Return};
 use super::unacked::{Unacked, UnackedSlots};
@@ -98,6 +99,8 @@ pub struct QueueLimits {
     pub single_active_consumer: bool,
     /// Most failed deliveries of a message.
     pub delivery_limit: Option<u64>,
+    /// Which returned messages wait before they come again; quorum queues only.
+    pub delayed_retry: Option<DelayedRetry>,
 }
 
 /// Where a queue's effects go.
@@ -114,6 +117,10 @@ pub trait Effects {
     fn forget_spilled(&mut self, key: u64);
     /// A message leaves unacknowledged. If it was logged, forgetting it is up to whoever dead-letters it.
     fn dropped(&mut self, entry: Entry, reason: DropReason);
+    /// A returned message waits until then, in milliseconds since the epoch.
+    fn delayed(&mut self, _entry: &Entry, _ready_at_ms: u64) {}
+    /// It no longer waits.
+    fn undelayed(&mut self, _position: u64) {}
     /// A place of a channel's shared prefetch is free again.
     fn released(&mut self, consumer: ConsumerId);
 }
@@ -129,6 +136,10 @@ pub struct QueueState {
     persistent: Sum,
     /// Messages that left and are still here, since nobody else has them.
     held: Sum,
+    /// Returned messages that wait; empty in all but quorum queues.
+    delayed: Delayed,
+    /// The time as it was last told.
+    now_ms: u64,
     counters: QueueCounters,
 }
 
@@ -151,6 +162,8 @@ impl QueueState {
             next_position: 1,
             persistent: Sum::default(),
             held: Sum::default(),
+            delayed: Delayed::default(),
+            now_ms: 0,
             counters: QueueCounters::default(),
         }
     }
@@ -194,7 +207,8 @@ impl QueueState {
     }
 
     fn is_longer_than_allowed(&self, more: u64, more_bytes: u64) -> bool {
-        let (len, bytes) = (self.ready.len() as u64 + self.held.messages, self.ready.bytes() + self.held.bytes);
+        let elsewhere = self.held.with(self.delayed.sum());
+        let (len, bytes) = (self.ready.len() as u64 + elsewhere.messages, self.ready.bytes() + elsewhere.bytes);
         self.limits.max_length.is_some_and(|max| len + more > max)
             || self.limits.max_length_bytes.is_some_and(|max| bytes + more_bytes > max)
     }
@@ -343,7 +357,7 @@ impl QueueState {
             Disposition::RejectRequeue if self.limits.kind == QueueKind::Quorum => {
                 self.failed(unacked.entry, effects);
             }
-            Disposition::Requeue | Disposition::RejectRequeue => self.ready.put_back(unacked.entry),
+            Disposition::Requeue | Disposition::RejectRequeue => self.come_again(unacked.entry, false, effects),
             Disposition::Discard => self.drop_entry(unacked.entry, DropReason::Rejected, effects),
             Disposition::RejectDiscard => {
                 let mut entry = unacked.entry;
@@ -358,7 +372,7 @@ impl QueueState {
         if self.limits.delivery_limit.is_some_and(|limit| u64::from(entry.failures) > limit) {
             self.drop_entry(entry, DropReason::DeliveryLimit, effects);
         } else {
-            self.ready.put_back(entry);
+            self.come_again(entry, true, effects);
         }
     }
 
@@ -436,6 +450,7 @@ impl QueueState {
     }
 }
 
+mod delay;
 mod paging;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::lane::{Demised, Terms};
 use super::notes::{Note, What};
+use super::outlet::Delay;
 use super::task::Owner;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::queue::page::Sum;
@@ -52,6 +53,23 @@ impl Owner {
             self.dead_letters.push(entry, reason, at_ms / 1000, note);
         }
         self.count_dead();
+    }
+
+    /// Notes which messages wait and which no longer do.
+    pub(super) fn note_delays(&mut self) {
+        let Some(notes) = &mut self.notes else { return };
+        for delay in self.outlets.take_delays() {
+            match delay {
+                Delay::Begun(note) => {
+                    self.delay_notes.insert(note.position, notes.write(note));
+                }
+                Delay::Ended(position) => {
+                    if let Some(note) = self.delay_notes.remove(&position) {
+                        notes.erase(note);
+                    }
+                }
+            }
+        }
     }
 
     /// Forgets the dead that are over: others took them, or there is nowhere to send them.

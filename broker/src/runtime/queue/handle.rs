@@ -46,6 +46,8 @@ pub(crate) struct QueueStats {
     pub(crate) consumers: AtomicU64,
     pub(crate) dead: AtomicU64,
     pub(crate) dead_bytes: AtomicU64,
+    pub(crate) delayed: AtomicU64,
+    pub(crate) delayed_bytes: AtomicU64,
     pub(crate) counters: AtomicQueueCounters,
     /// Milliseconds since the epoch of the last thing that happened.
     pub(crate) active_at_ms: AtomicU64,
@@ -75,6 +77,8 @@ impl QueueStats {
             consumers: self.consumers.load(Relaxed),
             dead: self.dead.load(Relaxed),
             dead_bytes: self.dead_bytes.load(Relaxed),
+            delayed: self.delayed.load(Relaxed),
+            delayed_bytes: self.delayed_bytes.load(Relaxed),
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) enum Work {
 
 impl Owner {
     pub(super) async fn work(&mut self, work: Work) {
+        self.tell_time();
         match work {
             Work::Settle(Settled { disposition, slots }) => self.settle_all(disposition, &slots).await,
             Work::Purge(reply) => {
@@ -37,7 +38,7 @@ impl Owner {
                     }
                     self.next_step().await;
                 }
-                purged += self.purge_dead();
+                purged += self.purge_dead() + self.state.purge_delayed(&mut self.outlets);
                 self.publish_stats();
                 let _ = reply.send(purged);
             }
@@ -64,6 +65,7 @@ impl Owner {
     /// Hands on what the last step left, and lets others work.
     async fn next_step(&mut self) {
         self.bury();
+        self.note_delays();
         self.forget();
         tokio::task::yield_now().await;
     }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::command::Delivery;
+use super::notes::{Note, What};
 use super::outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 use crate::domain::queue::state::{Delivered, DropReason, Effects};
 use crate::domain::queue::{ConsumerId, ConsumerKey, ready::Entry};
@@ -51,6 +52,14 @@ impl Outlet {
     }
 }
 
+/// What the log of notes is to know of a message that waits.
+pub(super) enum Delay {
+    /// It waits.
+    Begun(Note),
+    /// The message at this position no longer waits.
+    Ended(u64),
+}
+
 /// Collects effects of one pass.
 #[derive(Default)]
 pub(super) struct Outlets {
@@ -59,6 +68,8 @@ pub(super) struct Outlets {
     forgotten: Vec<RangeInclusive<Position>>,
     forgotten_spilled: Vec<u64>,
     dropped: Vec<(Entry, DropReason)>,
+    /// Messages that began or ended to wait, in order.
+    delays: Vec<Delay>,
     /// Shared prefetch of consumers that left with so many messages out.
     owed: Vec<(ConsumerId, Arc<ChannelLimiter>, u32)>,
 }
@@ -104,6 +115,11 @@ impl Outlets {
     /// Keys of what was spilled and is no longer needed, since the last call.
     pub(super) fn take_forgotten_spilled(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.forgotten_spilled)
+    }
+
+    /// Delays begun and ended since the last call.
+    pub(super) fn take_delays(&mut self) -> Vec<Delay> {
+        std::mem::take(&mut self.delays)
     }
 
     /// Messages dropped since the last call.
@@ -172,6 +188,18 @@ impl Effects for Outlets {
 
     fn dropped(&mut self, entry: Entry, reason: DropReason) {
         self.dropped.push((entry, reason));
+    }
+
+    fn delayed(&mut self, entry: &Entry, ready_at_ms: u64) {
+        if entry.logged {
+            let Entry { position, failures, acquired, .. } = *entry;
+            let what = What::Delayed;
+            self.delays.push(Delay::Begun(Note { position, at_ms: ready_at_ms, failures, acquired, what }));
+        }
+    }
+
+    fn undelayed(&mut self, position: u64) {
+        self.delays.push(Delay::Ended(position));
     }
 
     fn released(&mut self, consumer: ConsumerId) {

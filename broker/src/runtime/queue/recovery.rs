@@ -9,6 +9,7 @@ use super::notes::{Note, What};
 use super::stored::{self, Stored};
 use super::task::Owner;
 use crate::domain::queue::page::Sum;
+use crate::domain::queue::ready::Entry;
 use crate::storage::{Position, ReadLimit, StorageError};
 
 /// Runs of positions asked for at once.
@@ -70,9 +71,9 @@ impl Owner {
             for record in batch.records {
                 let position = record.position.0;
                 match stored::from_record(record) {
-                    Some(Stored { message, .. }) if noted.contains_key(&position) => {
+                    Some(stored) if noted.contains_key(&position) => {
                         if let Some((name, note)) = noted.remove(&position) {
-                            self.recover_noted(name, note, message.body_len());
+                            self.recover_noted(name, note, stored);
                         }
                     }
                     Some(Stored { message, .. }) => {
@@ -98,15 +99,23 @@ impl Owner {
     }
 
     /// A message that was not ready.
-    fn recover_noted(&mut self, name: u64, note: Note, bytes: u32) {
-        let What::Died(reason) = note.what else { return };
-        self.dead_letters.recover(Demised {
-            position: Some(note.position),
-            note: Some(name),
-            bytes,
-            failures: note.failures,
-            reason,
-            at_s: note.at_ms / 1000,
-        });
+    fn recover_noted(&mut self, name: u64, note: Note, stored: Stored) {
+        let Note { position, at_ms, failures, acquired, what } = note;
+        match what {
+            What::Died(reason) => self.dead_letters.recover(Demised {
+                position: Some(position),
+                note: Some(name),
+                bytes: stored.message.body_len(),
+                failures,
+                reason,
+                at_s: at_ms / 1000,
+            }),
+            What::Delayed => {
+                let priority = self.priority(&stored.message);
+                let entry = Entry::published(position, stored.message, stored.expires_at_ms, priority, true);
+                self.delay_notes.insert(position, name);
+                self.state.recover_delayed(Entry { acquired, failures, ..entry }, at_ms);
+            }
+        }
     }
 }

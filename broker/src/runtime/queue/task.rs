@@ -1,6 +1,6 @@
 //! The owner of one queue: takes commands in batches, steps the state, persists, delivers.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -115,6 +115,8 @@ pub(super) struct Owner {
     pub(super) dead_letters: DeadLetters,
     /// What must be remembered of messages that are not ready; quorum queues only.
     pub(super) notes: Option<Box<Notes>>,
+    /// Notes of messages that wait, by their positions.
+    pub(super) delay_notes: HashMap<u64, u64>,
     pub(super) last_used: Instant,
     /// The single active consumer that listings name.
     pub(super) named_active: Option<ConsumerId>,
@@ -143,6 +145,7 @@ impl Owner {
             ),
             notes: (context.spec.kind == QueueKind::Quorum)
                 .then(|| Box::new(Notes::new(context.log.clone(), log, epoch))),
+            delay_notes: HashMap::new(),
             last_used: Instant::now(),
             named_active: None,
             context,
@@ -279,6 +282,9 @@ impl Owner {
     /// Expires, delivers, reads ahead, and hands the log what it may forget.
     pub(super) fn pass(&mut self) {
         self.unfinished = false;
+        if self.state.next_delayed_ms().is_some() {
+            self.state.release_delayed(now_ms(), &mut self.outlets);
+        }
         // Otherwise what would leave stays where it is until letters got on.
         if self.dead_letters.has_room() {
             if self.state.next_expiry_ms().is_some() {
@@ -289,6 +295,7 @@ impl Owner {
         }
         self.outlets.flush();
         self.bury();
+        self.note_delays();
         self.start_reading();
         if self.named_active != self.state.consumers().single_active() {
             self.publish_tags();
@@ -332,6 +339,9 @@ impl Owner {
         let dead = self.dead();
         stats.dead.store(dead.messages, Relaxed);
         stats.dead_bytes.store(dead.bytes, Relaxed);
+        let delayed = self.state.delayed();
+        stats.delayed.store(delayed.messages, Relaxed);
+        stats.delayed_bytes.store(delayed.bytes, Relaxed);
         stats.persistent.store(persistent + dead.messages, Relaxed);
         stats.persistent_bytes.store(persistent_bytes + dead.bytes, Relaxed);
         stats.consumers.store(self.state.consumers().len() as u64, Relaxed);
@@ -345,7 +355,8 @@ impl Owner {
     fn deadline(&self) -> Option<Instant> {
         // While letters wait nothing expires; the pump taking some is what comes next.
         let next_expiry_ms = self.state.next_expiry_ms().filter(|_| self.dead_letters.has_room());
-        let expiry = next_expiry_ms.map(|at| Instant::now() + Duration::from_millis(at.saturating_sub(now_ms())));
+        let next_ms = next_expiry_ms.into_iter().chain(self.state.next_delayed_ms()).min();
+        let expiry = next_ms.map(|at| Instant::now() + Duration::from_millis(at.saturating_sub(now_ms())));
         let unused = match self.context.settings.expires_ms {
             Some(expires_ms) if self.state.consumers().is_empty() => {
                 Some(self.last_used + Duration::from_millis(expires_ms))
@@ -431,7 +442,15 @@ impl Owner {
         self.state.is_too_long() && self.dead_letters.has_room()
     }
 
+    /// Delays count from now.
+    pub(super) fn tell_time(&mut self) {
+        if self.state.delays() {
+            self.state.tell_time(now_ms());
+        }
+    }
+
     fn settle(&mut self, settled: &Settled) {
+        self.tell_time();
         for &slot in &settled.slots {
             self.state.settle(slot, settled.disposition, &mut self.outlets);
         }

@@ -13,6 +13,7 @@ macro_rules! until {
     };
 }
 
+mod delays;
 mod letters;
 mod paging;
 
