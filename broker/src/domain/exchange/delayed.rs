@@ -208,7 +208,8 @@ mod tests {
             let mut headers = headers.clone();
             headers.insert(DELAY, FieldValue::text("250"));
             let properties = Properties { headers: Some(headers), delivery_mode: Some(2), ..Properties::default() };
-            let provenance = Provenance { dead_lettered: true, keys_replaced: replaced, failures: 3 };
+            let provenance =
+                Provenance { dead_lettered: true, keys_replaced: replaced, failures: 3, hidden_keys: false };
             let message = Message::build("ex", "key", &properties.encode(), b"body", true).with_provenance(provenance);
             let Released { message, routing_keys } = Released::new(&message).unwrap();
             assert_eq!(routing_keys, expected);
