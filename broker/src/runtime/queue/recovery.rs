@@ -94,6 +94,11 @@ impl Owner {
         if let Some(notes) = &mut self.notes {
             noted.into_values().for_each(|(name, _)| notes.erase(name));
         }
+        if self.dead_letters.terms().is_none() {
+            // Meanwhile there is nowhere to send them.
+            let over = self.dead_letters.purge();
+            self.buried(&over);
+        }
         self.count_dead();
         Ok(())
     }
