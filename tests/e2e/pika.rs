@@ -70,6 +70,15 @@ fn streams_outlive_a_kill() {
 }
 
 #[test]
+fn dead_letters_that_must_arrive_outlive_a_kill() {
+    let mut server = Server::start();
+    run_python(&server, &["at_least_once.py", "publish"]);
+    server.kill();
+    let server = server.restart();
+    run_python(&server, &["at_least_once.py", "check"]);
+}
+
+#[test]
 fn huge_messages_pass_in_parts_and_nobody_waits_for_them() {
     const LIMIT: &str = "536870000";
     let options = Options { set: vec![format!("max_message_size={LIMIT}")], ..Options::default() };

@@ -610,6 +610,57 @@ def a_queue_s_end_is_no_death(s):
     s.empties("d")
 
 
+SAFELY = {"kind": "quorum", "dead_letter_strategy": "at-least-once", "overflow": "reject-publish"}
+
+
+def rejected_safely(s):
+    s.queue("q", **SAFELY, **to("d"))
+    s.queue("d")
+    s.publish("q", headers={"mine": 1}, expiration="3600000")
+    s.reject("q")
+    s.arrives("d")
+
+
+def expired_safely(s):
+    s.queue("q", message_ttl=SHORT_MS, **SAFELY, **to("d"))
+    s.queue("d")
+    s.publish("q")
+    s.arrives("d")
+
+
+def failed_too_often_safely(s):
+    s.queue("q", delivery_limit=0, **SAFELY, **to("d"))
+    s.queue("d")
+    s.publish("q")
+    s.reject("q", requeue=True)
+    s.arrives("d")
+
+
+def safely_by_all_keys(s):
+    s.exchange("in", "direct")
+    s.exchange("out", "direct")
+    for name in ["d1", "d2", "d3"]:
+        s.queue(name)
+        s.bind(name, "out", name)
+    s.queue("q", dead_letter_exchange="out", **SAFELY)
+    s.bind("q", "in", "d1")
+    s.publish("d1", exchange="in", headers={"CC": ["d2"], "BCC": ["d3"]})
+    s.reject("q")
+    for name in ["d1", "d2", "d3"]:
+        s.arrives(name)
+
+
+def what_is_returned_waits(s):
+    s.queue("q", kind="quorum", delayed_retry_type="all", delayed_retry_min=SHORT_MS, delayed_retry_max=2 * SHORT_MS)
+    s.publish("q")
+    s.reject("q", requeue=True)
+    s.arrives("q", ack=False)
+    s.channel.basic_nack(2, requeue=True)
+    s.arrives("q", ack=False)
+    s.channel.basic_reject(3, requeue=True)
+    s.arrives("q")
+
+
 ROWS = [rejected, nacked_with_several, expired_by_the_queue, expired_by_its_own_time, the_shorter_time_counts,
         a_time_that_did_not_come_is_told, no_time_at_all, too_long, no_length_at_all, too_many_bytes,
         refused_and_dead_lettered, refused_and_not_dead_lettered, keys_are_kept, further_keys_are_kept,
@@ -622,7 +673,8 @@ ROWS = [rejected, nacked_with_several, expired_by_the_queue, expired_by_its_own_
         claims_of_another_type, published_again_by_a_client, deleting_and_purging_is_no_death,
         a_queue_s_end_is_no_death]
 QUORUM_ROWS = [failed_too_often, returned_is_not_failed, a_lost_connection_is_a_failure, a_closed_channel_is_a_failure,
-               counts_of_every_way_back, without_a_limit, the_limit_is_twenty, counts_go_along_between_quorum_queues]
+               counts_of_every_way_back, without_a_limit, the_limit_is_twenty, counts_go_along_between_quorum_queues,
+               rejected_safely, expired_safely, failed_too_often_safely, safely_by_all_keys, what_is_returned_waits]
 
 
 def run(broker, kind, scenario):
