@@ -96,7 +96,7 @@ impl Waiting {
         assert_eq!(self.confirmed(count as u64).await, 0);
     }
 
-    fn delayed(&self) -> u64 {
+    fn waiting(&self) -> u64 {
         self.vhost.topology().exchange("x").unwrap().delay().unwrap().totals().ready
     }
 
@@ -136,7 +136,7 @@ async fn messages_come_when_they_are_due_ties_in_order_of_arrival() {
     for (delay_ms, body) in [(500, "d"), (100, "a"), (300, "b"), (300, "c"), (0, "now"), (-100, "before")] {
         world.publish(delay_ms, body).await;
     }
-    assert_eq!((world.delayed(), world.ready().await), (4, 2));
+    assert_eq!((world.waiting(), world.ready().await), (4, 2));
     let mut came = Vec::new();
     for _ in 0..6 {
         let body = world.next().await;
@@ -145,7 +145,7 @@ async fn messages_come_when_they_are_due_ties_in_order_of_arrival() {
     let came: Vec<_> = came.iter().map(|(body, at)| (body.as_str(), *at)).collect();
     assert_eq!(came, [("now", 0), ("before", 0), ("a", 1), ("b", 3), ("c", 3), ("d", 5)]);
     world.settle().await;
-    assert_eq!(world.delayed(), 0);
+    assert_eq!(world.waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ async fn what_was_confirmed_survives_a_crash_and_a_stop_and_comes_in_time() {
     assert_eq!(world.next().await, "transient");
     assert_eq!(world.next().await, "soon");
     world.settle().await;
-    assert_eq!(world.delayed(), 1);
+    assert_eq!(world.waiting(), 1);
     let mut world = world.restart().await;
     world.publish(10, "new").await;
     assert_eq!(world.next().await, "new");
@@ -169,7 +169,7 @@ async fn what_was_confirmed_survives_a_crash_and_a_stop_and_comes_in_time() {
     assert!(start.elapsed() >= Duration::from_secs(55));
     let world = world.restart().await;
     world.settle().await;
-    assert_eq!((world.delayed(), world.ready().await), (0, 0), "what went on does not come again");
+    assert_eq!((world.waiting(), world.ready().await), (0, 0), "what went on does not come again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +179,7 @@ async fn nothing_is_confirmed_before_it_is_durable() {
     let count = world.send(1_000, b"held", true).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(world.events.try_recv().is_err());
-    assert_eq!((world.delayed(), world.ready().await), (0, 0));
+    assert_eq!((world.waiting(), world.ready().await), (0, 0));
     world.engine.hold_syncs(false);
     assert_eq!(world.confirmed(count as u64).await, 0);
     assert_eq!(world.next().await, "held");
@@ -218,10 +218,10 @@ async fn many_are_sent_on_in_order_and_leave_nothing_behind() {
         assert_eq!(world.next().await, number.to_string());
     }
     world.settle().await;
-    assert_eq!(world.delayed(), 0);
+    assert_eq!(world.waiting(), 0);
     let world = world.restart().await;
     world.settle().await;
-    assert_eq!((world.delayed(), world.ready().await), (0, 0));
+    assert_eq!((world.waiting(), world.ready().await), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,7 +280,7 @@ async fn a_declaration_or_deletion_that_is_not_recorded_leaves_everything_as_it_
     assert!(world.vhost.topology().exchange("y").is_none());
     assert_eq!(world.vhost.topology().delays().len(), 1);
     // Deleting it took its binding along; the picture has both again, and the message waits.
-    assert_eq!((world.vhost.topology().bindings_from("x").count(), world.delayed()), (1, 1));
+    assert_eq!((world.vhost.topology().bindings_from("x").count(), world.waiting()), (1, 1));
     let mut world = world.crash().await;
     assert_eq!(world.next().await, "a");
 }
@@ -291,10 +291,10 @@ async fn a_message_without_a_way_when_it_is_due_is_dropped() {
     world.publish(1_000, "a").await;
     world.vhost.unbind(&guest(), binding("x", "q", "k")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!((world.delayed(), world.ready().await), (0, 0));
+    assert_eq!((world.waiting(), world.ready().await), (0, 0));
     let world = world.restart().await;
     world.settle().await;
-    assert_eq!(world.delayed(), 0);
+    assert_eq!(world.waiting(), 0);
 }
 
 #[tokio::test]
