@@ -76,10 +76,9 @@ impl Session {
         if let Some(channel) = self.channels.get_mut(&number)
             && let Some(transaction) = channel.transaction.as_mut()
         {
-            transaction.check_room()?;
             let (queues, replies) = (self.routes.queues.clone(), self.routes.replies.clone());
-            transaction.publishes.push(Held { message, queues, replies, mandatory });
-            channel.entry.uncommitted.store(transaction.publishes.len() as u64, Relaxed);
+            transaction.hold(Held { message, queues, replies, mandatory })?;
+            channel.entry.uncommitted.fetch_add(1, Relaxed);
             return Ok(());
         }
         self.hand_on(number, message, mandatory);

@@ -14,8 +14,11 @@ use crate::runtime::queue::QueueHandle;
 
 use super::channel::Outstanding;
 
-/// Most publishes and acknowledgements one transaction holds; its memory is the client's to choose.
+/// Most publishes and acknowledgements one transaction holds.
 const HELD_MAX: usize = 1_000_000;
+
+/// Most bytes of messages one transaction holds, beside the first message.
+const HELD_BYTES_MAX: u64 = 256 << 20;
 
 /// A publish held back, with the way it goes.
 #[derive(Debug)]
@@ -29,7 +32,9 @@ pub(super) struct Held {
 /// What a channel in transaction mode holds back.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
-    pub(super) publishes: Vec<Held>,
+    publishes: Vec<Held>,
+    /// Bytes of their messages.
+    bytes: u64,
     pub(super) settlements: Vec<(Outstanding, Disposition)>,
 }
 
@@ -46,6 +51,25 @@ impl Transaction {
             ReplyCode::ResourceError,
             format!("a transaction holds at most {HELD_MAX} publishes and acknowledgements"),
         ))
+    }
+
+    /// Holds a publish back.
+    ///
+    /// # Errors
+    /// 506 beyond [`HELD_MAX`] or [`HELD_BYTES_MAX`].
+    pub(super) fn hold(&mut self, held: Held) -> Result<(), Violation> {
+        self.check_room()?;
+        let bytes = self.bytes + held.message.buffer().len() as u64;
+        // One message is always taken, however large.
+        if self.bytes > 0 && bytes > HELD_BYTES_MAX {
+            return Err(Violation::connection(
+                ReplyCode::ResourceError,
+                format!("a transaction holds at most {HELD_BYTES_MAX} bytes of messages"),
+            ));
+        }
+        self.bytes = bytes;
+        self.publishes.push(held);
+        Ok(())
     }
 }
 

@@ -273,8 +273,15 @@ impl Core {
                 }
             }
         }
-        self.large.cancel(&self.removals);
-        self.write_removals()
+        let cancelled = self.large.cancel(&self.removals);
+        self.write_removals()?;
+        for (log, position, segment) in cancelled {
+            let Some(generation) = self.logs.get(&log).map(LogIndex::generation) else { continue };
+            let mut range = Vec::new();
+            encode_range(&mut range, position, position);
+            self.push_remove(Kind::Remove, log, generation, &range, &[segment])?;
+        }
+        Ok(())
     }
 
     /// Gathers, clamps, sorts and joins what the part removes. A range reaches no further
@@ -417,14 +424,17 @@ impl Core {
     }
 
     fn forget(&mut self, log: u64) -> Result<()> {
-        self.large.cancel(&[(log, 0, u64::MAX)]);
+        let cancelled = self.large.cancel(&[(log, 0, u64::MAX)]);
         let Some(index) = self.logs.remove(&log) else { return Ok(()) };
         let mut dead = Dead::default();
         index.tell(|segment, records, bytes| dead.note(segment, records, bytes));
-        if dead.is_empty() {
+        if dead.is_empty() && cancelled.is_empty() {
             return Ok(());
         }
-        self.push_remove_of(Kind::Delete, log, index.generation(), &[], &mut dead)
+        let (bytes, mut targets) = dead.settle(&mut self.segments);
+        self.reclaim.note_freed(bytes);
+        targets.extend(cancelled.iter().map(|(_, _, segment)| *segment));
+        self.push_remove(Kind::Delete, log, index.generation(), &[], &targets)
     }
 
     /// Accounts for the dead and writes the record that says so.

@@ -6,7 +6,7 @@
 //! a segment of this kind without a table is one that a crash interrupted, and goes.
 //!
 //! Reads, openings and syncs that a record under way matters to wait for it; removes and
-//! deletions only mark it, and it is dropped when it is there.
+//! deletions only mark it, on disk as well, and it is dropped when it is there.
 
 use std::collections::HashMap;
 use std::io::Result;
@@ -107,6 +107,12 @@ impl LargeRecords {
         self.under_way.is_empty()
     }
 
+    /// Whether it is written to.
+    #[cfg(test)]
+    pub fn is_under_way(&self, segment: SegmentId) -> bool {
+        self.under_way.contains_key(&segment)
+    }
+
     /// What is to be written, for another thread.
     pub fn take_jobs(&mut self) -> Vec<LargeJob> {
         std::mem::take(&mut self.jobs)
@@ -136,16 +142,19 @@ impl LargeRecords {
         self.last_ticket
     }
 
-    /// These were removed: they are dropped when they are there.
-    pub fn cancel(&mut self, removals: &[Removal]) {
-        if self.is_idle() {
-            return;
-        }
-        for large in self.under_way.values_mut() {
-            large.cancelled |= removals
+    /// These were removed: they are dropped when they are there. Tells which that concerns, as
+    /// log, position and segment: the disk has to know, as a crash may find them whole.
+    pub fn cancel(&mut self, removals: &[Removal]) -> Vec<(u64, u64, SegmentId)> {
+        let mut cancelled = Vec::new();
+        for (segment, large) in self.under_way.iter_mut().filter(|(_, large)| !large.cancelled) {
+            large.cancelled = removals
                 .iter()
                 .any(|(log, first, last)| *log == large.log && (*first..=*last).contains(&large.position));
+            if large.cancelled {
+                cancelled.push((large.log, large.position, *segment));
+            }
         }
+        cancelled
     }
 
     /// Everybody who waits, to be refused.

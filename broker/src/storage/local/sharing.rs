@@ -17,14 +17,20 @@ pub const SHARED_BYTES_MIN: usize = 64;
 /// Payloads remembered at most.
 const REMEMBERED_MAX: usize = 1024;
 
-/// Bytes of payloads remembered at most.
-const REMEMBERED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes that payloads remembered keep allocated at most.
+const REMEMBERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A payload may be a part of a buffer of this length, which it keeps; its neighbours share it.
+const BUFFER_BYTES: usize = 128 * 1024;
 
 type Key = (usize, usize);
 
 #[derive(Debug)]
 struct Place {
-    payload: Bytes,
+    /// Keeps the address from being used again.
+    _payload: Bytes,
+    /// Bytes it keeps allocated.
+    kept: usize,
     place: u64,
     /// Logs that have not come yet.
     left: u16,
@@ -70,9 +76,13 @@ impl SharedPayloads {
             self.segment = segment;
         }
         let payload = record.payload.clone();
-        self.bytes += payload.len();
-        self.order.push_back(key(&payload));
-        self.places.insert(key(&payload), Place { payload, place, left: record.shares - 1 });
+        let key = key(&payload);
+        self.forget(key);
+        let beside = self.order.back().is_some_and(|last| last.0.abs_diff(key.0) < BUFFER_BYTES);
+        let kept = if beside { payload.len() } else { payload.len().max(BUFFER_BYTES) };
+        self.bytes += kept;
+        self.order.push_back(key);
+        self.places.insert(key, Place { _payload: payload, kept, place, left: record.shares - 1 });
         while self.places.len() > REMEMBERED_MAX || self.bytes > REMEMBERED_BYTES_MAX {
             let Some(oldest) = self.order.pop_front() else { break };
             self.forget(oldest);
@@ -85,12 +95,40 @@ impl SharedPayloads {
 
     fn forget(&mut self, key: Key) {
         if let Some(place) = self.places.remove(&key) {
-            self.bytes -= place.payload.len();
+            self.bytes -= place.kept;
         }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Position;
+
+    fn shared(payload: Bytes) -> LogRecord {
+        LogRecord { position: Position(1), meta: [0; 16], weight: 0, shares: 2, payload }
+    }
+
+    #[test]
+    fn small_payloads_do_not_keep_a_thousand_buffers() {
+        let mut shared_payloads = SharedPayloads::default();
+        let first = Bytes::from(vec![0; BUFFER_BYTES]);
+        for number in 0..REMEMBERED_MAX {
+            let buffer = if number == 0 { first.clone() } else { Bytes::from(vec![0; BUFFER_BYTES]) };
+            shared_payloads.remember(1, number as u64, &shared(buffer.slice(..100)));
+            assert!(shared_payloads.places.len() * BUFFER_BYTES <= REMEMBERED_BYTES_MAX + BUFFER_BYTES);
+        }
+        assert!(first.is_unique(), "the buffer of the first is free again");
+        shared_payloads.clear();
+        // Parts of one buffer keep it once.
+        for number in 0..REMEMBERED_MAX {
+            shared_payloads.remember(1, number as u64, &shared(first.slice(number * 100..number * 100 + 100)));
+        }
+        assert_eq!(shared_payloads.places.len(), REMEMBERED_MAX);
     }
 }

@@ -16,8 +16,9 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::index::LogIndex;
+use super::record::record_bytes;
 use super::request::{Read, Request};
-use crate::storage::{LogHealth, LogId, Position, StorageError};
+use crate::storage::{LogBatch, LogHealth, LogId, LogRecord, Position, StorageError};
 
 /// The disk is looked at again after this share of the reserve was written.
 const LOOK_SHARE: u64 = 32;
@@ -125,7 +126,9 @@ impl Core {
             Request::Read(read) if space.waiting.contains(&read.log) => {
                 let (now, later) = split(&read.ranges, last(&read.log));
                 if now.is_empty() {
-                    space.deferred.push(Request::Read(read));
+                    // Whoever waits for these messages may be the one who makes room.
+                    let batch = read_deferred(&space.deferred, &read);
+                    let _ = read.reply.send(Ok(batch));
                     return None;
                 }
                 let rest = later.first().map(|range| *range.start());
@@ -197,6 +200,37 @@ impl Core {
         }
         self.reclaim.note_space(is_short);
     }
+}
+
+/// What a read wants of the records that wait to be written.
+fn read_deferred(deferred: &[Request], read: &Read) -> LogBatch {
+    let covers = |ranges: &[RangeInclusive<Position>], record: &LogRecord| {
+        let at = ranges.partition_point(|range| *range.end() < record.position);
+        ranges.get(at).is_some_and(|range| range.contains(&record.position))
+    };
+    let mut records: Vec<&LogRecord> = Vec::new();
+    for request in deferred {
+        match request {
+            Request::Append(log, added, _) if *log == read.log => {
+                records.extend(added.iter().filter(|record| covers(&read.ranges, record)));
+            }
+            Request::Remove(log, ranges) if *log == read.log => {
+                records.retain(|record| !ranges.iter().any(|range| range.contains(&record.position)));
+            }
+            _ => {}
+        }
+    }
+    let mut batch = LogBatch { next: read.rest, ..LogBatch::default() };
+    let mut bytes = 0;
+    for record in records {
+        bytes += record_bytes(record.payload.len());
+        if !batch.records.is_empty() && (batch.records.len() >= read.limit.records || bytes > read.limit.bytes) {
+            batch.next = Some(record.position);
+            break;
+        }
+        batch.records.push(LogRecord { shares: 1, ..record.clone() });
+    }
+    batch
 }
 
 /// The part of the ranges up to a position, and the part behind it.

@@ -77,6 +77,46 @@ fn a_large_record_that_is_removed_while_it_is_written_is_dropped() {
 }
 
 #[test]
+fn a_large_record_that_was_removed_does_not_come_back_whole_after_a_crash() {
+    for delete in [false, true] {
+        let disk = SimulatedDisk::default();
+        let (mut core, _) = open(&disk);
+        run(&mut core, vec![append(2, vec![record(1, 40)])]).unwrap();
+        let (long, _confirm) = append_of(1, vec![record(1, LONG)]);
+        group(&mut core, vec![long]);
+        let (removed, mut synced) = oneshot::channel();
+        let removal = if delete { Request::Delete(LogId(1), removed) } else { remove(1, 1, 1) };
+        group(&mut core, vec![removal]);
+        // Enough for the remove record to be written anew with what is around it.
+        for position in 2..=200 {
+            group(&mut core, vec![append_of(2, vec![record(position, 400)]).0]);
+            group(&mut core, vec![remove(2, position, position)]);
+            core.work().unwrap();
+        }
+        while core.has_work() {
+            core.work().unwrap();
+        }
+        check_accounts(&core);
+        assert!(core.segments.len() < 10, "space came back meanwhile");
+        assert!(!delete || matches!(synced.try_recv(), Ok(Ok(()))));
+        // It is written, and nobody heard of it before the crash.
+        core.large.take_jobs().into_iter().for_each(|job| drop(job.run()));
+        drop(core);
+        for seed in 1..20 {
+            let crashed = disk.crash(&mut Chance::new(seed));
+            let (mut core, findings) = open(&crashed);
+            assert_eq!((findings, read(&mut core, 1)), (vec![], vec![]), "{delete} {seed}");
+            check_accounts(&core);
+            settle(&mut core);
+            assert_eq!(positions(&core, 2), [1]);
+            drop(core);
+            let (mut core, _) = open(&crashed);
+            assert_eq!(read(&mut core, 1), vec![], "{delete} {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_large_record_cut_short_by_a_crash_leaves_nothing_or_all() {
     for calls in 0..8 {
         let disk = SimulatedDisk::default();

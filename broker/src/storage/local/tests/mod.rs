@@ -110,7 +110,9 @@ fn check_accounts(core: &Core) {
         assert!(segment.targets.iter().all(|target| {
             // That of a single large record has none, and goes as soon as it is dead.
             let target_segment = core.segments.get(target);
-            target_segment.is_some_and(|segment| target < id || segment.targets.is_empty() && segment.live_records == 0)
+            core.large.is_under_way(*target)
+                || target_segment
+                    .is_some_and(|segment| target < id || segment.targets.is_empty() && segment.live_records == 0)
         }));
     }
     assert_eq!(live, BTreeMap::new(), "records in segments that are gone");
