@@ -107,6 +107,5 @@ async fn put_plugins(call: Call) -> Answer {
     if let Some(broker) = &call.broker {
         broker.tell_events(changed.set.iter().any(|name| name == plugins::EVENT_EXCHANGE)).await?;
     }
-    call.node().refresh_services().await?;
     Reply::json(&changed)
 }

@@ -1,9 +1,9 @@
 //! Which plugins are enabled. Everything they stand for is built in, so enabling one is
-//! bookkeeping that lets scripts and tools written for the reference succeed. Only the
-//! exchange of events and the listener of metrics come and go with their plugins.
+//! bookkeeping that lets scripts and tools written for the reference succeed. Only the exchange
+//! of events comes and goes with its plugin; metrics are served without one.
 //!
 //! The set lives in the data directory in the reference's own file and term format:
-//! `[rabbitmq_management,rabbitmq_prometheus].` It is not part of the broker's storage:
+//! `[rabbitmq_management,rabbitmq_shovel].` It is not part of the broker's storage:
 //! an operator may edit it, and it is read anew each time.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 const FILE: &str = "enabled_plugins";
 
 /// What is enabled on a node nobody has configured.
-const DEFAULT: &[&str] = &["rabbitmq_management", "rabbitmq_prometheus"];
+const DEFAULT: &[&str] = &["rabbitmq_management"];
 
 /// The plugin whose exchange is there as long as it is enabled.
 pub(crate) const EVENT_EXCHANGE: &str = "rabbitmq_event_exchange";
@@ -237,17 +237,13 @@ mod tests {
     #[test]
     fn a_change_reports_what_came_and_went() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(load(dir.path()).unwrap(), owned(&["rabbitmq_management", "rabbitmq_prometheus"]));
-        assert!(is_enabled(dir.path(), "rabbitmq_prometheus").unwrap());
-        assert_eq!(
-            replace(dir.path(), owned(&["rabbitmq_management"])).unwrap().stopped,
-            owned(&["rabbitmq_prometheus"])
-        );
-        assert!(!is_enabled(dir.path(), "rabbitmq_prometheus").unwrap());
+        assert_eq!(load(dir.path()).unwrap(), owned(&["rabbitmq_management"]));
+        assert!(!is_enabled(dir.path(), "rabbitmq_shovel").unwrap());
         let change =
             replace(dir.path(), owned(&["rabbitmq_management", "rabbitmq_shovel_management", "nope"])).unwrap();
         assert_eq!(change.started, owned(&["rabbitmq_shovel", "rabbitmq_shovel_management"]));
         assert_eq!(change.missing, owned(&["nope"]));
+        assert!(is_enabled(dir.path(), "rabbitmq_shovel").unwrap());
         assert_eq!(change.set.len(), 5);
         let change = replace(dir.path(), owned(&["rabbitmq_management"])).unwrap();
         assert_eq!(change.stopped, owned(&["rabbitmq_shovel", "rabbitmq_shovel_management"]));

@@ -1,7 +1,6 @@
 //! HTTP listeners as parts of the application: opened by `start_app`, closed by `stop_app`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -18,12 +17,6 @@ use crate::{ServerFacts, Transport, plugins, router, serve_tcp};
 /// Protocol of the API's listeners.
 const API_PROTOCOL: &str = "http";
 
-/// The plugin for which metrics are served.
-const METRICS_PLUGIN: &str = "rabbitmq_prometheus";
-
-/// Whether listeners are to be open.
-type Wanted = Box<dyn Fn() -> Result<bool, Error> + Send + Sync>;
-
 /// The HTTP listeners. The node they serve is told after it has started; requests that
 /// come before wait in the listener's backlog.
 pub struct HttpService {
@@ -31,14 +24,12 @@ pub struct HttpService {
     protocol: &'static str,
     addresses: Vec<SocketAddr>,
     answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
-    is_wanted: Wanted,
     node: watch::Sender<Option<Node>>,
     /// What runs now. A leaf lock, never held over an await.
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
-    listeners: Vec<Listener>,
     stop: watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
 }
@@ -59,45 +50,25 @@ impl HttpService {
     #[must_use]
     pub fn new(addresses: Vec<SocketAddr>, facts: ServerFacts) -> (Self, NodeSlot) {
         let answers = move |node| router(node, Transport::Tcp, facts.clone());
-        Self::of(API_PROTOCOL, addresses, Arc::new(answers), Box::new(|| Ok(true)))
+        Self::of(API_PROTOCOL, addresses, Arc::new(answers))
     }
 
-    /// Listeners of metrics on these addresses, open while their plugin is enabled.
-    /// Which plugins are enabled is read in `data_dir`.
+    /// Listeners of metrics on these addresses. They do not wait for the plugin that metrics
+    /// are in RabbitMQ: who enables another plugin must not lose them.
     #[must_use]
-    pub fn metrics(
-        addresses: Vec<SocketAddr>,
-        settings: MetricsSettings,
-        data_dir: PathBuf,
-        facts: ServerFacts,
-    ) -> (Self, NodeSlot) {
+    pub fn metrics(addresses: Vec<SocketAddr>, settings: MetricsSettings, facts: ServerFacts) -> (Self, NodeSlot) {
         let answers = move |node| prometheus::router(node, settings.clone(), facts.clone());
-        let is_wanted = move || plugins::is_enabled(&data_dir, METRICS_PLUGIN);
-        Self::of("http/prometheus", addresses, Arc::new(answers), Box::new(is_wanted))
+        Self::of("http/prometheus", addresses, Arc::new(answers))
     }
 
     fn of(
         protocol: &'static str,
         addresses: Vec<SocketAddr>,
         answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
-        is_wanted: Wanted,
     ) -> (Self, NodeSlot) {
         let (node, _) = watch::channel(None);
         let slot = NodeSlot(node.clone());
-        (Self { protocol, addresses, answers, is_wanted, node, running: Mutex::new(None) }, slot)
-    }
-
-    /// Opens or closes what is to be open or closed now, and tells what is open.
-    async fn settle(&self) -> Result<Vec<Listener>, Error> {
-        let open = self.running.lock().expect("nothing panics under this lock").as_ref().map(|r| r.listeners.clone());
-        match ((self.is_wanted)()?, open) {
-            (true, Some(listeners)) => Ok(listeners),
-            (true, None) => self.open().await,
-            (false, _) => {
-                self.close().await;
-                Ok(Vec::new())
-            }
-        }
+        (Self { protocol, addresses, answers, node, running: Mutex::new(None) }, slot)
     }
 
     async fn open(&self) -> Result<Vec<Listener>, Error> {
@@ -128,7 +99,7 @@ impl HttpService {
                 })
             })
             .collect();
-        let running = Running { listeners: listeners.clone(), stop, loops };
+        let running = Running { stop, loops };
         let before = self.running.lock().expect("nothing panics under this lock").replace(running);
         debug_assert!(before.is_none(), "started twice");
         Ok(listeners)
@@ -136,7 +107,7 @@ impl HttpService {
 
     async fn close(&self) {
         let running = self.running.lock().expect("nothing panics under this lock").take();
-        if let Some(Running { stop, loops, .. }) = running {
+        if let Some(Running { stop, loops }) = running {
             stop.send_replace(true);
             for accepting in loops {
                 let _ = accepting.await;
@@ -154,12 +125,8 @@ impl AppService for HttpService {
                     Err(error) => tracing::warn!(%error, "enabled plugins cannot be read: events are not told"),
                 }
             }
-            self.settle().await
+            self.open().await
         })
-    }
-
-    fn refresh(&self) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
-        Box::pin(self.settle())
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

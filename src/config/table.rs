@@ -198,7 +198,7 @@ pub const SETTINGS: &[Setting] = &[
         alias: None,
         environment: None,
         initial: Initial::Value("15692"),
-        doc: "Port of the metrics, which are served while the plugin `rabbitmq_prometheus` is enabled; 0 takes a free one.",
+        doc: "Port of the metrics; 0 takes a free one.",
         set: Set::Number(0, 65_535, |config, port| config.metrics_port = narrow(port)),
     },
     Setting {

@@ -72,9 +72,6 @@ fn the_http_api_answers_as_recorded() {
 #[test]
 fn the_command_line_answers_as_recorded() {
     let server = server();
-    // All the recorded node had.
-    let plugins = server.tool("rabbitmq-plugins", &["-q", "set", "rabbitmq_management"]);
-    assert!(plugins.status.success(), "{}", String::from_utf8_lossy(&plugins.stderr));
     let arguments = [
         "--bin-dir".to_owned(),
         binaries().links.display().to_string(),

@@ -33,7 +33,6 @@ pub(crate) enum Transition {
     ResumeListeners,
     Drain,
     Revive,
-    RefreshServices,
 }
 
 /// A request and where its answer goes.
@@ -84,7 +83,6 @@ impl Owner {
                 Transition::ResumeListeners => self.resume_listeners().await,
                 Transition::Drain => self.drain().await,
                 Transition::Revive => self.revive().await,
-                Transition::RefreshServices => self.refresh_services().await,
             };
             if let Err(error) = &result {
                 tracing::error!("{what:?}: {error}");
@@ -186,18 +184,6 @@ impl Owner {
         self.resume_listeners().await?;
         self.shared.maintenance.store(false, Relaxed);
         tracing::warn!("the node is no longer in maintenance");
-        Ok(())
-    }
-
-    async fn refresh_services(&mut self) -> Result<(), Error> {
-        let Some(amqp) = self.application.as_ref().and_then(|application| application.amqp.as_ref()) else {
-            return Ok(());
-        };
-        let mut opened = Vec::new();
-        for service in &self.services {
-            opened.extend(service.refresh().await?);
-        }
-        self.set_listeners(with_amqp(amqp, opened));
         Ok(())
     }
 

@@ -178,11 +178,6 @@ pub struct NodeStatus {
 pub trait AppService: Send + Sync + 'static {
     /// Opens; resolves when it serves. Returns its listeners.
     fn start(&self, broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>>;
-    /// Opens and closes what is to be open or closed now that something outside the broker has
-    /// changed. Returns its listeners.
-    fn refresh(&self) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
-    }
     /// Closes; resolves when it no longer serves.
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
@@ -315,15 +310,6 @@ impl Node {
     /// As [`Self::resume_listeners`]; the node then stays in maintenance.
     pub async fn revive(&self) -> Result<(), Error> {
         self.ask(Transition::Revive).await
-    }
-
-    /// Has services look anew at what is to be open: plugins were enabled or disabled. Nothing
-    /// happens while the application is stopped.
-    ///
-    /// # Errors
-    /// `Unavailable` naming what could not be opened; what was open stays.
-    pub async fn refresh_services(&self) -> Result<(), Error> {
-        self.ask(Transition::RefreshServices).await
     }
 
     /// Whether the AMQP listeners are closed to new connections.
