@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn paths_lead_to_pages() {
         let settings = MetricsSettings { path: "/metrics".to_owned(), per_object: false, authenticated: false };
-        let per_object = MetricsSettings { path: "/m/x".to_owned(), per_object: true, ..settings.clone() };
+        let per_object = MetricsSettings { path: "/m/x".to_owned(), per_object: true, ..settings };
         for (settings, path, expected) in [
             (&settings, "/metrics", Place::Page(Endpoint::Aggregated)),
             (&settings, "/metrics/", Place::Page(Endpoint::Aggregated)),
