@@ -183,6 +183,7 @@ impl Config {
             version: String::new(),
             platform: format!("Warren {}", env!("CARGO_PKG_VERSION")),
             cluster_name: None,
+            memory_total: None,
             vm_memory_high_watermark: Watermark::Relative(0.0),
             disk_free_limit: Watermark::Absolute(0),
         };

@@ -201,8 +201,9 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let messages = totals.ready + totals.unacknowledged + totals.dead + totals.delayed;
     let ready_bytes = totals.ready_bytes + totals.delayed_bytes;
     let bytes = ready_bytes + totals.unacknowledged_bytes + totals.dead_bytes;
-    let messages_ram = messages.saturating_sub(totals.ready_paged + totals.dead);
-    let bytes_ram = bytes.saturating_sub(totals.ready_paged_bytes + totals.dead_bytes);
+    let messages_ram = messages.saturating_sub(totals.ready_paged + totals.unacknowledged_paged + totals.dead);
+    let paged_bytes = totals.ready_paged_bytes + totals.unacknowledged_paged_bytes + totals.dead_bytes;
+    let bytes_ram = bytes.saturating_sub(paged_bytes);
     let capacity = consumer_capacity(&totals);
     wire::QueueCounts {
         messages,
@@ -210,7 +211,7 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
         messages_unacknowledged: totals.unacknowledged,
         messages_ram,
         messages_ready_ram: totals.ready.saturating_sub(totals.ready_paged),
-        messages_unacknowledged_ram: totals.unacknowledged,
+        messages_unacknowledged_ram: totals.unacknowledged.saturating_sub(totals.unacknowledged_paged),
         messages_persistent: totals.persistent,
         message_bytes: bytes,
         message_bytes_ready: ready_bytes,

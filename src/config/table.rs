@@ -426,6 +426,14 @@ pub const SETTINGS: &[Setting] = &[
         set: Set::Number(0, u32::MAX, |config, ms| config.node.consumer_timeout = Duration::from_millis(ms.into())),
     },
     Setting {
+        key: "total_memory_available_override_value",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("what the machine and the control group leave it"),
+        doc: "Memory the broker may use: relative limits and what queues keep in memory follow it.",
+        set: Set::Amount(|config, bytes| config.node.memory_total = Some(bytes)),
+    },
+    Setting {
         key: "vm_memory_high_watermark.relative",
         alias: None,
         environment: None,

@@ -141,7 +141,7 @@ impl Broker {
         let access = Arc::new(DirectoryAccess(directory.clone()));
         let names: Vec<_> = seen.vhosts.keys().cloned().collect();
         let health = log.health();
-        let vhosts = Arc::new(VhostRegistry::recover(names, metadata, log, access).await?);
+        let vhosts = Arc::new(VhostRegistry::recover(names, metadata, log, access, settings.memory_bytes()).await?);
         let registry = Arc::new(Registry::default());
         let default_vhost =
             VhostName::new(&settings.default_vhost).map_err(|error| Error::InvalidValue(error.to_string()))?;

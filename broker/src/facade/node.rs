@@ -66,6 +66,8 @@ pub struct Settings {
     pub platform: String,
     /// Cluster name; `None`: the node name.
     pub cluster_name: Option<String>,
+    /// Memory the node may use, in bytes; `None`: what the machine and the control group leave it.
+    pub memory_total: Option<u64>,
     /// Alarm when resident memory goes over this.
     pub vm_memory_high_watermark: Watermark,
     /// Alarm when less than this is free on the data directory's disk.
@@ -100,6 +102,7 @@ impl Settings {
             version: "4.3.5".to_owned(),
             platform: "Warren".to_owned(),
             cluster_name: None,
+            memory_total: None,
             vm_memory_high_watermark: Watermark::Relative(0.6),
             disk_free_limit: Watermark::Absolute(0),
         }
@@ -112,10 +115,15 @@ impl Settings {
         Limits { memory: self.vm_memory_high_watermark, disk: self.disk_free_limit, disk_monitored: true }
     }
 
+    /// Memory the node may use.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_total.unwrap_or_else(system::memory_bytes)
+    }
+
     /// Measures memory and disk; asks nothing of storage.
     pub(crate) fn measure(&self) -> Sample {
         Sample {
-            memory_total: system::memory_bytes(),
+            memory_total: self.memory_bytes(),
             memory_used: system::resident_bytes(),
             disk_free: system::disk_free_bytes(&self.data_dir),
             ..Sample::default()

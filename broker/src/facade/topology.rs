@@ -61,6 +61,10 @@ pub struct QueueTotals {
     pub ready_paged: u64,
     /// Bytes of their bodies.
     pub ready_paged_bytes: u64,
+    /// Unacknowledged messages of which the body is on disk and not in memory.
+    pub unacknowledged_paged: u64,
+    /// Bytes of their bodies.
+    pub unacknowledged_paged_bytes: u64,
     /// Persistent messages, ready or not.
     pub persistent: u64,
     /// Bytes of their bodies.

@@ -32,6 +32,7 @@ struct State {
     writes_left: Option<u64>,
     syncs_left: Option<u64>,
     reads_left: Option<u64>,
+    refuses_appends: bool,
     damaged: BTreeSet<(LogId, Position)>,
     metadata_refusal: Option<StorageError>,
     log_refusal: Option<StorageError>,
@@ -104,6 +105,7 @@ impl MemoryEngine {
             writes_left: None,
             syncs_left: None,
             reads_left: None,
+            refuses_appends: false,
             damaged: BTreeSet::new(),
             metadata_refusal: None,
             log_refusal: None,
@@ -154,6 +156,11 @@ impl MemoryEngine {
         let mut state = self.state();
         state.held = held;
         state.sync();
+    }
+
+    /// Whether appends are refused, until they are no longer.
+    pub fn refuse_appends(&self, refused: bool) {
+        self.state().refuses_appends = refused;
     }
 
     /// What the log says of itself from now on; nothing else changes.
@@ -430,6 +437,9 @@ impl QueueLog for MemoryEngine {
     ) -> BoxFuture<'static, Result<(), StorageError>> {
         self.log_write(|state| {
             state.admit(log, epoch)?;
+            if state.refuses_appends {
+                return Err(StorageError::Unavailable("injected refusal".to_owned()));
+            }
             let before = state.last.get(&log).copied();
             let positions = before.into_iter().chain(records.iter().map(|record| record.position));
             if !positions.is_sorted_by(|a, b| a < b) {

@@ -122,6 +122,7 @@ impl EffectiveArguments {
             single_active_consumer: self.single_active_consumer,
             delivery_limit: self.delivery_limit,
             delayed_retry: self.delayed_retry,
+            dead_letters: self.dead_letter_to().is_some(),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::held::Held;
 use super::page::Sum;
-use super::ready::Entry;
 
 /// Memory of messages that may wait at once. Beyond it returned messages come again without a
 /// delay.
@@ -74,7 +74,7 @@ impl fmt::Display for DelayedRetry {
 /// Messages that wait, the first to be ready first.
 #[derive(Debug, Default)]
 pub struct Delayed {
-    by_time: BTreeMap<(u64, u64), Entry>,
+    by_time: BTreeMap<(u64, u64), Held>,
     sum: Sum,
     memory_bytes: u64,
 }
@@ -87,19 +87,19 @@ impl Delayed {
     }
 
     /// Keeps a message until then, in milliseconds since the epoch.
-    pub fn insert(&mut self, ready_at_ms: u64, entry: Entry) {
-        self.sum.add(entry.message.body_len());
-        self.memory_bytes += entry.cost();
-        self.by_time.insert((ready_at_ms, entry.position), entry);
+    pub fn insert(&mut self, ready_at_ms: u64, held: Held) {
+        self.sum.add(held.body_len());
+        self.memory_bytes += held.cost();
+        self.by_time.insert((ready_at_ms, held.position()), held);
     }
 
     /// Takes the first message if it is ready.
-    pub fn pop_ready(&mut self, now_ms: u64) -> Option<Entry> {
+    pub fn pop_ready(&mut self, now_ms: u64) -> Option<Held> {
         let first = self.by_time.first_entry().filter(|first| first.key().0 <= now_ms)?;
-        let entry = first.remove();
-        self.sum = self.sum.without(Sum { messages: 1, bytes: entry.message.body_len().into() });
-        self.memory_bytes -= entry.cost();
-        Some(entry)
+        let held = first.remove();
+        self.sum = self.sum.without(Sum { messages: 1, bytes: held.body_len().into() });
+        self.memory_bytes -= held.cost();
+        Some(held)
     }
 
     /// When the first message is ready.
@@ -119,6 +119,8 @@ impl Delayed {
 mod tests {
     use super::*;
     use crate::domain::message::Message;
+    use crate::domain::queue::held::Stub;
+    use crate::domain::queue::ready::Entry;
 
     #[test]
     fn settings_that_make_no_sense_mean_no_delay() {
@@ -159,7 +161,8 @@ mod tests {
     fn messages_wait_in_the_order_of_their_time() {
         let entry = |position| {
             let message = Message::build("", "q", &[0, 0], &[b'x'; 10], true);
-            Entry::published(position, message, 0, 0, true)
+            let entry = Entry::published(position, message, 0, 0, true);
+            if position % 2 == 0 { Held::Away(Stub::logged(&entry)) } else { Held::Here(entry) }
         };
         let mut delayed = Delayed::default();
         for (at, position) in [(300, 1), (100, 2), (100, 3), (200, 4)] {
@@ -167,7 +170,7 @@ mod tests {
         }
         assert_eq!((delayed.next_ms(), delayed.sum()), (Some(100), Sum { messages: 4, bytes: 40 }));
         let mut ready =
-            |now| std::iter::from_fn(|| delayed.pop_ready(now)).map(|entry| entry.position).collect::<Vec<_>>();
+            |now| std::iter::from_fn(|| delayed.pop_ready(now)).map(|held| held.position()).collect::<Vec<_>>();
         assert_eq!((ready(99), ready(200), ready(299), ready(u64::MAX)), (vec![], vec![2, 3, 4], vec![], vec![1]));
         assert_eq!((delayed.next_ms(), delayed.sum(), delayed.memory_bytes), (None, Sum::default(), 0));
     }

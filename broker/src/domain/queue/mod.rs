@@ -3,6 +3,7 @@
 pub mod consumer;
 pub mod dead_letter;
 pub mod delayed;
+pub mod held;
 mod level;
 pub mod page;
 mod positions;

@@ -7,11 +7,14 @@
 //! ring buffer and a requeue never shifts the whole queue.
 
 mod paging;
+mod returned;
 
 use std::collections::VecDeque;
 
 use self::paging::Loading;
 pub use self::paging::{Load, Paging, Purged, Spilling};
+pub use self::returned::{Asked, LOOK_AHEAD_MAX, Loaded, Lost};
+use super::held::{Held, Resident};
 use super::level::Level;
 use super::page::Sum;
 use crate::domain::message::Message;
@@ -68,7 +71,7 @@ pub struct ReadyList {
     top: usize,
     returns: Return,
     /// Returned messages that come before all others.
-    first: VecDeque<Entry>,
+    first: VecDeque<Held>,
     len: usize,
     bytes: u64,
     /// How many of those in memory expire, and how many pages may hold one that does.
@@ -77,8 +80,12 @@ pub struct ReadyList {
     resident_bytes: u64,
     /// The part of it that the queue's log holds.
     resident_logged_bytes: u64,
-    /// What is on disk.
+    /// What is on pages.
     paged: Sum,
+    /// Memory of what came back.
+    returned: Resident,
+    /// What came back and is on disk.
+    returned_away: Sum,
     paging: Paging,
     spilling: bool,
     next_key: u64,
@@ -104,6 +111,8 @@ impl ReadyList {
             resident_bytes: 0,
             resident_logged_bytes: 0,
             paged: Sum::default(),
+            returned: Resident::default(),
+            returned_away: Sum::default(),
             paging: Paging::ROOMY,
             spilling: true,
             next_key: 1,
@@ -111,18 +120,18 @@ impl ReadyList {
         }
     }
 
-    fn level_for(&mut self, entry: &Entry) -> usize {
+    fn level_for(&mut self, priority: u8, body_len: u32, expires_at_ms: u64) -> usize {
         self.len += 1;
-        self.bytes += u64::from(entry.message.body_len());
-        self.expiring += usize::from(entry.expires_at_ms != 0);
-        let level = usize::from(entry.priority).min(self.levels.len() - 1);
+        self.bytes += u64::from(body_len);
+        self.expiring += usize::from(expires_at_ms != 0);
+        let level = usize::from(priority).min(self.levels.len() - 1);
         self.top = self.top.max(level);
         level
     }
 
     /// Adds a message with a position above all earlier ones.
     pub fn push(&mut self, entry: Entry) {
-        let level = self.level_for(&entry);
+        let level = self.level_for(entry.priority, entry.message.body_len(), entry.expires_at_ms);
         if self.levels[level].behind.is_some() {
             return self.push_behind(level, entry);
         }
@@ -147,46 +156,68 @@ impl ReadyList {
     }
 
     /// Puts a message back that was not lately published.
-    pub fn put_back(&mut self, entry: Entry) {
-        let level = self.level_for(&entry);
+    pub fn put_back(&mut self, held: Held) {
+        let level = self.level_for(held.priority(), held.body_len(), held.expires_at_ms());
+        self.account_returned(&held);
         match self.returns {
             Return::ToPlace => {
-                self.levels[level].returned.insert(entry.position, entry);
+                self.levels[level].returned.insert(held.position(), held);
             }
-            Return::First => self.first.push_back(entry),
+            Return::First => self.first.push_back(held),
         }
     }
 
     /// The next message to deliver; `None` also when it is on disk, see [`Self::is_head_away`].
     #[must_use]
     pub fn peek(&self) -> Option<&Entry> {
-        self.first.front().or_else(|| self.levels[self.top].peek())
+        match self.first.front() {
+            Some(Held::Here(entry)) => Some(entry),
+            Some(Held::Away(_)) => None,
+            None => self.levels[self.top].peek(),
+        }
     }
 
-    /// Takes the next message to deliver, which is also the first to drop when there are too many.
+    /// Takes the next message to deliver; `None` also when it is on disk.
     pub fn pop(&mut self) -> Option<Entry> {
-        let entry = match self.first.pop_front() {
-            Some(entry) => entry,
+        if self.is_returned_away() {
+            return None;
+        }
+        match self.pop_held()? {
+            Held::Here(entry) => Some(entry),
+            Held::Away(_) => None,
+        }
+    }
+
+    /// Takes the first message, which is the first to drop when there are too many; `None`
+    /// also when it is on a page.
+    pub fn pop_held(&mut self) -> Option<Held> {
+        let held = match self.first.pop_front() {
+            Some(held) => {
+                self.account_not_returned(&held);
+                held
+            }
             None => self.pop_from(self.top)?,
         };
-        self.account_removed(&entry);
-        Some(entry)
+        self.account_removed(&held);
+        Some(held)
     }
 
-    fn pop_from(&mut self, level: usize) -> Option<Entry> {
-        let level = &mut self.levels[level];
+    fn pop_from(&mut self, at: usize) -> Option<Held> {
+        let level = &mut self.levels[at];
         if !level.returned.is_empty() {
-            return level.returned.pop_first().map(|(_, entry)| entry);
+            let (_, held) = level.returned.pop_first()?;
+            self.account_not_returned(&held);
+            return Some(held);
         }
         let entry = level.fresh.pop_front()?;
         self.account_not_resident(&entry);
-        Some(entry)
+        Some(Held::Here(entry))
     }
 
-    fn account_removed(&mut self, entry: &Entry) {
+    fn account_removed(&mut self, held: &Held) {
         self.len -= 1;
-        self.bytes -= u64::from(entry.message.body_len());
-        self.expiring -= usize::from(entry.expires_at_ms != 0);
+        self.bytes -= u64::from(held.body_len());
+        self.expiring -= usize::from(held.expires_at_ms() != 0);
         self.lower_top();
     }
 
@@ -209,25 +240,30 @@ impl ReadyList {
         if self.expiring == 0 {
             return None;
         }
-        let heads = self.first.front().into_iter().chain(self.levels.iter().filter_map(Level::peek));
-        heads.map(|entry| entry.expires_at_ms).filter(|&at| at != 0).min()
+        let first = self.first.front().map_or(0, Held::expires_at_ms);
+        let heads = self.levels.iter().map(Level::head_expires_at_ms).chain([first]);
+        heads.filter(|&at| at != 0).min()
     }
 
     /// Takes a head that has expired.
-    pub fn pop_expired(&mut self, now_ms: u64) -> Option<Entry> {
-        let expired = |entry: &Entry| entry.expires_at_ms != 0 && entry.expires_at_ms <= now_ms;
+    pub fn pop_expired(&mut self, now_ms: u64) -> Option<Held> {
+        let expired = |at_ms: u64| at_ms != 0 && at_ms <= now_ms;
         if self.expiring == 0 {
             return None;
         }
-        let entry = match self.first.front() {
-            Some(entry) if expired(entry) => self.first.pop_front()?,
+        let held = match self.first.front() {
+            Some(held) if expired(held.expires_at_ms()) => {
+                let held = self.first.pop_front()?;
+                self.account_not_returned(&held);
+                held
+            }
             _ => {
-                let level = self.levels.iter().position(|level| level.peek().is_some_and(expired))?;
+                let level = self.levels.iter().position(|level| expired(level.head_expires_at_ms()))?;
                 self.pop_from(level)?
             }
         };
-        self.account_removed(&entry);
-        Some(entry)
+        self.account_removed(&held);
+        Some(held)
     }
 
     /// Number of messages.

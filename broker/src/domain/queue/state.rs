@@ -5,9 +5,10 @@
 
 use super::consumer::{Consumer, ConsumerSet, Served};
 use super::delayed::{Delayed, DelayedRetry};
+use super::held::Held;
 use super::page::Sum;
 use super::ready::{Entry, ReadyList, Return};
-use super::unacked::{Unacked, UnackedSlots};
+use super::unacked::UnackedSlots;
 use super::{ConsumerId, QueueKind, SessionId};
 use crate::domain::message::Message;
 use crate::metrics::QueueCounters;
@@ -101,6 +102,8 @@ pub struct QueueLimits {
     pub delivery_limit: Option<u64>,
     /// Which returned messages wait before they come again; quorum queues only.
     pub delayed_retry: Option<DelayedRetry>,
+    /// Whether anybody wants what leaves unacknowledged.
+    pub dead_letters: bool,
 }
 
 /// Where a queue's effects go.
@@ -118,7 +121,7 @@ pub trait Effects {
     /// A message leaves unacknowledged. If it was logged, forgetting it is up to whoever dead-letters it.
     fn dropped(&mut self, entry: Entry, reason: DropReason);
     /// A returned message waits until then, in milliseconds since the epoch.
-    fn delayed(&mut self, _entry: &Entry, _ready_at_ms: u64) {}
+    fn delayed(&mut self, _held: &Held, _ready_at_ms: u64) {}
     /// It no longer waits.
     fn undelayed(&mut self, _position: u64) {}
     /// A place of a channel's shared prefetch is free again.
@@ -130,6 +133,7 @@ pub trait Effects {
 pub struct QueueState {
     ready: ReadyList,
     unacked: UnackedSlots,
+    out: out::Out,
     consumers: ConsumerSet,
     limits: QueueLimits,
     next_position: u64,
@@ -157,6 +161,7 @@ impl QueueState {
         Self {
             ready: ReadyList::new(limits.max_priority, returns),
             unacked: UnackedSlots::default(),
+            out: out::Out::default(),
             consumers: ConsumerSet::new(served),
             limits,
             next_position: 1,
@@ -235,10 +240,10 @@ impl QueueState {
             if !self.is_too_long() {
                 return false;
             }
-            let Some(entry) = self.ready.pop() else { return false };
-            self.drop_entry(entry, DropReason::MaxLength, effects);
+            let Some(held) = self.ready.pop_held() else { return false };
+            self.drop_held(held, DropReason::MaxLength, effects);
         }
-        self.is_too_long() && !self.ready.is_head_away()
+        self.is_too_long() && !self.ready.is_head_paged()
     }
 
     /// Whether messages are to be dropped from the head.
@@ -250,8 +255,8 @@ impl QueueState {
     /// Drops heads whose time is up, `max` at most. Answers whether there may be more.
     pub fn expire(&mut self, now_ms: u64, max: usize, effects: &mut impl Effects) -> bool {
         for _ in 0..max {
-            let Some(entry) = self.ready.pop_expired(now_ms) else { return false };
-            self.drop_entry(entry, DropReason::Expired, effects);
+            let Some(held) = self.ready.pop_expired(now_ms) else { return false };
+            self.drop_held(held, DropReason::Expired, effects);
         }
         true
     }
@@ -263,18 +268,18 @@ impl QueueState {
     }
 
     fn drop_entry(&mut self, entry: Entry, reason: DropReason, effects: &mut impl Effects) {
-        self.account_gone(&entry);
+        self.account_gone(entry.message.is_persistent(), entry.message.body_len());
         effects.dropped(entry, reason);
     }
 
-    fn account_gone(&mut self, entry: &Entry) {
-        if entry.message.is_persistent() {
-            self.persistent = self.persistent.without(Sum { messages: 1, bytes: entry.message.body_len().into() });
+    fn account_gone(&mut self, persistent: bool, body_len: u32) {
+        if persistent {
+            self.persistent = self.persistent.without(Sum { messages: 1, bytes: body_len.into() });
         }
     }
 
     fn finish(&mut self, entry: &Entry, effects: &mut impl Effects) {
-        self.account_gone(entry);
+        self.account_gone(entry.message.is_persistent(), entry.message.body_len());
         if entry.logged {
             effects.forget(entry.position);
         }
@@ -324,7 +329,7 @@ impl QueueState {
         }
         entry.acquired = entry.acquired.saturating_add(1);
         let message = entry.message.clone();
-        let slot = self.unacked.insert(Unacked { entry, session, consumer });
+        let slot = self.keep_out(entry, session, consumer);
         Delivered { message, slot, redelivered, acquired, failures }
     }
 
@@ -352,27 +357,27 @@ impl QueueState {
         match disposition {
             Disposition::Ack => {
                 self.counters.ack += 1;
-                self.finish(&unacked.entry, effects);
+                self.finish_held(&unacked.held, effects);
             }
             Disposition::RejectRequeue if self.limits.kind == QueueKind::Quorum => {
-                self.failed(unacked.entry, effects);
+                self.failed(unacked.held, effects);
             }
-            Disposition::Requeue | Disposition::RejectRequeue => self.come_again(unacked.entry, false, effects),
-            Disposition::Discard => self.drop_entry(unacked.entry, DropReason::Rejected, effects),
+            Disposition::Requeue | Disposition::RejectRequeue => self.come_again(unacked.held, false, effects),
+            Disposition::Discard => self.drop_held(unacked.held, DropReason::Rejected, effects),
             Disposition::RejectDiscard => {
-                let mut entry = unacked.entry;
-                entry.failures = entry.failures.saturating_add(1);
-                self.drop_entry(entry, DropReason::Rejected, effects);
+                let mut held = unacked.held;
+                held.fail();
+                self.drop_held(held, DropReason::Rejected, effects);
             }
         }
     }
 
-    fn failed(&mut self, mut entry: Entry, effects: &mut impl Effects) {
-        entry.failures = entry.failures.saturating_add(1);
-        if self.limits.delivery_limit.is_some_and(|limit| u64::from(entry.failures) > limit) {
-            self.drop_entry(entry, DropReason::DeliveryLimit, effects);
+    fn failed(&mut self, mut held: Held, effects: &mut impl Effects) {
+        let failures = u64::from(held.fail());
+        if self.limits.delivery_limit.is_some_and(|limit| failures > limit) {
+            self.drop_held(held, DropReason::DeliveryLimit, effects);
         } else {
-            self.come_again(entry, true, effects);
+            self.come_again(held, true, effects);
         }
     }
 
@@ -451,6 +456,7 @@ impl QueueState {
 }
 
 mod delay;
+mod out;
 mod paging;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! Each has a slot the channel names when it settles, so an acknowledgement is an
 //! array access however many messages are out.
 
+use super::held::{Held, Resident, Stub};
+use super::page::Sum;
 use super::ready::Entry;
 use super::{ConsumerId, SessionId};
 
@@ -10,7 +12,7 @@ use super::{ConsumerId, SessionId};
 #[derive(Debug)]
 pub struct Unacked {
     /// The message.
-    pub entry: Entry,
+    pub held: Held,
     /// With which channel.
     pub session: SessionId,
     /// By which consumer; `None`: it was fetched.
@@ -28,6 +30,8 @@ pub struct UnackedSlots {
     handed_out: u64,
     free: Vec<u32>,
     bytes: u64,
+    resident: Resident,
+    away: Sum,
 }
 
 impl UnackedSlots {
@@ -36,7 +40,11 @@ impl UnackedSlots {
     /// # Panics
     /// With 2^32 messages out at once, which prefetch and memory rule out long before.
     pub fn insert(&mut self, unacked: Unacked) -> u32 {
-        self.bytes += u64::from(unacked.entry.message.body_len());
+        self.bytes += u64::from(unacked.held.body_len());
+        self.resident.add(&unacked.held);
+        if let Held::Away(stub) = &unacked.held {
+            self.away = self.away.with(stub.sum());
+        }
         let out = Some((self.handed_out, unacked));
         self.handed_out += 1;
         if let Some(slot) = self.free.pop() {
@@ -50,7 +58,11 @@ impl UnackedSlots {
     /// Takes the message of a slot; `None` when it was settled already.
     pub fn take(&mut self, slot: u32) -> Option<Unacked> {
         let (_, unacked) = self.slots.get_mut(slot as usize)?.take()?;
-        self.bytes -= u64::from(unacked.entry.message.body_len());
+        self.bytes -= u64::from(unacked.held.body_len());
+        self.resident.subtract(&unacked.held);
+        if let Held::Away(stub) = &unacked.held {
+            self.away = self.away.without(stub.sum());
+        }
         self.free.push(slot);
         if self.free.len() == self.slots.len() {
             self.slots.clear();
@@ -91,5 +103,38 @@ impl UnackedSlots {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Those that are on disk.
+    #[must_use]
+    pub fn away(&self) -> Sum {
+        self.away
+    }
+
+    /// Memory of their bodies and what is known of them.
+    #[must_use]
+    pub fn resident(&self) -> Resident {
+        self.resident
+    }
+
+    /// The message of a slot that is in memory and that no log has.
+    #[must_use]
+    pub fn spillable(&self, slot: u32) -> Option<&Entry> {
+        match self.slots.get(slot as usize)?.as_ref()?.1.held {
+            Held::Here(ref entry) if !entry.logged => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The message of a slot, which is in memory, was written as part of a block and leaves memory.
+    pub fn leave(&mut self, slot: u32, block: u64) {
+        if let Some(Some((_, unacked))) = self.slots.get_mut(slot as usize)
+            && let Held::Here(entry) = &unacked.held
+        {
+            let stub = Stub::in_block(entry, block);
+            self.resident.subtract(&unacked.held);
+            self.away = self.away.with(stub.sum());
+            unacked.held = Held::Away(stub);
+        }
     }
 }

@@ -87,7 +87,7 @@ mod tests {
     use crate::domain::name::{QueueName, UserName, VhostName};
     use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec, SessionId};
     use crate::domain::value::FieldTable;
-    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, QueueMemory, spawn_queue};
+    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, QueueMemory, Recover, spawn_queue};
     use crate::storage::memory::MemoryEngine;
 
     #[tokio::test]
@@ -111,7 +111,7 @@ mod tests {
             spec: Arc::new(spec),
             vhost: VhostName::new("/").unwrap(),
             log,
-            recover: true,
+            recover: Recover::Mixed,
             memory: Arc::new(QueueMemory::of_node(1 << 30)),
             traffic: Arc::default(),
             notices,

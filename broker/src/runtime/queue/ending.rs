@@ -13,6 +13,10 @@ impl Owner {
     /// confirmed, and nobody is left to make room: it is given up.
     pub(super) async fn stop(&mut self, commands: &mut Receiver<QueueCommand>) {
         commands.close();
+        // What came just before is not for the next start.
+        self.bury();
+        self.note_delays();
+        self.forget();
         self.finish_appends().await;
     }
 

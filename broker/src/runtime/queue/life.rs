@@ -80,6 +80,9 @@ async fn serve(mut owner: Box<Owner>, commands: &mut Receiver<QueueCommand>) -> 
     match owner.run(commands).await {
         Ok(Rest::Sleeps) if owner.is_like_new() => {
             commands.shrink();
+            if owner.mixed {
+                owner.forget_priorities();
+            }
             let (next_position, last_used) = (owner.state.next_position(), owner.last_used);
             Some(Asleep::Empty { context: owner.context, next_position, last_used })
         }
@@ -106,5 +109,6 @@ impl Owner {
             && self.spills.is_unused()
             && self.dead_letters.held().messages == 0
             && self.notes.as_ref().is_none_or(|notes| notes.is_unused())
+            && !self.state.is_reading_letters()
     }
 }

@@ -18,8 +18,18 @@ impl Owner {
     pub(super) fn page_out(&mut self) {
         self.state.set_paging(self.memory.of().paging());
         self.state.set_spilling(self.spills.has_room());
-        let spilling = self.state.page_out();
+        let mut spilling = self.state.page_out();
+        spilling.extend(self.state.spill_out());
         self.spills.write(&spilling);
+    }
+
+    /// Moves messages that are out to disk when there are too many in memory.
+    pub(super) fn spill_out(&mut self) {
+        if self.state.has_out_to_spill() {
+            self.state.set_spilling(self.spills.has_room());
+            let spilling = self.state.spill_out();
+            self.spills.write(&spilling);
+        }
     }
 
     /// Starts to read what is needed next, unless something is being read.
@@ -33,7 +43,9 @@ impl Owner {
             return;
         }
         let wanted = !self.backlog.is_empty() || !self.state.consumers().is_empty() || self.state.is_too_long();
-        let Some(load) = self.state.next_load(wanted) else { return };
+        let letters = self.state.is_reading_letters() && self.dead_letters.has_room();
+        let wanted = wanted || letters;
+        let Some(load) = self.state.next_load(wanted, letters) else { return };
         let done = match &load {
             Load::Logged(runs) => {
                 let paging = self.memory.of().paging();
@@ -48,7 +60,7 @@ impl Owner {
                 let ranges = runs.iter().map(|run| Position(*run.start())..=Position(*run.end())).collect();
                 self.context.log.read(self.log, self.epoch, ranges, limit)
             }
-            Load::Spilled(key) => match self.spills.in_memory(*key) {
+            Load::Spilled(key) | Load::Kept(key) => match self.spills.in_memory(*key) {
                 Some(block) => Box::pin(std::future::ready(Ok(one_block(*key, block)))),
                 None => self.spills.read(*key),
             },
@@ -87,13 +99,15 @@ impl Owner {
                         None => self.invalid(position),
                     }
                 }
-                self.state.loaded(entries, next)
+                self.state.loaded(entries, next, &mut self.outlets)
             }
-            Load::Spilled(key) => {
+            Load::Spilled(_) | Load::Kept(_) => {
                 let block = batch.records.into_iter().next().map(|record| record.payload);
                 let entries = block.and_then(spilled::from_block).unwrap_or_default();
-                self.forget_spilled(&[key]);
-                self.state.loaded(entries, None)
+                if let Load::Spilled(key) = load {
+                    self.forget_spilled(&[key]);
+                }
+                self.state.loaded(entries, None, &mut self.outlets)
             }
         };
         if lost.messages > 0 {

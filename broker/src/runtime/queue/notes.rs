@@ -14,11 +14,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::logs::LogKind;
 use crate::domain::queue::state::DropReason;
 use crate::storage::{Epoch, LogId, LogRecord, Position, QueueLog, ReadLimit, StorageError};
-
-/// Sets the log of notes apart from the queue's first.
-pub(super) const NOTES: u64 = 1 << 62;
 
 /// Notes read at once.
 const NOTES_PER_READ_MAX: ReadLimit = ReadLimit { records: 4096, bytes: 1 << 20 };
@@ -97,7 +95,7 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) fn new(storage: Arc<dyn QueueLog>, queue: LogId, epoch: Epoch) -> Self {
-        Self { storage, log: LogId(queue.0 | NOTES), epoch, last: 0, fresh: Vec::new(), done: Vec::new() }
+        Self { storage, log: LogKind::Notes.of(queue), epoch, last: 0, fresh: Vec::new(), done: Vec::new() }
     }
 
     /// Writes something down with the next [`Self::flush`], and names it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::command::Delivery;
 use super::notes::{Note, What};
 use super::outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
+use crate::domain::queue::held::Held;
 use crate::domain::queue::state::{Delivered, DropReason, Effects};
 use crate::domain::queue::{ConsumerId, ConsumerKey, ready::Entry};
 use crate::facade::ConsumerInfo;
@@ -190,9 +191,9 @@ impl Effects for Outlets {
         self.dropped.push((entry, reason));
     }
 
-    fn delayed(&mut self, entry: &Entry, ready_at_ms: u64) {
-        if entry.logged {
-            let Entry { position, failures, acquired, .. } = *entry;
+    fn delayed(&mut self, held: &Held, ready_at_ms: u64) {
+        if held.is_logged() {
+            let (position, failures, acquired) = (held.position(), held.failures(), held.acquired());
             let what = What::Delayed;
             self.delays.push(Delay::Begun(Note { position, at_ms: ready_at_ms, failures, acquired, what }));
         }

@@ -35,8 +35,14 @@ impl Owner {
             return 0;
         }
         let asked = if message.has_priority() { message.glance().priority } else { None };
-        let default = if limits.kind == QueueKind::Quorum { QUORUM_PRIORITY_DEFAULT } else { 0 };
-        asked.unwrap_or(default).min(limits.max_priority)
+        asked.map_or(self.usual_priority(), |asked| asked.min(limits.max_priority))
+    }
+
+    /// Priority of a message without one.
+    pub(super) fn usual_priority(&self) -> u8 {
+        let limits = self.state.limits();
+        let usual = if limits.kind == QueueKind::Quorum { QUORUM_PRIORITY_DEFAULT } else { 0 };
+        usual.min(limits.max_priority)
     }
 
     pub(super) fn take(&mut self, batch: PublishBatch) {
@@ -55,6 +61,9 @@ impl Owner {
             let logged = durable && message.is_persistent();
             let (expires_at_ms, priority) = (self.expires_at_ms(&message), self.priority(&message));
             if logged {
+                if !self.mixed && priority != self.usual_priority() {
+                    self.note_priorities();
+                }
                 records.push(stored::to_record(self.state.next_position(), &message, expires_at_ms, shares));
                 push_range(&mut when_durable, channel, epoch, sequence, true);
             } else {

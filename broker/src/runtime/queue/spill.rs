@@ -8,37 +8,25 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::{Duration, Instant};
 
-use super::notes::NOTES;
+use super::logs::LogKind;
 use super::spilled;
 use crate::domain::queue::ready::Spilling;
 use crate::storage::{BoxFuture, Epoch, LogBatch, LogId, LogRecord, Position, QueueLog, ReadLimit, StorageError};
 
-/// Sets the second log of a queue apart from its first.
-const SPILL: u64 = 1 << 63;
+/// Bytes of one queue's writes under way, beside the last. Beyond it messages stay in memory and
+/// the queue stops reading its mailbox, as it does for appends: while the disk is full it reads
+/// on, for the acknowledgements that make room there.
+const BYTES_UNDER_WAY_MAX: usize = 8 << 20;
 
-/// Writes of one queue under way. Beyond it messages stay in memory: a queue that waited for
-/// the disk would not hear of the acknowledgements that make room on it.
-const WRITES_UNDER_WAY_MAX: usize = 16;
-
-/// Whose log it is, and whether it is one beside the queue's first.
-pub(crate) fn owner_of(log: LogId) -> (LogId, bool) {
-    (LogId(log.0 & !(SPILL | NOTES)), log.0 & (SPILL | NOTES) != 0)
-}
-
-/// The log of a queue's notes.
-pub(crate) fn notes_of(queue: LogId) -> LogId {
-    LogId(queue.0 | NOTES)
-}
-
-/// The second log of a queue with that first one. A stream keeps its segments there.
-pub(crate) fn second_of(log: LogId) -> LogId {
-    LogId(log.0 | SPILL)
-}
+/// After a write was refused none is tried for so long.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A write under way, and what it writes.
 struct Write {
     blocks: Vec<(u64, Bytes)>,
+    bytes: usize,
     done: BoxFuture<'static, Result<(), StorageError>>,
 }
 
@@ -48,16 +36,27 @@ pub(super) struct Spills {
     log: LogId,
     epoch: Epoch,
     under_way: VecDeque<Write>,
+    /// Bytes of them.
+    bytes: usize,
     /// What could not be written.
     kept: HashMap<u64, Bytes>,
     written: bool,
-    failed: bool,
+    refused_at: Option<Instant>,
 }
 
 impl Spills {
     pub(super) fn new(storage: Arc<dyn QueueLog>, queue: LogId, epoch: Epoch) -> Self {
-        let log = second_of(queue);
-        Self { storage, log, epoch, under_way: VecDeque::new(), kept: HashMap::new(), written: false, failed: false }
+        let log = LogKind::Spilled.of(queue);
+        Self {
+            storage,
+            log,
+            epoch,
+            under_way: VecDeque::new(),
+            bytes: 0,
+            kept: HashMap::new(),
+            written: false,
+            refused_at: None,
+        }
     }
 
     /// Writes messages down.
@@ -76,7 +75,9 @@ impl Spills {
         };
         let done = self.storage.append(self.log, self.epoch, blocks.iter().map(record).collect());
         self.written = true;
-        self.under_way.push_back(Write { blocks, done });
+        let bytes = blocks.iter().map(|(_, block)| block.len()).sum();
+        self.bytes += bytes;
+        self.under_way.push_back(Write { blocks, bytes, done });
     }
 
     /// Whether its log was never begun.
@@ -84,9 +85,22 @@ impl Spills {
         !self.written && self.under_way.is_empty() && self.kept.is_empty()
     }
 
-    /// Whether more may be written: never again after a failure.
+    /// Whether more may be written: after a refusal one write, a little later, until one succeeds.
     pub(super) fn has_room(&self) -> bool {
-        !self.failed && self.under_way.len() < WRITES_UNDER_WAY_MAX
+        match self.refused_at {
+            None => !self.is_full(),
+            Some(at) => self.under_way.is_empty() && at.elapsed() >= RETRY_DELAY,
+        }
+    }
+
+    /// Whether the disk is slower than the queue.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= BYTES_UNDER_WAY_MAX
+    }
+
+    /// Bytes of memory that messages on their way to disk take.
+    pub(super) fn bytes_under_way(&self) -> u64 {
+        self.bytes as u64
     }
 
     /// Whether [`Self::turn`] has anything to wait for.
@@ -98,11 +112,14 @@ impl Spills {
     pub(super) async fn turn(&mut self) -> Result<(), StorageError> {
         let Some(write) = self.under_way.front_mut() else { return Ok(()) };
         let done = write.done.as_mut().await;
-        if let Some(write) = self.under_way.pop_front()
-            && done.is_err()
-        {
-            self.kept.extend(write.blocks);
-            self.failed = true;
+        let write = self.under_way.pop_front();
+        self.bytes -= write.as_ref().map_or(0, |write| write.bytes);
+        match &done {
+            Ok(()) => self.refused_at = None,
+            Err(_) => {
+                self.kept.extend(write.into_iter().flat_map(|write| write.blocks));
+                self.refused_at = Some(Instant::now());
+            }
         }
         done
     }
@@ -140,6 +157,7 @@ impl Spills {
     /// As [`QueueLog::delete`]; what stays is swept at the next start.
     pub(super) async fn delete(&mut self) -> Result<(), StorageError> {
         self.under_way.clear();
+        self.bytes = 0;
         if std::mem::take(&mut self.written) { self.storage.delete(self.log).await } else { Ok(()) }
     }
 }

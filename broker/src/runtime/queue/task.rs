@@ -19,6 +19,7 @@ use super::memory::{MemoryShare, QueueMemory};
 use super::notes::Notes;
 use super::outbound::{ConnectionEvent, ConnectionSender};
 use super::outlet::Outlets;
+use super::recovery::Recover;
 use super::spill::Spills;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
@@ -59,8 +60,8 @@ pub(crate) struct QueueContext {
     pub(crate) settings: EffectiveArguments,
     /// The log of persistent messages; used by durable queues only.
     pub(crate) log: Arc<dyn QueueLog>,
-    /// Whether the log may hold messages of it: false for a queue declared just now.
-    pub(crate) recover: bool,
+    /// What its logs may hold.
+    pub(crate) recover: Recover,
     /// What all queues share of memory.
     pub(crate) memory: Arc<QueueMemory>,
     /// What passed through the node.
@@ -117,6 +118,8 @@ pub(super) struct Owner {
     pub(super) notes: Option<Box<Notes>>,
     /// Notes of messages that wait, by their positions.
     pub(super) delay_notes: HashMap<u64, u64>,
+    /// Whether the log may hold messages that differ in priority.
+    pub(super) mixed: bool,
     pub(super) last_used: Instant,
     /// The single active consumer that listings name.
     pub(super) named_active: Option<ConsumerId>,
@@ -146,6 +149,7 @@ impl Owner {
             notes: (context.spec.kind == QueueKind::Quorum)
                 .then(|| Box::new(Notes::new(context.log.clone(), log, epoch))),
             delay_notes: HashMap::new(),
+            mixed: false,
             last_used: Instant::now(),
             named_active: None,
             context,
@@ -172,7 +176,7 @@ impl Owner {
             let deadline = self.deadline();
             // Being looked at is no activity.
             let mut active = true;
-            let many = self.appends.len() >= APPENDS_UNDER_WAY_MAX;
+            let many = self.appends.len() >= APPENDS_UNDER_WAY_MAX || self.spills.is_full();
             let full = many && matches!(*self.context.log.health().borrow(), LogHealth::DiskFull(_));
             let takes = self.backlog.is_empty() && (!many || full);
             tokio::select! {
@@ -293,6 +297,7 @@ impl Owner {
             self.state.deliver(&mut self.outlets);
             self.unfinished |= self.state.enforce_length(STEP_MESSAGES_MAX, &mut self.outlets);
         }
+        self.spill_out();
         self.outlets.flush();
         self.bury();
         self.note_delays();
@@ -301,7 +306,7 @@ impl Owner {
             self.publish_tags();
         }
         self.forget();
-        self.memory.report(self.state.resident_bytes());
+        self.memory.report(self.state.resident_bytes() + self.spills.bytes_under_way());
         self.publish_stats();
     }
 
@@ -336,6 +341,9 @@ impl Owner {
         stats.ready_paged_bytes.store(paged.bytes, Relaxed);
         stats.unacknowledged.store(unacked, Relaxed);
         stats.unacknowledged_bytes.store(unacked_bytes, Relaxed);
+        let paged = self.state.out_paged();
+        stats.unacknowledged_paged.store(paged.messages, Relaxed);
+        stats.unacknowledged_paged_bytes.store(paged.bytes, Relaxed);
         let dead = self.dead();
         stats.dead.store(dead.messages, Relaxed);
         stats.dead_bytes.store(dead.bytes, Relaxed);

@@ -124,8 +124,9 @@ impl World {
     async fn over(engine: MemoryEngine) -> Self {
         let name = VhostName::new("/").unwrap();
         let access = Arc::new(Open::default());
-        let registry =
-            VhostRegistry::recover([name.clone()], engine.metadata(), engine.log(), access.clone()).await.unwrap();
+        let registry = VhostRegistry::recover([name.clone()], engine.metadata(), engine.log(), access.clone(), 1 << 30)
+            .await
+            .unwrap();
         let vhost = registry.require(&name).unwrap();
         let (sender, events) = ConnectionSender::new();
         Self { engine, access, registry, vhost, sender, events, sequence: 0 }

@@ -21,5 +21,6 @@ mod task;
 mod tests;
 
 pub(crate) use delivering::StreamDelivery;
+#[cfg(test)]
 pub(crate) use segment_log::segments_of;
 pub(crate) use task::spawn_stream;

@@ -3,7 +3,7 @@
 use super::task::{Owner, offset, position};
 use super::{pages::Pages, segment_log::SegmentLog};
 use crate::domain::stream::{Left, Segments};
-use crate::runtime::queue::from_record;
+use crate::runtime::queue::{Recover, from_record};
 use crate::storage::{LogBatch, Position, ReadLimit, StorageError};
 
 impl Owner {
@@ -12,7 +12,7 @@ impl Owner {
     /// # Errors
     /// What storage says.
     pub(super) async fn recover(&mut self) -> Result<(), StorageError> {
-        if !self.context.recover {
+        if self.context.recover == Recover::Nothing {
             return Ok(());
         }
         let summary = self.context.log.open(self.log, self.epoch).await?;

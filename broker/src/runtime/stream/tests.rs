@@ -16,7 +16,7 @@ use crate::domain::value::{FieldTable, FieldValue};
 use crate::facade::ConsumerInfo;
 use crate::runtime::queue::{
     ConnectionEvent, ConnectionSender, ConsumeRequest, Incoming, OutboundCredit, PublishBatch, QueueCommand,
-    QueueContext, QueueHandle, QueueMemory, Settled,
+    QueueContext, QueueHandle, QueueMemory, Recover, Settled,
 };
 use crate::storage::memory::MemoryEngine;
 use crate::storage::{Epoch, LogId};
@@ -66,7 +66,7 @@ impl World {
             spec: Arc::new(spec),
             vhost: VhostName::new("/").unwrap(),
             log: engine.log(),
-            recover,
+            recover: if recover { Recover::Alike } else { Recover::Nothing },
             memory: memory.clone(),
             traffic: Arc::default(),
             notices: mpsc::unbounded_channel().0,

@@ -19,6 +19,7 @@ use crate::domain::queue::{QueueId, QueueSpec};
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
 use crate::runtime::events::topology as events;
+use crate::runtime::queue::Recover;
 use crate::runtime::record;
 
 /// What names the broker gives start with.
@@ -161,7 +162,7 @@ impl Owner {
         }
         self.context.churn.created.fetch_add(1, Relaxed);
         self.note(|owner, events| events::queue_created(events.node(), &owner.vhost, &spec, by.as_str()));
-        Ok(self.spawn(Arc::new(spec), false))
+        Ok(self.spawn(Arc::new(spec), Recover::Nothing))
     }
 }
 

@@ -17,8 +17,10 @@ use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::runtime::events::{Events, topology as events};
-use crate::runtime::queue::{LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, notes_of, spawn_queue};
-use crate::runtime::stream::{segments_of, spawn_stream};
+use crate::runtime::queue::{
+    LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, Recover, lasting_logs, spawn_queue,
+};
+use crate::runtime::stream::spawn_stream;
 use crate::storage::{LogId, Write};
 
 /// Requests a vhost's mailbox holds. When it is full the asking connection waits and stops
@@ -313,7 +315,7 @@ impl Owner {
     /// logs that nobody knows, and they are swept at the next start.
     fn delete_logs(&self, queues: &[QueueHandle]) {
         let logs: Vec<LogId> =
-            queues.iter().filter(|queue| queue.spec().durable).flat_map(|queue| logs_of(queue.spec())).collect();
+            queues.iter().filter(|queue| queue.spec().durable).flat_map(|queue| lasting_logs(queue.spec())).collect();
         if logs.is_empty() {
             return;
         }
@@ -350,7 +352,7 @@ impl Owner {
     }
 
     /// Starts a queue and adds it to the working picture.
-    pub(super) fn spawn(&mut self, spec: Arc<QueueSpec>, recover: bool) -> QueueHandle {
+    pub(super) fn spawn(&mut self, spec: Arc<QueueSpec>, recover: Recover) -> QueueHandle {
         let settings = self.context.access.queue_settings(&self.vhost, &spec);
         if let Some(connection) = spec.exclusive_owner {
             self.exclusive.entry(connection).or_default().push(spec.name.clone());
@@ -408,15 +410,4 @@ impl Owner {
             }
         }
     }
-}
-
-/// The logs that a queue may have over a restart.
-pub(super) fn logs_of(spec: &QueueSpec) -> impl Iterator<Item = LogId> {
-    let log = LogId(spec.id.0);
-    let second = match spec.kind {
-        QueueKind::Classic => None,
-        QueueKind::Quorum => Some(notes_of(log)),
-        QueueKind::Stream => Some(segments_of(log)),
-    };
-    [Some(log), second].into_iter().flatten()
 }

@@ -9,20 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Access;
-use super::owner::{Unstarted, logs_of};
+use super::owner::Unstarted;
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
 use crate::error::Error;
 use crate::facade::Caller;
 use crate::runtime::queue::QueueMemory;
-use crate::runtime::queue::{notes_of, owner_of};
+use crate::runtime::queue::{LogKind, Recover, lasting_logs, owner_of};
 use crate::runtime::record::key::kind;
 use crate::runtime::record::{self};
-use crate::runtime::system::memory_bytes;
 use crate::storage::{Entry, Expect, LogId, MetadataStore, QueueLog, StorageError, Write};
 
 impl VhostRegistry {
-    /// Starts these vhosts with their stored exchanges, queues and bindings.
+    /// Starts these vhosts with their stored exchanges, queues and bindings, on a node that may
+    /// use so much memory.
     ///
     /// # Errors
     /// `Unavailable` when the stored state cannot be read.
@@ -31,6 +31,7 @@ impl VhostRegistry {
         metadata: Arc<dyn MetadataStore>,
         log: Arc<dyn QueueLog>,
         access: Arc<dyn Access>,
+        memory_bytes: u64,
     ) -> Result<Self, Error> {
         let context = Arc::new(VhostContext {
             metadata: metadata.clone(),
@@ -38,7 +39,7 @@ impl VhostRegistry {
             access,
             churn: QueueChurn::default(),
             traffic: Arc::default(),
-            queue_memory: Arc::new(QueueMemory::of_node(memory_bytes())),
+            queue_memory: Arc::new(QueueMemory::of_node(memory_bytes)),
             queue_ids: AtomicU64::new(1),
         });
         let mut starting: BTreeMap<VhostName, Unstarted> =
@@ -54,7 +55,7 @@ impl VhostRegistry {
         for entry in metadata.list(&whole(kind::EXCHANGE)).await? {
             let Some((vhost, exchange, delay)) = readable(&entry, record::exchange::decode(&entry)) else {
                 // It cannot be told whose messages these are, so none are deleted.
-                unclaimed.retain(|log| owner_of(*log).1);
+                unclaimed.retain(|log| owner_of(*log).1 != LogKind::Messages);
                 continue;
             };
             match starting.get_mut(&vhost) {
@@ -86,15 +87,12 @@ impl VhostRegistry {
             match starting.get_mut(&vhost) {
                 Some(vhost) => {
                     let log = LogId(queue.id.0);
-                    logs_of(&queue).for_each(|log| {
+                    for log in lasting_logs(&queue) {
                         unclaimed.remove(&log);
-                    });
-                    // Notes of nothing.
-                    if !logs.contains(&log) {
-                        unclaimed.extend(Some(notes_of(log)).filter(|notes| logs.contains(notes)));
                     }
                     last_id = last_id.max(log.0);
-                    vhost.owner.spawn(Arc::new(queue), logs.contains(&log));
+                    let recover = Recover::of(log, |log| logs.contains(&log));
+                    vhost.owner.spawn(Arc::new(queue), recover);
                 }
                 None => orphans.push(entry.key),
             }

@@ -103,7 +103,7 @@ impl World {
 
     async fn over(store: Arc<Store>, logs: Arc<Logs>, max_queues: usize) -> Self {
         let access = Arc::new(Letters { max_queues });
-        let registry = VhostRegistry::recover([name()], store.clone(), logs.clone(), access).await.unwrap();
+        let registry = VhostRegistry::recover([name()], store.clone(), logs.clone(), access, 1 << 30).await.unwrap();
         let vhost = registry.require(&name()).unwrap();
         Self { store, logs, registry, vhost }
     }

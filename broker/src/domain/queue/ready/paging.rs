@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use super::returned::{Asked, Loaded};
 use super::{Entry, ReadyList};
+use crate::domain::queue::held::Held;
 use crate::domain::queue::page::{Page, Sum};
 
 /// How much of a queue is kept in memory.
@@ -60,7 +62,7 @@ impl Paging {
 const PAGE_OUT_BYTES_MAX: u64 = 4 << 20;
 
 /// Runs of positions asked for at once.
-const LOAD_RUNS_MAX: usize = 256;
+pub(super) const LOAD_RUNS_MAX: usize = 256;
 
 /// Messages that leave memory and are to be kept under a key.
 #[derive(Debug)]
@@ -76,23 +78,30 @@ pub struct Spilling {
 pub enum Load {
     /// Messages at these positions of the queue's log; less than all will do.
     Logged(Vec<RangeInclusive<u64>>),
-    /// What was spilled under this key.
+    /// What was spilled under this key; it is not needed there any longer.
     Spilled(u64),
+    /// What was spilled under this key, of which a part is wanted; the rest stays there.
+    Kept(u64),
 }
 
 /// A load under way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Loading {
-    level: usize,
-    /// Every position asked for is below; 0 for what was spilled.
-    end: u64,
+#[derive(Debug)]
+pub(super) enum Loading {
+    /// From the first page of a level.
+    Page {
+        level: usize,
+        /// Every position asked for is below; 0 for what was spilled.
+        end: u64,
+    },
+    /// Messages that came back.
+    Returned(Asked),
 }
 
 /// A part of a list that is emptied.
 #[derive(Debug)]
 pub enum Purged {
-    /// A message in memory.
-    Entry(Entry),
+    /// A message in memory, or one that came back.
+    Held(Held),
     /// Positions of messages on disk; they are counted with their page.
     Logged(RangeInclusive<u64>),
     /// A page, once all its positions were told.
@@ -117,21 +126,39 @@ impl ReadyList {
         self.spilling = spilling;
     }
 
+    /// Whether what the queue's log does not have may leave memory.
+    #[must_use]
+    pub fn is_spilling(&self) -> bool {
+        self.spilling
+    }
+
+    /// How much is kept in memory.
+    #[must_use]
+    pub fn paging(&self) -> &Paging {
+        &self.paging
+    }
+
     /// Bytes of memory that messages which could be on disk take.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
-        self.resident_bytes
+        self.resident_bytes + self.returned.bytes()
     }
 
     /// Messages that are on disk.
     #[must_use]
     pub fn paged(&self) -> Sum {
-        self.paged
+        self.paged.with(self.returned_away)
     }
 
     /// Whether there is a next message, but not in memory.
     #[must_use]
     pub fn is_head_away(&self) -> bool {
+        self.is_returned_away() || self.is_head_paged()
+    }
+
+    /// Whether there is a next message, but on a page.
+    #[must_use]
+    pub fn is_head_paged(&self) -> bool {
         self.first.is_empty() && self.levels[self.top].is_away()
     }
 
@@ -286,9 +313,14 @@ impl ReadyList {
         }
     }
 
-    fn spill(&mut self, level: usize, entries: Vec<Entry>) -> Spilling {
-        let key = self.next_key;
+    /// A key to keep messages under.
+    pub fn take_key(&mut self) -> u64 {
         self.next_key += 1;
+        self.next_key - 1
+    }
+
+    fn spill(&mut self, level: usize, entries: Vec<Entry>) -> Spilling {
+        let key = self.take_key();
         let mut page = Page { spilled: Some(key), ..Page::default() };
         for entry in &entries {
             page.add(entry);
@@ -305,7 +337,14 @@ impl ReadyList {
     /// What to read now, unless something is being read; `wanted`: somebody takes messages.
     /// The answer goes to [`Self::loaded`].
     pub fn next_load(&mut self, wanted: bool) -> Option<Load> {
-        if self.loading.is_some() || self.paged.messages == 0 {
+        if self.loading.is_some() {
+            return None;
+        }
+        if wanted && let Some((load, asked)) = self.next_returned() {
+            self.loading = Some(Loading::Returned(asked));
+            return Some(load);
+        }
+        if self.paged.messages == 0 {
             return None;
         }
         let (level, page) = (0..=self.top).rev().find_map(|at| {
@@ -327,17 +366,24 @@ impl ReadyList {
                 (Load::Logged(runs), end)
             }
         };
-        self.loading = Some(Loading { level, end });
+        self.loading = Some(Loading::Page { level, end });
         Some(load)
     }
 
     /// Takes what was read: of logged messages everything asked for below `next`, or all of
-    /// it; of spilled ones all. Answers with what was lost: all of it, and what of it was persistent.
-    pub fn loaded(&mut self, entries: Vec<Entry>, next: Option<u64>) -> (Sum, Sum) {
-        let Some(Loading { level: at, end }) = self.loading.take() else { return Default::default() };
+    /// it; of spilled ones all. Answers with what was lost.
+    pub fn loaded(&mut self, entries: Vec<Entry>, next: Option<u64>) -> Loaded {
+        match self.loading.take() {
+            Some(Loading::Page { level, end }) => self.loaded_page(level, end, entries, next),
+            Some(Loading::Returned(asked)) => self.loaded_returned(&asked, entries, next),
+            None => Loaded::default(),
+        }
+    }
+
+    fn loaded_page(&mut self, at: usize, end: u64, entries: Vec<Entry>, next: Option<u64>) -> Loaded {
         let level = &mut self.levels[at];
-        let Some(behind) = &mut level.behind else { return Default::default() };
-        let Some(page) = behind.pages.front_mut() else { return Default::default() };
+        let Some(behind) = &mut level.behind else { return Loaded::default() };
+        let Some(page) = behind.pages.front_mut() else { return Loaded::default() };
         let (mut all, mut persistent) = (Sum::default(), Sum::default());
         for entry in &entries {
             all.add(entry.message.body_len());
@@ -376,7 +422,7 @@ impl ReadyList {
         }
         self.join_tail(at);
         self.lower_top();
-        (lost, lost_persistent)
+        Loaded { lost, lost_persistent, from_block: None }
     }
 
     /// Once nothing is on disk any more, what stood behind it is fresh.
@@ -394,8 +440,8 @@ impl ReadyList {
     /// read meanwhile must not be given to [`Self::loaded`].
     pub fn purge_next(&mut self) -> Option<Purged> {
         self.loading = None;
-        if let Some(entry) = self.pop() {
-            return Some(Purged::Entry(entry));
+        if let Some(held) = self.pop_held() {
+            return Some(Purged::Held(held));
         }
         let at = self.levels.iter().position(|level| level.behind.is_some())?;
         let behind = self.levels[at].behind.as_mut()?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::queue::held::Stub;
 
 #[test]
 fn a_message_that_waits_stays_small() {
@@ -27,7 +28,7 @@ const TINY: Paging = Paging {
 enum Step {
     Push { priority: u8, logged: bool, expires: bool, body_len: usize },
     Pop,
-    PutBack(usize),
+    PutBack { which: usize, away: bool },
     PageOut,
     StartLoad { wanted: bool },
     FinishLoad { records: usize, damaged: Vec<bool> },
@@ -41,7 +42,7 @@ fn steps(logged: f64) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         20 => push,
         6 => Just(Step::Pop),
-        2 => any::<usize>().prop_map(Step::PutBack),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(which, away)| Step::PutBack { which, away }),
         4 => Just(Step::PageOut),
         4 => any::<bool>().prop_map(|wanted| Step::StartLoad { wanted }),
         4 => (1..9usize, prop::collection::vec(prop::bool::weighted(0.05), 8))
@@ -65,6 +66,8 @@ struct World {
     out: Vec<Entry>,
     log: BTreeMap<u64, Entry>,
     spilled: HashMap<u64, Vec<Entry>>,
+    /// Spilled while out.
+    kept: HashMap<u64, Vec<Entry>>,
     load: Option<Load>,
 }
 
@@ -86,6 +89,7 @@ impl World {
             out: Vec::new(),
             log: BTreeMap::new(),
             spilled: HashMap::new(),
+            kept: HashMap::new(),
             load: None,
         }
     }
@@ -111,13 +115,24 @@ impl World {
                     self.out.push(Entry { acquired: entry.acquired + 1, ..entry });
                 }
             }
-            Step::PutBack(which) if !self.out.is_empty() => {
+            Step::PutBack { which, away } if !self.out.is_empty() => {
                 let entry = self.out.swap_remove(which % self.out.len());
                 match self.returns {
                     Return::ToPlace => drop(self.model.insert(key(&entry), entry.clone())),
                     Return::First => self.first.push(entry.clone()),
                 }
-                self.list.put_back(entry);
+                let held = match (away, entry.logged) {
+                    (false, _) => Held::Here(entry),
+                    (true, true) => Held::Away(Stub::logged(&entry)),
+                    (true, false) => {
+                        let key = self.list.take_key();
+                        let stub = Stub::in_block(&entry, key);
+                        // What changes while it is out is known without reading.
+                        self.kept.insert(key, vec![Entry { acquired: 0, ..entry }]);
+                        Held::Away(stub)
+                    }
+                };
+                self.list.put_back(held);
             }
             Step::PageOut => {
                 for Spilling { key, entries } in self.list.page_out() {
@@ -134,15 +149,17 @@ impl World {
             Step::FinishLoad { records, damaged } => self.finish_load(records, &damaged),
             Step::Expire => {
                 self.now_ms += 2;
-                while let Some(entry) = self.list.pop_expired(self.now_ms) {
-                    assert!(entry.expires_at_ms <= self.now_ms);
-                    if self.first.first().is_some_and(|first| first.position == entry.position) {
+                while let Some(held) = self.list.pop_expired(self.now_ms) {
+                    assert!(held.expires_at_ms() <= self.now_ms);
+                    self.drop_kept(&held);
+                    if self.first.first().is_some_and(|first| first.position == held.position()) {
                         self.first.remove(0);
                         continue;
                     }
-                    let level = self.model.keys().find(|(level, _)| level.0 == entry.priority).copied();
-                    assert_eq!(level, Some(key(&entry)), "only heads expire");
-                    self.model.remove(&key(&entry));
+                    let level = self.model.keys().find(|(level, _)| level.0 == held.priority()).copied();
+                    let key = (std::cmp::Reverse(held.priority()), held.position());
+                    assert_eq!(level, Some(key), "only heads expire");
+                    self.model.remove(&key);
                 }
                 let head = self.list.peek().map(|head| head.expires_at_ms);
                 assert!(head.is_none_or(|at| at == 0 || at > self.now_ms));
@@ -156,7 +173,15 @@ impl World {
                 while self.purge_next() {}
                 assert!(self.model.is_empty() && self.first.is_empty() && self.spilled.is_empty());
             }
-            Step::PutBack(_) => {}
+            Step::PutBack { .. } => {}
+        }
+    }
+
+    fn drop_kept(&mut self, held: &Held) {
+        if let Held::Away(stub) = held
+            && let Some(key) = stub.block()
+        {
+            self.kept.remove(&key).expect("it was kept");
         }
     }
 
@@ -175,7 +200,10 @@ impl World {
             assert_eq!(self.model.len() + self.first.len() + 1, before, "{position} was there");
         };
         match self.list.purge_next() {
-            Some(Purged::Entry(entry)) => gone(entry.position),
+            Some(Purged::Held(held)) => {
+                gone(held.position());
+                self.drop_kept(&held);
+            }
             Some(Purged::Logged(run)) => run.for_each(|position| {
                 gone(position);
             }),
@@ -200,23 +228,38 @@ impl World {
                 }
                 self.list.loaded(entries, None);
             }
+            Some(Load::Kept(key)) => {
+                // It may have expired meanwhile.
+                let mut entries = self.kept.get(&key).cloned().unwrap_or_default();
+                if damaged[0] {
+                    entries.drain(..).for_each(|entry| self.lose(&entry));
+                }
+                let loaded = self.list.loaded(entries, None);
+                let expected = self.kept.remove(&key).map_or(0, |entries| entries.len());
+                assert_eq!(loaded.from_block, Some((key, expected)));
+            }
             Some(Load::Logged(runs)) => {
                 let asked: Vec<u64> = runs.into_iter().flatten().collect();
                 let next = asked.get(records).copied();
                 let mut entries = Vec::new();
                 for (number, position) in asked.into_iter().take(records).enumerate() {
-                    let stored = &self.log[&position];
+                    let stored = self.log[&position].clone();
                     if damaged[number % damaged.len()] {
-                        self.model.remove(&key(stored));
+                        self.lose(&stored);
                         continue;
                     }
                     // The log knows no priority.
-                    entries.push(Entry { priority: 0, ..stored.clone() });
+                    entries.push(Entry { priority: 0, ..stored });
                 }
                 self.list.loaded(entries, next);
             }
             None => {}
         }
+    }
+
+    fn lose(&mut self, entry: &Entry) {
+        self.model.remove(&key(entry));
+        self.first.retain(|first| first.position != entry.position);
     }
 
     fn check(&self) {
@@ -241,7 +284,17 @@ impl World {
             self.list.levels.iter().all(|level| level.behind.as_ref().is_none_or(|behind| !behind.pages.is_empty()))
         );
         let paged = self.list.levels.iter().filter_map(|level| level.behind.as_ref());
-        assert_eq!(paged.fold(Sum::default(), |sum, behind| sum.with(behind.paged)), self.list.paged());
+        assert_eq!(paged.fold(Sum::default(), |sum, behind| sum.with(behind.paged)), self.list.paged);
+        let returned = self.list.levels.iter().flat_map(|level| level.returned.values()).chain(&self.list.first);
+        let (mut here, mut away) = (Resident::default(), Sum::default());
+        for held in returned {
+            here.add(held);
+            if let Held::Away(stub) = held {
+                away.add(held.body_len());
+                assert!(stub.block().is_none_or(|key| self.kept.contains_key(&key)));
+            }
+        }
+        assert_eq!((self.list.returned, self.list.returned_away), (here, away));
     }
 
     /// Takes everything out.
@@ -253,8 +306,8 @@ impl World {
             self.check();
         }
         assert_eq!((self.list.bytes(), self.list.expiring), (0, 0));
-        assert_eq!((self.list.paged(), self.list.resident_bytes), (Sum::default(), 0));
-        assert!(self.spilled.is_empty());
+        assert_eq!((self.list.paged(), self.list.resident_bytes()), (Sum::default(), 0));
+        assert!(self.spilled.is_empty() && self.kept.is_empty());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The queue's returned messages that wait before they come again.
 
 use super::{Effects, QueueState};
+use crate::domain::queue::held::{Held, Stub};
 use crate::domain::queue::page::Sum;
 use crate::domain::queue::ready::Entry;
 
@@ -17,14 +18,14 @@ impl QueueState {
     }
 
     /// Puts a message back, at once or later.
-    pub(super) fn come_again(&mut self, entry: Entry, failed: bool, effects: &mut impl Effects) {
+    pub(super) fn come_again(&mut self, held: Held, failed: bool, effects: &mut impl Effects) {
         let retry = self.limits.delayed_retry.filter(|_| self.delayed.has_room());
-        match retry.and_then(|retry| retry.ready_at_ms(failed, entry.failures, self.now_ms)) {
+        match retry.and_then(|retry| retry.ready_at_ms(failed, held.failures(), self.now_ms)) {
             Some(ready_at_ms) => {
-                effects.delayed(&entry, ready_at_ms);
-                self.delayed.insert(ready_at_ms, entry);
+                effects.delayed(&held, ready_at_ms);
+                self.delayed.insert(ready_at_ms, held);
             }
-            None => self.ready.put_back(entry),
+            None => self.ready.put_back(held),
         }
     }
 
@@ -33,16 +34,17 @@ impl QueueState {
         self.start_behind(entry.position);
         self.account_come(&entry.message);
         match self.delayed.has_room() {
-            true => self.delayed.insert(ready_at_ms, entry),
-            false => self.ready.put_back(entry),
+            true => self.delayed.insert(ready_at_ms, Held::Here(entry)),
+            // The log has it.
+            false => self.ready.put_back(Held::Away(Stub::logged(&entry))),
         }
     }
 
     /// Makes ready what waited long enough.
     pub fn release_delayed(&mut self, now_ms: u64, effects: &mut impl Effects) {
-        while let Some(entry) = self.delayed.pop_ready(now_ms) {
-            effects.undelayed(entry.position);
-            self.ready.put_back(entry);
+        while let Some(held) = self.delayed.pop_ready(now_ms) {
+            effects.undelayed(held.position());
+            self.ready.put_back(held);
         }
     }
 
@@ -61,9 +63,9 @@ impl QueueState {
     /// Drops the messages that wait. Answers with how many there were.
     pub fn purge_delayed(&mut self, effects: &mut impl Effects) -> u64 {
         let messages = self.delayed.sum().messages;
-        while let Some(entry) = self.delayed.pop_ready(u64::MAX) {
-            effects.undelayed(entry.position);
-            self.finish(&entry, effects);
+        while let Some(held) = self.delayed.pop_ready(u64::MAX) {
+            effects.undelayed(held.position());
+            self.finish_held(&held, effects);
         }
         messages
     }

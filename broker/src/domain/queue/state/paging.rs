@@ -35,13 +35,19 @@ impl QueueState {
     /// Bytes of memory that messages which could be on disk take.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
-        self.ready.resident_bytes()
+        self.ready.resident_bytes() + self.unacked.resident().bytes()
     }
 
     /// Ready messages that are on disk.
     #[must_use]
     pub fn paged(&self) -> Sum {
         self.ready.paged()
+    }
+
+    /// Messages that are out, of which the body is on disk alone.
+    #[must_use]
+    pub fn out_paged(&self) -> Sum {
+        self.unacked.away()
     }
 
     /// Whether there is a next message, but on disk.
@@ -56,27 +62,36 @@ impl QueueState {
         self.ready.page_out()
     }
 
-    /// What to read now, unless something is being read; `wanted`: somebody takes messages.
-    pub fn next_load(&mut self, wanted: bool) -> Option<Load> {
-        self.ready.next_load(wanted)
+    /// What to read now, unless something is being read; `wanted`: somebody takes messages;
+    /// `letters`: dead letters have room.
+    pub fn next_load(&mut self, wanted: bool, letters: bool) -> Option<Load> {
+        let first = if letters { self.next_letters() } else { None };
+        first.or_else(|| self.ready.next_load(wanted))
     }
 
     /// Takes what was read: of logged messages everything asked for below `next`, or all of
     /// it. Answers with what turned out to be lost.
-    pub fn loaded(&mut self, entries: Vec<Entry>, next: Option<u64>) -> Sum {
-        let (lost, persistent) = self.ready.loaded(entries, next);
-        self.persistent = self.persistent.without(persistent);
-        lost
+    pub fn loaded(&mut self, entries: Vec<Entry>, next: Option<u64>, effects: &mut impl Effects) -> Sum {
+        let loaded = match self.letters_loaded(entries, next, effects) {
+            Ok(loaded) => loaded,
+            Err(entries) => self.ready.loaded(entries, next),
+        };
+        self.persistent = self.persistent.without(loaded.lost_persistent);
+        if let Some((key, count)) = loaded.from_block {
+            self.release(key, count, effects);
+        }
+        loaded.lost
     }
 
     /// Drops ready messages in up to `steps` steps. Answers with how many, and whether there
     /// are more. What is being read meanwhile must not be given to [`Self::loaded`].
     pub fn purge_some(&mut self, steps: usize, effects: &mut impl Effects) -> (u64, bool) {
         let mut purged = 0;
+        self.cancel_letters();
         for _ in 0..steps {
             match self.ready.purge_next() {
-                Some(Purged::Entry(entry)) => {
-                    self.finish(&entry, effects);
+                Some(Purged::Held(held)) => {
+                    self.finish_held(&held, effects);
                     purged += 1;
                 }
                 Some(Purged::Logged(run)) => effects.forget_through(*run.start(), *run.end()),

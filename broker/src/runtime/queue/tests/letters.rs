@@ -112,7 +112,7 @@ async fn notes_go_with_their_queue() {
         shares: 1,
         payload: bytes::Bytes::new(),
     };
-    log.append(notes_of(LogId(77)), crate::storage::Epoch(1), vec![record]).await.unwrap();
+    log.append(LogKind::Notes.of(LogId(77)), crate::storage::Epoch(1), vec![record]).await.unwrap();
     let world = world.restart(false).await;
     assert!(world.engine.log().logs().await.unwrap().is_empty());
 }

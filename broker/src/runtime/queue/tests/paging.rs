@@ -1,9 +1,12 @@
 //! Queues with next to no memory, over the engine in memory: what they take goes to disk,
 //! comes back in order, and survives what storage does.
 
+mod out;
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::consumer_info;
@@ -18,8 +21,8 @@ use crate::domain::value::FieldValue;
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
 use crate::runtime::queue::{
-    ConnectionEvent, ConnectionSender, ConsumeRequest, Incoming, LetterBatch, PublishBatch, QueueCommand, QueueContext,
-    QueueHandle, QueueMemory, Settled, owner_of, spawn_queue,
+    ConnectionEvent, ConnectionSender, ConsumeRequest, Incoming, LetterBatch, LogKind, PublishBatch, QueueCommand,
+    QueueContext, QueueHandle, QueueMemory, Recover, Settled, owner_of, spawn_queue,
 };
 use crate::storage::memory::MemoryEngine;
 use crate::storage::{Epoch, LogHealth, LogId, Position};
@@ -62,6 +65,7 @@ fn durable(arguments: &[(&str, FieldValue)]) -> QueueSpec {
 }
 
 fn rig(engine: MemoryEngine, spec: QueueSpec) -> Rig {
+    let logs = engine.log().logs().now_or_never().unwrap().unwrap();
     let (notices, _) = mpsc::unbounded_channel();
     let (dead_letters, letters) = mpsc::channel(1000);
     let queue = spawn_queue(QueueContext {
@@ -69,7 +73,7 @@ fn rig(engine: MemoryEngine, spec: QueueSpec) -> Rig {
         spec: Arc::new(spec),
         vhost: VhostName::new("/").unwrap(),
         log: engine.log(),
-        recover: true,
+        recover: Recover::of(LOG, |log| logs.contains(&log)),
         memory: Arc::new(QueueMemory::tiny(TINY)),
         traffic: Arc::default(),
         notices,
@@ -176,7 +180,7 @@ impl Rig {
     /// Positions in the log, and whether the second log holds anything.
     async fn on_disk(&self) -> (u64, bool) {
         let log = self.engine.log();
-        let spilled = log.logs().await.unwrap().into_iter().any(|log| owner_of(log) == (LOG, true));
+        let spilled = log.logs().await.unwrap().into_iter().any(|log| owner_of(log) == (LOG, LogKind::Spilled));
         (log.open(LOG, Epoch(1)).await.unwrap().records, spilled)
     }
 
@@ -306,6 +310,77 @@ async fn a_priority_queue_finds_its_order_again() {
 }
 
 #[tokio::test]
+async fn messages_of_one_priority_are_not_read_for_their_order() {
+    let quorum = QueueSpec { kind: QueueKind::Quorum, ..durable(&[]) };
+    for spec in [quorum, durable(&[("x-max-priority", FieldValue::I32(3))])] {
+        let mut before = rig(MemoryEngine::new(), spec.clone());
+        let (usual, high) = if spec.kind == QueueKind::Quorum { (4, 9) } else { (0, 2) };
+        let usual = Properties { priority: Some(usual), ..Properties::default() };
+        before.persistent(1..=100).await;
+        before.publish(101..=300, &usual, |_| true).await;
+        before.confirmed(300).await;
+        before.queue.stop().await;
+        let engine = before.engine.crash();
+        // One to know when the first expires.
+        engine.fail_after_reads(1);
+        let after = rig(engine, spec.clone());
+        assert_eq!((after.counts().await.0, after.counts().await.3), (300, 300));
+        assert_eq!(after.get(true).await.map(|delivered| number(&delivered.unwrap().message)), Ok(1));
+
+        let mut mixed = rig(before.engine.crash(), spec.clone());
+        let high = Properties { priority: Some(high), ..Properties::default() };
+        mixed.publish(301..=310, &high, |_| true).await;
+        mixed.publish(311..=320, &usual, |_| true).await;
+        mixed.confirmed(20).await;
+        let mixed = mixed.restart().await;
+        let order = [all(301..=310), all(1..=300), all(311..=320)].concat();
+        assert_eq!(mixed.bodies().await, order);
+        // Once it is empty, all are alike again.
+        let mut mixed = mixed.restart().await;
+        assert_eq!(mixed.counts().await.0, 0);
+        let logs = mixed.engine.log().logs().await.unwrap();
+        assert!(logs.into_iter().all(|log| owner_of(log).1 != LogKind::Priorities));
+        // Until the next that differs.
+        for _ in 0..2 {
+            mixed.publish(1..=10, &usual, |_| true).await;
+            mixed.publish(11..=20, &high, |_| true).await;
+            mixed.confirmed(20).await;
+            mixed = mixed.restart().await;
+            assert_eq!(mixed.bodies().await, [all(11..=20), all(1..=10)].concat());
+            mixed = mixed.restart().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_reads_what_is_noted_and_nothing_else() {
+    let arguments = [
+        ("x-delayed-retry-type", FieldValue::LongString("all".into())),
+        ("x-delayed-retry-min", FieldValue::I32(3_600_000)),
+    ];
+    let spec = QueueSpec { kind: QueueKind::Quorum, ..durable(&arguments) };
+    let mut before = rig(MemoryEngine::new(), spec.clone());
+    before.persistent(1..=300).await;
+    before.confirmed(300).await;
+    for expected in 1..=3 {
+        let delivered = before.get(false).await.unwrap().unwrap();
+        assert_eq!(number(&delivered.message), expected);
+        let disposition = if expected == 2 { Disposition::Ack } else { Disposition::Requeue };
+        before.settle(disposition, vec![delivered.slot]).await;
+    }
+    before.queue.stop().await;
+    before.engine.log().sync().await.unwrap();
+    let engine = before.engine.crash();
+    // Notes, what they speak of, and one to know when the first expires.
+    engine.fail_after_reads(3);
+    let after = rig(engine, spec);
+    let totals = after.queue.touch().await;
+    assert_eq!((totals.ready, totals.delayed, totals.persistent), (297, 2, 299));
+    assert_eq!((totals.ready_bytes, totals.delayed_bytes), (bytes_of(4..=300), 2));
+    assert_eq!(after.get(true).await.map(|delivered| number(&delivered.unwrap().message)), Ok(4));
+}
+
+#[tokio::test]
 async fn messages_on_disk_expire_when_they_come_to_the_head() {
     let mut rig = rig(MemoryEngine::new(), durable(&[]));
     let short = Properties { expiration: Some("1".to_owned()), ..Properties::default() };
@@ -374,7 +449,7 @@ async fn a_queue_whose_disk_cannot_be_read_is_down_and_loses_nothing() {
     assert_eq!(bodies, all(301 - bodies.len() as u64..=300));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_written_for_want_of_memory_stays_in_memory() {
     let mut rig = rig(MemoryEngine::new(), QueueSpec { durable: false, ..durable(&[]) });
     rig.engine.fail_after_writes(0);
@@ -383,8 +458,24 @@ async fn what_cannot_be_written_for_want_of_memory_stays_in_memory() {
     assert_eq!(rig.counts().await.0, 300);
     assert_eq!(rig.bodies().await, all(1..=300));
     rig.publish(1..=300, &Properties::default(), |_| false).await;
-    assert_eq!((rig.counts().await.0, rig.counts().await.1), (300, 0), "nothing is tried again");
+    assert_eq!((rig.counts().await.0, rig.counts().await.1), (300, 0), "nothing is tried again at once");
     assert_eq!(rig.bodies().await, all(1..=300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_is_not_the_end_of_writing() {
+    let mut rig = rig(MemoryEngine::new(), QueueSpec { durable: false, ..durable(&[]) });
+    rig.engine.refuse_appends(true);
+    rig.publish(1..=300, &Properties::default(), |_| false).await;
+    rig.confirmed(300).await;
+    assert!(!rig.on_disk().await.1);
+    rig.engine.refuse_appends(false);
+    tokio::time::advance(tokio::time::Duration::from_secs(2)).await;
+    rig.publish(301..=600, &Properties::default(), |_| false).await;
+    rig.confirmed(300).await;
+    assert!(rig.on_disk().await.1);
+    assert_eq!(rig.bodies().await, all(1..=600));
+    assert!(!rig.on_disk().await.1);
 }
 
 #[tokio::test]

@@ -36,7 +36,8 @@ fn delaying(kind: &str) -> DeclareExchange {
 impl Waiting {
     async fn over(engine: MemoryEngine) -> Self {
         let access = Arc::new(Letters { max_queues: usize::MAX });
-        let registry = VhostRegistry::recover([name()], engine.metadata(), engine.log(), access).await.unwrap();
+        let registry =
+            VhostRegistry::recover([name()], engine.metadata(), engine.log(), access, 1 << 30).await.unwrap();
         let vhost = registry.require(&name()).unwrap();
         let (sender, events) = ConnectionSender::new();
         Self { engine, registry, vhost, sender, events, sequence: AtomicU64::new(0), taken: VecDeque::new() }
