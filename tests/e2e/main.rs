@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is test code: a panic is how it fails")]
 
 mod boundaries;
+mod bounds;
 mod crash;
 mod dependencies;
 mod documents;

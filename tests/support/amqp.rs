@@ -21,6 +21,8 @@ const FRAME_BYTES_MAX: usize = 131_072;
 /// Methods the load tool has no use for.
 const QUEUE_UNBIND: MethodId = (50, 50);
 const QUEUE_UNBIND_OK: MethodId = (50, 51);
+const TX_SELECT: MethodId = (90, 10);
+const TX_SELECT_OK: MethodId = (90, 11);
 
 /// What arrives without being asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,20 +209,30 @@ impl Client {
 
     /// Appends a persistent message to what the next [`Client::flush`] (or call) sends.
     pub fn publish(&mut self, exchange: &str, key: &str, body: &[u8]) {
+        self.publish_as(exchange, key, body, true);
+    }
+
+    /// [`Client::publish`] of a message that is persistent or not.
+    pub fn publish_as(&mut self, exchange: &str, key: &str, body: &[u8], persistent: bool) {
         self.output.put_method(CHANNEL, method::BASIC_PUBLISH, |args| {
             put_names(args, &[exchange, key]);
             args.push(0);
         });
-        self.output.put_header(CHANNEL, body.len() as u64, &Properties { persistent: true, headers: Table::new() });
+        self.output.put_header(CHANNEL, body.len() as u64, &Properties { persistent, headers: Table::new() });
         self.output.put_body(CHANNEL, body, FRAME_BYTES_MAX);
     }
 
     /// Consumes from a queue, with acknowledgements; a prefetch of 0 is no limit.
     pub fn consume(&mut self, queue: &str, prefetch: u16) -> Result<()> {
         self.limit(prefetch)?;
+        self.consume_as(queue, false)
+    }
+
+    /// Consumes from a queue, with acknowledgements or without.
+    pub fn consume_as(&mut self, queue: &str, no_ack: bool) -> Result<()> {
         let args = |args: &mut Vec<u8>| {
             put_names(args, &[queue, ""]);
-            args.push(0);
+            args.push(u8::from(no_ack) << 1);
             args.put_table(&Table::new());
         };
         self.call(method::BASIC_CONSUME, method::BASIC_CONSUME_OK, args).map(drop)
@@ -250,6 +262,11 @@ impl Client {
             args.extend_from_slice(&tag.to_be_bytes());
             args.push(u8::from(requeue) << 1);
         });
+    }
+
+    /// Puts the channel into transaction mode.
+    pub fn select_transactions(&mut self) -> Result<()> {
+        self.call(TX_SELECT, TX_SELECT_OK, |_| {}).map(drop)
     }
 
     /// Sends what was appended.
