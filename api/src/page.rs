@@ -63,27 +63,53 @@ pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing)
     check_ranges(query)?;
     let total = items.len();
     if let Some(page) = &page {
-        page.keep_named(&mut items);
+        let name = |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        page.keep_named(&mut items, name);
     }
     sort(&mut items, query);
     let columns = columns(query);
-    let cut = |items: Vec<Value>| match &columns {
-        Some(columns) => items.into_iter().map(|item| columns.cut(item)).collect(),
-        None => items,
-    };
+    let cut = |item| cut(columns.as_ref(), item);
     match page {
-        None => Ok(Value::Array(cut(items))),
-        Some(page) => page.envelope(items, total, cut),
+        None => Ok(Value::Array(items.into_iter().map(cut).collect())),
+        Some(page) => page.envelope(items, total, |item| Ok(cut(item))),
+    }
+}
+
+/// As [`listing`] with pages, of things that are built only when they are sent: one page of
+/// many costs what is on it. A sorted listing has to build them all.
+pub(crate) fn listing_of<T>(
+    mut things: Vec<T>,
+    name: impl Fn(&T) -> String,
+    build: impl Fn(&T) -> Result<Value, ApiError>,
+    query: &QueryString,
+) -> Result<Value, ApiError> {
+    let is_sorted = query.get("sort").is_some_and(|field| !field.is_empty());
+    let page = Page::parse(query)?.filter(|_| !is_sorted);
+    let Some(page) = page else {
+        let items = things.iter().map(build).collect::<Result<_, _>>()?;
+        return listing(items, query, Listing::Paged);
+    };
+    check_ranges(query)?;
+    let total = things.len();
+    page.keep_named(&mut things, name);
+    if query.is_true("sort_reverse") {
+        things.reverse();
+    }
+    let columns = columns(query);
+    page.envelope(things, total, |thing| Ok(cut(columns.as_ref(), build(&thing)?)))
+}
+
+fn cut(columns: Option<&Columns>, item: Value) -> Value {
+    match columns {
+        Some(columns) => columns.cut(item),
+        None => item,
     }
 }
 
 /// One object, cut to the columns asked for.
 pub(crate) fn object(item: Value, query: &QueryString) -> Result<Value, ApiError> {
     check_ranges(query)?;
-    Ok(match columns(query) {
-        Some(columns) => columns.cut(item),
-        None => item,
-    })
+    Ok(cut(columns(query).as_ref(), item))
 }
 
 fn sort(items: &mut [Value], query: &QueryString) {
@@ -221,8 +247,7 @@ impl Page {
         Ok(Some(Self { number, size: size.unwrap_or(PAGE_SIZE_DEFAULT), filter }))
     }
 
-    fn keep_named(&self, items: &mut Vec<Value>) {
-        let name = |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    fn keep_named<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> String) {
         match &self.filter {
             Filter::Everything => {}
             Filter::Nothing => items.clear(),
@@ -231,11 +256,11 @@ impl Page {
         }
     }
 
-    fn envelope(
+    fn envelope<T>(
         &self,
-        items: Vec<Value>,
+        items: Vec<T>,
         total: usize,
-        cut: impl Fn(Vec<Value>) -> Vec<Value>,
+        show: impl Fn(T) -> Result<Value, ApiError>,
     ) -> Result<Value, ApiError> {
         let filtered = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let offset = (self.number - 1).saturating_mul(self.size);
@@ -248,7 +273,7 @@ impl Page {
         }
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let take = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let items = cut(items.into_iter().skip(skip).take(take).collect());
+        let items = items.into_iter().skip(skip).take(take).map(show).collect::<Result<Vec<_>, _>>()?;
         Ok(json!({
             "filtered_count": filtered,
             "item_count": items.len(),
@@ -278,6 +303,31 @@ mod tests {
         let query = QueryString::parse(Some(query));
         let got = listing(people(), &query, Listing::Paged).unwrap_or_else(|error| error.body.unwrap());
         assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn only_what_is_on_a_page_is_built() {
+        let built = std::cell::Cell::new(0);
+        let build = |item: &Value| {
+            built.set(built.get() + 1);
+            Ok(item.clone())
+        };
+        let name = |item: &Value| item["name"].as_str().unwrap().to_owned();
+        for (query, builds) in [
+            ("page=1&page_size=2", 2),
+            ("page=2&page_size=2&columns=name", 1),
+            ("page=1&name=B", 1),
+            ("page=1&page_size=1&sort_reverse=true", 1),
+            ("page=1&page_size=1&sort=age", 3),
+            ("columns=name", 3),
+        ] {
+            built.set(0);
+            let parsed = QueryString::parse(Some(query));
+            let lazy = listing_of(people(), name, build, &parsed).unwrap();
+            assert_eq!((lazy, built.get()), (listing(people(), &parsed, Listing::Paged).unwrap(), builds), "{query}");
+        }
+        let parsed = QueryString::parse(Some("page=9"));
+        assert_eq!(listing_of(people(), name, build, &parsed), listing(people(), &parsed, Listing::Paged));
     }
 
     #[test]

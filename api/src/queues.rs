@@ -17,7 +17,7 @@ use crate::bindings;
 use crate::call::{Call, queue_name, to_value};
 use crate::consumers;
 use crate::error::ApiError;
-use crate::page::Listing;
+use crate::page::{self, Listing};
 use crate::pid;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
@@ -278,14 +278,15 @@ fn delayed_retry(spec: &QueueSpec, policy: &Map<String, Value>) -> String {
 fn list(call: &Call, vhosts: &[VhostName], detail: Detail, keep: impl Fn(&QueueInfo) -> bool) -> Answer {
     let view = View::new(call, detail)?;
     let directory = call.directory()?;
-    let mut items = Vec::new();
-    for vhost in vhosts {
-        let applied = Applied::new(&directory, vhost);
-        for queue in view.broker.queues(vhost).iter().filter(|queue| keep(queue)) {
-            items.push(view.item(call, queue, &applied)?);
-        }
+    let applied: Vec<_> = vhosts.iter().map(|vhost| Applied::new(&directory, vhost)).collect();
+    let mut queues = Vec::new();
+    for (vhost, applied) in vhosts.iter().zip(&applied) {
+        let kept = view.broker.queues(vhost).into_iter().filter(|queue| keep(queue));
+        queues.extend(kept.map(|queue| (queue, applied)));
     }
-    call.list(items, Listing::Paged)
+    let name = |(queue, _): &(QueueInfo, &Applied)| queue.spec.name.to_string();
+    let build = |(queue, applied): &(QueueInfo, &Applied)| view.item(call, queue, applied);
+    Reply::json(&page::listing_of(queues, name, build, &call.query)?)
 }
 
 /// Columns may name anything; without them a listing is short.
