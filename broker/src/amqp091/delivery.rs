@@ -188,6 +188,7 @@ impl ContentWriter<'_> {
         self.body(message);
     }
 
+    #[inline]
     fn body(&mut self, message: &Message) {
         let Self { out, bodies, channel, frame_max } = self;
         let body = message.body();

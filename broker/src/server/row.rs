@@ -74,9 +74,11 @@ impl Session {
     /// The open channel on which a row may start here.
     pub(super) fn starts_row(&self, bytes: &[u8]) -> Option<u16> {
         let number = u16::from_be_bytes([*bytes.get(1)?, *bytes.get(2)?]);
-        let wanted = self.standing == Standing::Open && bytes[0] == frame::METHOD && is_wanted(bytes.get(7..)?);
+        if bytes[0] != frame::METHOD || !is_wanted(bytes.get(7..)?) || self.standing != Standing::Open {
+            return None;
+        }
         let open = self.channels.get(&number).is_some_and(|channel| !channel.closing && channel.gathering.is_none());
-        (wanted && open).then_some(number)
+        open.then_some(number)
     }
 
     /// The requests of one channel that lie one behind the other. Those that depend on an answer, or are refused

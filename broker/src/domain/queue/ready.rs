@@ -179,6 +179,13 @@ impl ReadyList {
 
     /// Takes the next message to deliver; `None` also when it is on disk.
     pub fn pop(&mut self) -> Option<Entry> {
+        if self.first.is_empty() && self.levels[self.top].returned.is_empty() {
+            // Nothing came back, as nearly always: the message is moved once.
+            let entry = self.levels[self.top].fresh.pop_front()?;
+            self.account_not_resident(&entry);
+            self.account_left(entry.message.body_len(), entry.expires_at_ms);
+            return Some(entry);
+        }
         if self.is_returned_away() {
             return None;
         }
@@ -215,9 +222,13 @@ impl ReadyList {
     }
 
     fn account_removed(&mut self, held: &Held) {
+        self.account_left(held.body_len(), held.expires_at_ms());
+    }
+
+    fn account_left(&mut self, body_len: u32, expires_at_ms: u64) {
         self.len -= 1;
-        self.bytes -= u64::from(held.body_len());
-        self.expiring -= usize::from(held.expires_at_ms() != 0);
+        self.bytes -= u64::from(body_len);
+        self.expiring -= usize::from(expires_at_ms != 0);
         self.lower_top();
     }
 
