@@ -5,8 +5,8 @@
 mod client;
 
 use client::Client;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tests::Server;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use tests::{Server, wait_until};
 
 const CONNECTIONS: usize = 1_000;
 const CHANNELS: u16 = 1_000;
@@ -83,4 +83,33 @@ fn declarations_sent_without_waiting_are_durable_when_answered() {
     let server = server.restart();
     let listed = server.tool("rabbitmqctl", &["-q", "list_queues", "--no-table-headers", "name"]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), QUEUES);
+}
+
+#[test]
+fn a_server_out_of_descriptors_serves_who_is_there_and_takes_who_waits_once_some_go() {
+    let server = Server::start();
+    let mut there: Vec<Client> = (0..12).map(|_| Client::open(server.amqp).unwrap()).collect();
+    // Below the highest of them: numbers, not files, are limited.
+    let limit = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count() as u64;
+    let pid = Pid::from_raw(server.pid().cast_signed());
+    prlimit(pid, Resource::Nofile, Rlimit { current: Some(limit), maximum: getrlimit(Resource::Nofile).maximum })
+        .unwrap();
+
+    // More than fit in between what is open.
+    let address = server.amqp;
+    let coming: Vec<_> = (0..8).map(|_| std::thread::spawn(move || Client::open(address))).collect();
+    let said = |text: &str| server.log().iter().filter(|line| line.contains(text)).count();
+    wait_until("the shortage is logged", || (said("file descriptors have run out") >= 1).then_some(()));
+    let counted = format!("of {limit} are open)");
+    let (none, known) = (said(&format!("(0 {counted}")), said(&counted));
+    assert!(none == 0 && known >= 1, "{:#?}", server.log());
+    there[0].open_channel(1).unwrap();
+    assert_eq!(there[0].declare_queue("q", 1).unwrap(), 0, "who is there is served");
+    there.truncate(1);
+    for one in coming {
+        let mut came = one.join().unwrap().unwrap();
+        came.open_channel(1).unwrap();
+        assert_eq!(came.declare_queue("q", 1).unwrap(), 0, "who waited is served");
+    }
+    wait_until("the end of it is logged", || (said("connections are accepted again") >= 1).then_some(()));
 }

@@ -55,14 +55,27 @@ pub(crate) fn disk_free_bytes(path: &Path) -> Option<u64> {
 
 /// Open file descriptors, and the most there may be.
 pub(crate) fn file_descriptors() -> (u64, u64) {
-    let used = std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
+    const FOLDER: &str = "/proc/self/fd";
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    // Since Linux 6.2 the folder's size is their number. Reading it takes a descriptor: that
+    // there is none left is what the limit says.
+    let used = match std::fs::metadata(FOLDER).map(|folder| folder.len()) {
+        Ok(count) if count > 0 => count,
+        _ => std::fs::read_dir(FOLDER).map_or(limit, |entries| entries.count() as u64),
+    };
     (used, limit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn open_files_are_counted() {
+        let files: Vec<_> = (0..100).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+        let (used, limit) = file_descriptors();
+        assert!(used > files.len() as u64 && used <= limit, "{used} of {limit}");
+    }
 
     #[test]
     fn total_memory_is_read_from_meminfo() {
