@@ -100,7 +100,7 @@ pub struct Traffic {
     pub send_oct: u64,
     /// Frames written.
     pub send_cnt: u64,
-    /// Letters that at-least-once dead-lettering has placed.
+    /// Dead letters that must arrive, and that every queue they went to has taken.
     pub dead_letters_confirmed: u64,
     classic: QueueCounters,
     quorum: QueueCounters,

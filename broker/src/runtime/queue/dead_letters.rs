@@ -12,6 +12,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -24,6 +25,7 @@ use crate::domain::queue::QueueSpec;
 use crate::domain::queue::page::Sum;
 use crate::domain::queue::ready::Entry;
 use crate::domain::queue::state::DropReason;
+use crate::metrics::AtomicTraffic;
 use crate::storage::{BoxFuture, Epoch, LogBatch, LogId, Position, QueueLog, ReadLimit, StorageError};
 
 /// Letters of one queue that others have not answered for, or that are tried once more later.
@@ -60,6 +62,7 @@ struct Loading {
 pub(super) struct DeadLetters {
     source: Arc<QueueSpec>,
     pump: mpsc::Sender<LetterBatch>,
+    traffic: Arc<AtomicTraffic>,
     terms: Option<Terms>,
     in_log: VecDeque<Demised>,
     loading: Option<Loading>,
@@ -72,10 +75,16 @@ pub(super) struct DeadLetters {
 }
 
 impl DeadLetters {
-    pub(super) fn new(source: Arc<QueueSpec>, pump: mpsc::Sender<LetterBatch>, terms: Option<Terms>) -> Self {
+    pub(super) fn new(
+        source: Arc<QueueSpec>,
+        pump: mpsc::Sender<LetterBatch>,
+        traffic: Arc<AtomicTraffic>,
+        terms: Option<Terms>,
+    ) -> Self {
         Self {
             source,
             pump,
+            traffic,
             terms,
             in_log: VecDeque::new(),
             loading: None,
@@ -244,6 +253,9 @@ impl DeadLetters {
             Fate::NoRoute | Fate::Refused if must_arrive => NOT_TAKEN_AGAIN_AFTER,
             Fate::Unavailable if self.terms.is_some() => UNAVAILABLE_AGAIN_AFTER,
             Fate::Taken | Fate::NoRoute | Fate::Refused | Fate::Unavailable => {
+                if must_arrive && fate == Fate::Taken {
+                    self.traffic.dead_letters_confirmed.fetch_add(1, Relaxed);
+                }
                 self.forget(&[kept.demised]);
                 return over.push(kept.demised);
             }

@@ -144,6 +144,7 @@ impl Owner {
             dead_letters: DeadLetters::new(
                 context.spec.clone(),
                 context.dead_letters.clone(),
+                context.traffic.clone(),
                 terms(&context.settings),
             ),
             notes: (context.spec.kind == QueueKind::Quorum)

@@ -59,14 +59,32 @@ async fn a_letter_that_was_refused_is_sent_again() {
     world.publish(&dead, &["in the way"], None).await;
     let source = world.queue("source", must_arrive(&[])).await;
     world.publish(&source, &["1"], None).await;
+    let confirmed = || world.registry.traffic().load().dead_letters_confirmed;
     world.reject(&source, 1).await;
     tokio::time::sleep(LONG).await;
     assert_eq!((world.counts(&source).await.2, world.bodies(&dead).await), (1, vec!["in the way".to_owned()]));
+    assert_eq!(confirmed(), 0);
     let delivered = world.get(&dead).await.unwrap();
     world.settle(&dead, &delivered, Disposition::Ack).await;
     tokio::time::sleep(Duration::from_secs(181)).await;
     until!(world.counts(&source).await == (0, 0, 0));
     assert_eq!(world.bodies(&dead).await, ["1"]);
+    assert_eq!(confirmed(), 1);
+}
+
+#[tokio::test]
+async fn only_letters_that_must_arrive_are_counted_as_confirmed() {
+    let mut world = World::new().await;
+    let dead = world.queue("dead", FieldTable::new()).await;
+    for (name, arguments, expected) in [("once", to_dead(&[]), 0), ("safely", must_arrive(&[]), 2)] {
+        let source = world.queue(name, arguments).await;
+        world.publish(&source, &["1", "2"], None).await;
+        world.reject(&source, 2).await;
+        until!(world.counts(&dead).await.0 == 2);
+        until!(world.counts(&source).await == (0, 0, 0));
+        dead.ask(|reply| QueueCommand::Purge { reply }).await;
+        assert_eq!(world.registry.traffic().load().dead_letters_confirmed, expected, "{name}");
+    }
 }
 
 #[tokio::test]
