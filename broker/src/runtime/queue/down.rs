@@ -1,10 +1,9 @@
 //! A queue whose stored messages cannot be read. It takes nothing and gives nothing, so
 //! that new messages do not hide that old ones are missing; it can be deleted.
 
-use super::command::{PublishBatch, QueueCommand};
+use super::command::QueueCommand;
 use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
-use super::publishing::push_range;
 use super::task::Owner;
 use crate::error::Error;
 use crate::storage::StorageError;
@@ -42,15 +41,7 @@ impl Owner {
                 },
             };
             match command {
-                QueueCommand::Publish(PublishBatch { from, messages }) => {
-                    let mut ranges = Vec::new();
-                    for incoming in messages {
-                        push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, false);
-                    }
-                    if let Some(from) = from {
-                        from.send(ConnectionEvent::Confirm(ranges));
-                    }
-                }
+                QueueCommand::Publish(batch) => batch.answer(false),
                 QueueCommand::Consume { reply, .. } => drop(reply.send(Err(refusal.clone()))),
                 QueueCommand::Get { reply, .. } => drop(reply.send(Err(refusal.clone()))),
                 QueueCommand::Cancel { reply, .. } | QueueCommand::Touch { reply } => drop(reply.send(())),
@@ -87,7 +78,9 @@ mod tests {
     use crate::domain::name::{QueueName, UserName, VhostName};
     use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec, SessionId};
     use crate::domain::value::FieldTable;
-    use crate::runtime::queue::{ConnectionSender, Incoming, QueueContext, QueueMemory, Recover, spawn_queue};
+    use crate::runtime::queue::{
+        ConnectionSender, Incoming, PublishBatch, QueueContext, QueueMemory, Recover, spawn_queue,
+    };
     use crate::storage::memory::MemoryEngine;
 
     #[tokio::test]

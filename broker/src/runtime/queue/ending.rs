@@ -2,10 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::command::{PublishBatch, QueueCommand};
+use super::command::QueueCommand;
 use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
-use super::publishing::push_range;
 use super::task::Owner;
 
 impl Owner {
@@ -42,8 +41,8 @@ impl Owner {
         commands.close();
         // A queue deleted meanwhile counts as having taken what was on its way to it.
         for append in self.appends.drain(..) {
-            if let Some((to, ranges)) = append.confirms {
-                to.send(ConnectionEvent::Confirm(ranges));
+            if let Some(confirms) = append.confirms {
+                confirms.tell(&Ok(()));
             }
         }
         self.reading = None;
@@ -72,11 +71,7 @@ impl Owner {
 
 /// Confirms what a queue does not live to take. Whoever waits for anything else sees it gone.
 fn confirm(command: QueueCommand) {
-    if let QueueCommand::Publish(PublishBatch { from: Some(from), messages }) = command {
-        let mut ranges = Vec::new();
-        for incoming in messages {
-            push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, true);
-        }
-        from.send(ConnectionEvent::Confirm(ranges));
+    if let QueueCommand::Publish(batch) = command {
+        batch.answer(true);
     }
 }

@@ -7,6 +7,7 @@
 
 mod burial;
 mod command;
+mod confirms;
 mod consuming;
 mod dead_letters;
 mod down;
@@ -35,6 +36,7 @@ mod tests;
 pub(crate) use command::{
     ConfirmRange, ConsumeRequest, Delivery, Incoming, PublishBatch, QueueCommand, Settled, shares,
 };
+pub(crate) use confirms::{Confirms, push_range};
 pub(crate) use handle::{QUEUE_MAILBOX_COMMANDS_MAX, QueueHandle, QueueStats};
 pub(crate) use letter::{Fate, Letter, LetterAnswer, LetterBatch};
 pub(crate) use life::spawn_queue;
@@ -43,7 +45,6 @@ pub(in crate::runtime) use mailbox::{Receiver, mailbox};
 pub(in crate::runtime) use memory::MemoryShare;
 pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
-pub(crate) use publishing::push_range;
 pub(crate) use recovery::Recover;
 pub(in crate::runtime) use stored::{from_record, to_record};
 pub(crate) use task::{QueueContext, QueueNotice};

@@ -1,6 +1,7 @@
 //! The owner taking messages: what they are worth, whether they fit, when they are confirmed.
 
 use super::command::{ConfirmRange, Incoming, PublishBatch};
+use super::confirms::{Confirms, push_range};
 use super::outbound::ConnectionEvent;
 use super::stored;
 use super::task::{Append, Owner};
@@ -82,8 +83,7 @@ impl Owner {
         }
         if !records.is_empty() {
             let done = self.context.log.append(self.log, self.epoch, records);
-            let confirms = batch.from.filter(|_| !when_durable.is_empty()).map(|from| (from, when_durable));
-            self.appends.push_back(Append { done, confirms });
+            self.appends.push_back(Append { done, confirms: Confirms::of(batch.from, when_durable) });
         }
         // Only now can what is logged be read back.
         self.page_out();
@@ -103,26 +103,6 @@ impl Owner {
     fn refused(&mut self, message: Message) {
         if self.state.limits().overflow == Overflow::RejectPublishDlx {
             self.outlets.dropped(Entry::published(0, message, 0, 0, false), DropReason::MaxLength);
-        }
-    }
-}
-
-/// Adds a sequence number to the last range when it continues it.
-pub(crate) fn push_range(ranges: &mut Vec<ConfirmRange>, channel: u16, epoch: u32, sequence: u64, accepted: bool) {
-    if sequence == 0 {
-        return;
-    }
-    match ranges.last_mut() {
-        Some(last)
-            if last.channel == channel
-                && last.epoch == epoch
-                && last.accepted == accepted
-                && last.last + 1 == sequence =>
-        {
-            last.last = sequence;
-        }
-        _ => {
-            ranges.push(ConfirmRange { channel, epoch, first: sequence, last: sequence, accepted, unavailable: false })
         }
     }
 }

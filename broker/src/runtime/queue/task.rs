@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant};
 
 use super::burial::terms;
-use super::command::{ConfirmRange, QueueCommand, Settled};
+use super::command::{QueueCommand, Settled};
+use super::confirms::Confirms;
 use super::dead_letters::DeadLetters;
 use super::handle::{NO_TIMESTAMP, QueueStats};
 use super::letter::LetterBatch;
@@ -17,7 +18,6 @@ use super::long::{STEP_MESSAGES_MAX, Work};
 use super::mailbox::Receiver;
 use super::memory::{MemoryShare, QueueMemory};
 use super::notes::Notes;
-use super::outbound::{ConnectionEvent, ConnectionSender};
 use super::outlet::Outlets;
 use super::recovery::Recover;
 use super::spill::Spills;
@@ -75,7 +75,7 @@ pub(crate) struct QueueContext {
 /// An append under way and the confirms that wait for it.
 pub(super) struct Append {
     pub(super) done: BoxFuture<'static, Result<(), StorageError>>,
-    pub(super) confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
+    pub(super) confirms: Option<Confirms>,
 }
 
 /// How an owner stops running.
@@ -267,12 +267,8 @@ impl Owner {
         if let Err(error) = done {
             tracing::error!(queue = %self.resource(), %error, "messages could not be made durable and are refused");
         }
-        if let Some((to, mut ranges)) = append.confirms {
-            for range in &mut ranges {
-                range.accepted = done.is_ok();
-                range.unavailable = done.is_err();
-            }
-            to.send(ConnectionEvent::Confirm(ranges));
+        if let Some(confirms) = append.confirms {
+            confirms.tell(done);
         }
     }
 

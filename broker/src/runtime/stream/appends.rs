@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::runtime::queue::{ConfirmRange, ConnectionEvent, ConnectionSender};
+use crate::runtime::queue::Confirms;
 use crate::storage::{BoxFuture, LogHealth, QueueLog, StorageError};
 
 /// Appends of one stream under way. Beyond it the stream stops reading its mailbox, which
@@ -17,7 +17,7 @@ pub(super) struct Append {
     /// The offset behind its last message.
     pub(super) end: u64,
     /// Who waits for it.
-    pub(super) confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
+    pub(super) confirms: Option<Confirms>,
 }
 
 /// All of them, in order.
@@ -55,13 +55,15 @@ impl Appends {
         let Some(append) = self.under_way.front_mut() else { return std::future::pending().await };
         let done = append.done.as_mut().await;
         let Some(append) = self.under_way.pop_front() else { return std::future::pending().await };
-        settle(append.confirms, done.is_ok());
+        if let Some(confirms) = append.confirms {
+            confirms.tell(&done);
+        }
         done.map(|()| append.end)
     }
 
     /// Tells everybody who waits that it is done, when the stream is deleted.
     pub(super) fn confirm_all(&mut self) {
-        self.under_way.drain(..).for_each(|append| settle(append.confirms, true));
+        self.under_way.drain(..).filter_map(|append| append.confirms).for_each(|confirms| confirms.tell(&Ok(())));
     }
 
     /// Resolves when the disk is full.
@@ -71,12 +73,5 @@ impl Appends {
             // An engine that has no more to say of itself.
             std::future::pending().await
         }
-    }
-}
-
-fn settle(confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>, accepted: bool) {
-    if let Some((to, mut ranges)) = confirms {
-        ranges.iter_mut().for_each(|range| range.accepted = accepted);
-        to.send(ConnectionEvent::Confirm(ranges));
     }
 }

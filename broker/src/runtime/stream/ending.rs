@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::appends::Appends;
 use super::task::Owner;
 use crate::error::Error;
-use crate::runtime::queue::{ConnectionEvent, PublishBatch, QueueCommand, Receiver, push_range};
+use crate::runtime::queue::{ConnectionEvent, QueueCommand, Receiver};
 use crate::storage::StorageError;
 
 impl Owner {
@@ -33,9 +33,9 @@ impl Owner {
         // A stream deleted meanwhile counts as having taken what was on its way to it.
         self.appends.confirm_all();
         self.reading = None;
-        self.backlog.drain(..).for_each(|command| answer_publish(command, true));
+        self.backlog.drain(..).for_each(confirm);
         while let Some(command) = commands.next().await {
-            answer_publish(command, true);
+            confirm(command);
         }
         self.cancel_all();
     }
@@ -72,7 +72,7 @@ impl Owner {
                 },
             };
             match command {
-                command @ QueueCommand::Publish(_) => answer_publish(command, false),
+                QueueCommand::Publish(batch) => batch.answer(false),
                 QueueCommand::Consume { reply, .. } => drop(reply.send(Err(refusal.clone()))),
                 QueueCommand::Get { reply, .. } => drop(reply.send(Err(refusal.clone()))),
                 QueueCommand::Cancel { reply, .. } | QueueCommand::Touch { reply } => drop(reply.send(())),
@@ -97,13 +97,9 @@ impl Owner {
     }
 }
 
-/// Answers a publish that comes too late. Whoever waits for anything else sees the stream gone.
-fn answer_publish(command: QueueCommand, accepted: bool) {
-    if let QueueCommand::Publish(PublishBatch { from: Some(from), messages }) = command {
-        let mut ranges = Vec::new();
-        for incoming in messages {
-            push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, accepted);
-        }
-        from.send(ConnectionEvent::Confirm(ranges));
+/// Confirms what a stream does not live to take. Whoever waits for anything else sees it gone.
+fn confirm(command: QueueCommand) {
+    if let QueueCommand::Publish(batch) = command {
+        batch.answer(true);
     }
 }

@@ -3,7 +3,7 @@
 use super::appends::Append;
 use super::task::{Owner, position};
 use crate::runtime::clock::now_ms;
-use crate::runtime::queue::{Incoming, PublishBatch, push_range, to_record};
+use crate::runtime::queue::{Confirms, Incoming, PublishBatch, push_range, to_record};
 use crate::storage::Position;
 
 impl Owner {
@@ -30,8 +30,7 @@ impl Owner {
         self.last_batch = first;
         self.segment_log.begin(&begun);
         let done = self.context.log.append(self.log, self.epoch, records);
-        let confirms = batch.from.filter(|_| !ranges.is_empty()).map(|from| (from, ranges));
-        self.appends.push(Append { done, end: self.segments.next(), confirms });
+        self.appends.push(Append { done, end: self.segments.next(), confirms: Confirms::of(batch.from, ranges) });
         if !begun.is_empty() {
             self.retain();
         }

@@ -222,3 +222,21 @@ async fn a_consumer_is_served_however_many_letters_wait() {
     world.engine.report(LogHealth::Well);
     until!(world.counts(&dead).await.0 == 7000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_storage_refuses_is_sent_again() {
+    for kind in ["classic", "quorum", "stream"] {
+        let mut world = World::new().await;
+        let dead = world.queue("dead", table(&[("x-queue-type", FieldValue::text(kind))])).await;
+        let source = world.queue("source", to_dead(&[])).await;
+        world.publish(&source, &["1"], None).await;
+        world.engine.refuse_appends(true);
+        world.reject(&source, 1).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        world.engine.refuse_appends(false);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let log = LogId(dead.spec().id.0);
+        let stored = world.engine.log().open(log, crate::storage::Epoch(1)).await.unwrap();
+        assert!(stored.records >= 1, "{kind}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::task::Owner;
+use crate::runtime::queue::QueueCommand;
 use crate::runtime::queue::mailbox::Receiver;
-use crate::runtime::queue::{ConnectionEvent, PublishBatch, QueueCommand, push_range};
 
 impl Owner {
     /// Keeps everything, once it is durable.
@@ -21,8 +21,8 @@ impl Owner {
         self.stats.gone.store(true, Relaxed);
         commands.close();
         for append in self.appends.drain(..) {
-            if let Some((to, ranges)) = append.confirms {
-                to.send(ConnectionEvent::Confirm(ranges));
+            if let Some(confirms) = append.confirms {
+                confirms.tell(&Ok(()));
             }
         }
         self.reading = None;
@@ -61,11 +61,7 @@ impl Owner {
 /// Settles the messages of a command nobody lives to serve. Whoever waits for anything else
 /// sees its answer dropped.
 fn answer(command: QueueCommand, accepted: bool) {
-    if let QueueCommand::Publish(PublishBatch { from: Some(from), messages }) = command {
-        let mut ranges = Vec::new();
-        for incoming in messages {
-            push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, accepted);
-        }
-        from.send(ConnectionEvent::Confirm(ranges));
+    if let QueueCommand::Publish(batch) = command {
+        batch.answer(accepted);
     }
 }

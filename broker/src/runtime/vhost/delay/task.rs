@@ -18,10 +18,7 @@ use crate::domain::wire::Reader;
 use crate::error::{Error, Resource};
 use crate::runtime::publish::route_request;
 use crate::runtime::queue::mailbox::Receiver;
-use crate::runtime::queue::{
-    ConfirmRange, ConnectionEvent, ConnectionSender, PublishBatch, QueueCommand, QueueHandle, QueueStats, push_range,
-    stored,
-};
+use crate::runtime::queue::{Confirms, PublishBatch, QueueCommand, QueueHandle, QueueStats, push_range, stored};
 use crate::runtime::vhost::forwarding::{Forwarding, Outgoing};
 use crate::storage::{BoxFuture, Epoch, LogBatch, LogId, Position, ReadLimit, StorageError};
 
@@ -45,7 +42,7 @@ const MESSAGES_UNDER_WAY_MAX: usize = 4096;
 pub(super) struct Append {
     done: BoxFuture<'static, Result<(), StorageError>>,
     waits: Vec<Due>,
-    pub(super) confirms: Option<(ConnectionSender, Vec<ConfirmRange>)>,
+    pub(super) confirms: Option<Confirms>,
 }
 
 /// A read under way of messages that are due, in the order they are to go.
@@ -179,8 +176,7 @@ impl Owner {
             push_range(&mut ranges, incoming.channel, incoming.epoch, incoming.sequence, true);
         }
         let done = self.context.log.append(self.log, self.epoch, records);
-        let confirms = batch.from.filter(|_| !ranges.is_empty()).map(|from| (from, ranges));
-        self.appends.push_back(Append { done, waits, confirms });
+        self.appends.push_back(Append { done, waits, confirms: Confirms::of(batch.from, ranges) });
     }
 
     pub(super) async fn first_append(appends: &mut VecDeque<Append>) -> Result<(), StorageError> {
@@ -198,11 +194,8 @@ impl Owner {
                 tracing::error!(exchange = %self.resource(), %error, "messages could not be made durable and are refused");
             }
         }
-        if let Some((to, mut ranges)) = append.confirms {
-            for range in &mut ranges {
-                range.accepted = done.is_ok();
-            }
-            to.send(ConnectionEvent::Confirm(ranges));
+        if let Some(confirms) = append.confirms {
+            confirms.tell(done);
         }
     }
 
