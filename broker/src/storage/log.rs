@@ -59,6 +59,20 @@ pub struct LogBatch {
     pub next: Option<Position>,
 }
 
+impl LogBatch {
+    /// The batch, unless it says nothing of what was asked for and that there is more: whoever
+    /// goes on reading would do so for ever.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`].
+    pub fn leading_on(self) -> Result<Self, StorageError> {
+        match self.records.is_empty() && self.lost.is_empty() && self.next.is_some() {
+            true => Err(StorageError::Damaged("reading messages leads nowhere".to_owned())),
+            false => Ok(self),
+        }
+    }
+}
+
 /// Whether the logs take appends, as the engine knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LogHealth {

@@ -223,7 +223,7 @@ impl DeadLetters {
             }
             batch = read => {
                 let count = self.loading.take().map_or(0, |loading| loading.count);
-                over = self.loaded(count, batch?);
+                over = self.loaded(count, batch?.leading_on()?);
                 self.forget(&over);
             }
             permit = permit, if sendable > 0 && self.lane.waiting() > 0 => {

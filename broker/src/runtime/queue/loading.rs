@@ -84,9 +84,7 @@ impl Owner {
         let batch = done?;
         let lost = match load {
             Load::Logged(_) => {
-                if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
-                    return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
-                }
+                let batch = batch.leading_on()?;
                 let next = batch.next.map(|next| next.0);
                 let mut entries = Vec::with_capacity(batch.records.len());
                 for record in batch.records {

@@ -137,10 +137,7 @@ impl Owner {
         let limit = ReadLimit { records: paging.read_messages, bytes: paging.read_bytes };
         while !ranges.is_empty() {
             let asked: Vec<_> = ranges.drain(..ranges.len().min(RUNS_PER_READ_MAX)).collect();
-            let batch = self.context.log.read(self.log, self.epoch, asked.clone(), limit).await?;
-            if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
-                return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
-            }
+            let batch = self.context.log.read(self.log, self.epoch, asked.clone(), limit).await?.leading_on()?;
             for record in batch.records {
                 let position = record.position.0;
                 match stored::from_record(record) {

@@ -88,10 +88,7 @@ impl Owner {
     /// What storage says: the stream cannot be read.
     pub(super) fn take_read(&mut self, done: Result<LogBatch, StorageError>) -> Result<(), StorageError> {
         let Some(Reading { purpose, .. }) = self.reading.take() else { return Ok(()) };
-        let batch = done?;
-        if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
-            return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
-        }
+        let batch = done?.leading_on()?;
         if !batch.lost.is_empty() {
             let messages = batch.lost.len();
             tracing::error!(queue = %self.resource(), messages, "messages on disk were damaged and are lost");

@@ -30,10 +30,7 @@ impl Owner {
         for runs in summary.ranges.chunks(RUNS_PER_READ_MAX) {
             let mut asked = runs.to_vec();
             while !asked.is_empty() {
-                let batch = self.context.log.read(self.log, self.epoch, asked.clone(), limit).await?;
-                if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
-                    return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
-                }
+                let batch = self.context.log.read(self.log, self.epoch, asked.clone(), limit).await?.leading_on()?;
                 self.lost(batch.lost.len());
                 for record in batch.records {
                     let position = record.position.0;

@@ -239,9 +239,7 @@ impl Owner {
             left.for_each(|due| self.schedule.push(due));
             return Ok(());
         }
-        if batch.records.is_empty() && batch.lost.is_empty() && batch.next.is_some() {
-            return Err(StorageError::Damaged("reading messages leads nowhere".to_owned()));
-        }
+        let batch = batch.leading_on()?;
         self.read_messages = (2 * self.read_messages).min(READ_MESSAGES_MAX);
         let mut records: HashMap<u64, _> =
             batch.records.into_iter().map(|record| (record.position.0, record)).collect();
