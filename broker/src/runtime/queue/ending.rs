@@ -34,8 +34,8 @@ impl Owner {
         }
     }
 
-    /// Ends everybody's business with the queue. Its log is left: whoever deletes the queue's
-    /// record deletes it after that, so no crash leaves a queue without its messages.
+    /// Ends everybody's business with the queue. Its lasting logs are left: whoever deletes the
+    /// queue's record deletes them after that, so no crash leaves a queue without its messages.
     pub(super) async fn delete(&mut self, commands: &mut Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
         commands.close();
@@ -55,16 +55,10 @@ impl Owner {
                 outlet.to.send(ConnectionEvent::ConsumerCancelled(consumer.key));
             }
         }
-        let resource = self.resource();
         self.bury();
         self.dead_letters.hand_over();
-        if let Some(notes) = &mut self.notes
-            && let Err(error) = notes.delete().await
-        {
-            tracing::error!(queue = %resource, %error, "notes of a deleted queue are swept at the next start");
-        }
         if let Err(error) = self.spills.delete().await {
-            tracing::error!(queue = %resource, %error, "what a deleted queue put on disk for want of memory is swept at the next start");
+            tracing::error!(queue = %self.resource(), %error, "what a deleted queue put on disk for want of memory is swept at the next start");
         }
     }
 }

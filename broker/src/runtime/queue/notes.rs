@@ -160,17 +160,6 @@ impl Notes {
     pub(super) fn is_unused(&self) -> bool {
         self.last == 0
     }
-
-    /// Deletes them all.
-    ///
-    /// # Errors
-    /// What storage says.
-    pub(super) async fn delete(&mut self) -> Result<(), StorageError> {
-        match self.last {
-            0 => Ok(()),
-            _ => self.storage.delete(self.log).await,
-        }
-    }
 }
 
 #[cfg(test)]
