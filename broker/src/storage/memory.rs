@@ -343,6 +343,8 @@ impl MetadataStore for MemoryEngine {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Entry>, StorageError>> {
         Box::pin(async move {
+            // Others go on meanwhile, as they do while a disk is read.
+            tokio::task::yield_now().await;
             let state = self.state();
             state.metadata_open()?;
             let range = state.now.entries.range(prefix.to_owned()..);

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::command::DeclaredQueue;
+use super::delay;
 use super::handle::{exchange_name, queue_name};
 use super::owner::Owner;
 use crate::domain::arguments::{
@@ -15,7 +16,7 @@ use crate::domain::arguments::{
 };
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::{QueueName, UserName};
-use crate::domain::queue::{QueueId, QueueSpec};
+use crate::domain::queue::QueueSpec;
 use crate::error::{Error, Operation, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
 use crate::runtime::events::topology as events;
@@ -68,7 +69,11 @@ impl Owner {
         if exchange.durable {
             self.batch.writes.push(record::exchange::put(&self.vhost, &exchange, delay)?);
         }
-        self.insert_exchange(exchange, delay, false)?;
+        let delays = delay.map(|id| delay::spec(id, &exchange)).transpose()?.map(|spec| (exchange.clone(), spec));
+        self.insert_exchange(exchange);
+        if let Some((exchange, spec)) = delays {
+            self.spawn_delay(exchange, spec, false);
+        }
         if let Some(exchange) = told {
             self.note(|owner, _| {
                 let policy = owner.context.access.exchange_policy(&owner.vhost, exchange.name.as_str());
@@ -78,23 +83,12 @@ impl Owner {
         Ok(())
     }
 
-    /// Adds an exchange to the working picture; `delay` is the identity under which one that
-    /// delays keeps its messages, `recover`: whether there may be some.
-    pub(super) fn insert_exchange(
-        &mut self,
-        exchange: Exchange,
-        delay: Option<QueueId>,
-        recover: bool,
-    ) -> Result<(), Error> {
+    /// Adds an exchange to the working picture.
+    pub(super) fn insert_exchange(&mut self, exchange: Exchange) {
         let name = exchange.name.clone();
-        let delay = delay.map(|id| (Arc::new(exchange.clone()), id));
         self.topology.insert_exchange(exchange);
-        if let Some((exchange, id)) = delay {
-            self.spawn_delay(exchange, id, recover)?;
-        }
         let alternate = self.context.access.policy_alternate(&self.vhost, name.as_str());
         self.topology.set_policy_alternate(name.as_str(), alternate);
-        Ok(())
     }
 
     pub(super) fn declare_queue(&mut self, caller: &Caller, declare: DeclareQueue) -> Result<DeclaredQueue, Error> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use super::command::{Reply, VhostCommand};
-use super::delay::{self, DelayContext, spawn_delay};
+use super::delay::{DelayContext, spawn_delay};
 use super::handle::{Shared, VhostHandle};
 use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
@@ -14,7 +14,7 @@ use super::{Histories, LiveTopology, Replies};
 use crate::domain::event::Event;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, VhostName};
-use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
+use crate::domain::queue::{ConnectionId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::runtime::events::{Events, topology as events};
 use crate::runtime::queue::{
@@ -74,6 +74,8 @@ enum Flow {
 /// An owner that is yet to run: it can be filled first.
 pub(super) struct Unstarted {
     pub(super) owner: Owner,
+    /// Exchanges that delay, how they keep messages, and whether the log may hold some.
+    pub(super) delays: Vec<(Exchange, QueueSpec, bool)>,
     commands: mpsc::Receiver<VhostCommand>,
     queue_notices: mpsc::UnboundedReceiver<QueueNotice>,
     letters: mpsc::Receiver<LetterBatch>,
@@ -108,14 +110,19 @@ impl Unstarted {
             notices,
             dead_letters,
         };
-        Self { owner, commands, queue_notices, letters }
+        Self { owner, delays: Vec::new(), commands, queue_notices, letters }
     }
 
     /// Publishes what the owner was filled with and starts it.
     pub(super) fn start(self) -> VhostHandle {
-        let Self { mut owner, commands, queue_notices, letters } = self;
-        owner.batch = Batch::default();
+        let Self { mut owner, delays, commands, queue_notices, letters } = self;
         owner.publish();
+        // What is due goes on at once, by the picture that is published.
+        for (exchange, spec, recover) in delays {
+            owner.spawn_delay(exchange, spec, recover);
+        }
+        owner.publish();
+        owner.batch = Batch::default();
         let handle = VhostHandle(owner.shared.clone());
         tokio::spawn(Pump::new(owner.shared.clone(), owner.context.log.health()).run(letters));
         tokio::spawn(owner.run(commands, queue_notices));
@@ -378,10 +385,10 @@ impl Owner {
     }
 
     /// Starts to keep messages for an exchange that delays and is in the working picture.
-    pub(super) fn spawn_delay(&mut self, exchange: Arc<Exchange>, id: QueueId, recover: bool) -> Result<(), Error> {
+    pub(super) fn spawn_delay(&mut self, exchange: Exchange, spec: QueueSpec, recover: bool) {
         let name = exchange.name.clone();
         let queue = spawn_delay(DelayContext {
-            spec: Arc::new(delay::spec(id, &exchange)?),
+            spec: Arc::new(spec),
             vhost: self.vhost.clone(),
             exchange,
             log: self.context.log.clone(),
@@ -390,7 +397,6 @@ impl Owner {
         });
         self.topology.set_delay(name.as_str(), queue.clone());
         self.batch.spawned.push(queue);
-        Ok(())
     }
 
     /// Notes that a queue has ended.

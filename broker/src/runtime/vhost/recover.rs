@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Access;
+use super::delay;
 use super::owner::Unstarted;
 use super::registry::{QueueChurn, VhostContext, VhostRegistry};
 use crate::domain::name::VhostName;
@@ -60,11 +61,13 @@ impl VhostRegistry {
             };
             match starting.get_mut(&vhost) {
                 Some(vhost) => {
-                    let log = delay.map(|id| LogId(id.0));
-                    let recover = log.is_some_and(|log| logs.contains(&log));
-                    unclaimed.retain(|unclaimed| Some(*unclaimed) != log);
-                    last_id = last_id.max(log.map_or(0, |log| log.0));
-                    vhost.owner.insert_exchange(exchange, delay, recover)?;
+                    if let Some(id) = delay {
+                        let log = LogId(id.0);
+                        unclaimed.remove(&log);
+                        last_id = last_id.max(id.0);
+                        vhost.delays.push((exchange.clone(), delay::spec(id, &exchange)?, logs.contains(&log)));
+                    }
+                    vhost.owner.insert_exchange(exchange);
                 }
                 None => orphans.push(entry.key),
             }

@@ -32,7 +32,7 @@ use crate::storage::QueueLog;
 pub(super) struct DelayContext {
     pub(super) spec: Arc<QueueSpec>,
     pub(super) vhost: VhostName,
-    pub(super) exchange: Arc<Exchange>,
+    pub(super) exchange: Exchange,
     pub(super) log: Arc<dyn QueueLog>,
     /// Whether the log may hold messages of it: false for an exchange declared just now.
     pub(super) recover: bool,

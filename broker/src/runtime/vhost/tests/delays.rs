@@ -174,6 +174,23 @@ async fn what_was_confirmed_survives_a_crash_and_a_stop_and_comes_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_became_due_while_nobody_ran_goes_where_its_exchange_leads() {
+    let mut world = Waiting::new().await;
+    for number in 0..100 {
+        world.publish(50, &number.to_string()).await;
+    }
+    let engine = world.engine.crash();
+    // Delays go on by the wall clock while nobody runs.
+    std::thread::sleep(Duration::from_millis(60));
+    let mut world = Waiting::over(engine).await;
+    world.settle().await;
+    assert_eq!((world.waiting(), world.ready().await), (0, 100));
+    for number in 0..100 {
+        assert_eq!(world.next().await, number.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_confirmed_before_it_is_durable() {
     let mut world = Waiting::new().await;
     world.engine.hold_syncs(true);
