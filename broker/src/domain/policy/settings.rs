@@ -5,6 +5,7 @@ use super::Subject;
 use crate::domain::parameter::{Document, as_term};
 use crate::domain::pattern::Pattern;
 use crate::domain::queue::QueueKind;
+use crate::domain::stream::age_ms;
 
 /// Largest `stream-max-segment-size-bytes`.
 const SEGMENT_BYTES_MAX: u64 = 3_000_000_000;
@@ -137,7 +138,7 @@ impl Setting {
             Check::Text { noun } => (value.is_string(), noun),
             Check::OneOf { noun, values } => (value.as_str().is_some_and(|text| values.contains(&text)), noun),
             Check::Integer { noun, min, max } => (in_range(value, min, max), noun),
-            Check::Age => (value.as_str().is_some_and(is_age), "max age"),
+            Check::Age => (value.as_str().is_some_and(|text| age_ms(text).is_some()), "max age"),
             Check::Regex { noun } => match value.as_str() {
                 None => (false, noun),
                 Some(pattern) => match Pattern::new(pattern) {
@@ -161,15 +162,6 @@ fn in_range(value: &Document, min: i64, max: u64) -> bool {
         (Some(negative), None) => negative >= min,
         (None, None) => false,
     }
-}
-
-/// A positive number and one of the units year, month, day, hour, minute, second.
-fn is_age(text: &str) -> bool {
-    let Some(unit) = text.chars().next_back() else { return false };
-    let number = &text[..text.len() - unit.len_utf8()];
-    "YMDhms".contains(unit)
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && number.bytes().any(|byte| byte != b'0')
 }
 
 #[cfg(test)]

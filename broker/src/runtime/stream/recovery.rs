@@ -18,9 +18,12 @@ impl Owner {
         let summary = self.context.log.open(self.log, self.epoch).await?;
         self.segment_log = SegmentLog::new(self.context.log.clone(), self.log, self.epoch);
         let recorded = self.segment_log.recover().await?;
+        // Where the newest segment begins messages were, whether or not they are lost: their
+        // offsets are not given again.
+        let newest = recorded.last().map_or(0, |segment| segment.first);
         let (first, next) = match (summary.ranges.first(), summary.ranges.last()) {
-            (Some(front), Some(back)) => (offset(front.start().0), offset(back.end().0) + 1),
-            _ => (0, 0),
+            (Some(front), Some(back)) => (offset(front.start().0), newest.max(offset(back.end().0) + 1)),
+            _ => (newest, newest),
         };
         let last_at_ms = match next.checked_sub(1) {
             Some(last) => {

@@ -453,6 +453,23 @@ async fn lost_messages_are_passed_over() {
 }
 
 #[tokio::test]
+async fn offsets_before_the_newest_segment_are_never_given_again() {
+    // Segments of 15 messages: they begin with 0, 15 and 30.
+    let mut world = World::new(&[("x-stream-max-segment-size-bytes", FieldValue::I32(1))]);
+    world.publish(0..35).await;
+    // What a start does not find of damaged messages.
+    let newest = crate::storage::Position(21)..=crate::storage::Position(35);
+    world.engine.log().remove(LogId(7), crate::storage::Epoch(1), vec![newest]).unwrap();
+    world.engine.log().sync().await.unwrap();
+    let mut world = world.restart();
+    world.publish(35..36).await;
+    let reader = world.from(0, 100).await;
+    let mut expected = numbers(0..20);
+    expected.push((30, "35".to_owned()));
+    assert_eq!(world.take(&reader, 21).await, expected);
+}
+
+#[tokio::test]
 async fn readers_are_told_when_the_stream_goes() {
     let mut world = World::new(&[]);
     world.publish(0..3).await;
