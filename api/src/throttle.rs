@@ -6,6 +6,7 @@
 //! with that user lately, so nobody locks out an administrator from elsewhere.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -34,11 +35,14 @@ struct Bucket {
 /// An address, or the network behind it: whoever has one IPv6 address has 2^64.
 type Source = IpAddr;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A user's name, hashed: names are whatever was sent, of any length, and would be kept.
+type Name = u64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    Pair(Source, String),
+    Pair(Source, Name),
     Source(Source),
-    User(String),
+    User(Name),
 }
 
 impl Key {
@@ -69,6 +73,8 @@ pub(crate) struct Throttle {
     levels: HashMap<Key, (f64, Instant)>,
     /// When what has drained was last looked for.
     swept: Option<Instant>,
+    /// How names are hashed; nobody outside can find two that are alike.
+    names: RandomState,
 }
 
 impl Throttle {
@@ -76,10 +82,11 @@ impl Throttle {
     /// control socket, always may.
     pub(crate) fn judge(&self, source: Option<IpAddr>, user: &str, now: Instant) -> Result<(), TooMany> {
         let Some(source) = source.map(network) else { return Ok(()) };
-        let pair = Key::Pair(source, user.to_owned());
+        let name = self.names.hash_one(user);
+        let pair = Key::Pair(source, name);
         self.judge_key(&pair, "user and source", now)?;
         self.judge_key(&Key::Source(source), "source", now)?;
-        if self.level(&pair, now) > 0.0 { self.judge_key(&Key::User(user.to_owned()), "user", now) } else { Ok(()) }
+        if self.level(&pair, now) > 0.0 { self.judge_key(&Key::User(name), "user", now) } else { Ok(()) }
     }
 
     fn judge_key(&self, key: &Key, of: &'static str, now: Instant) -> Result<(), TooMany> {
@@ -95,7 +102,8 @@ impl Throttle {
     /// Counts a failure.
     pub(crate) fn count_failure(&mut self, source: Option<IpAddr>, user: &str, now: Instant) {
         let Some(source) = source.map(network) else { return };
-        for key in [Key::Pair(source, user.to_owned()), Key::Source(source), Key::User(user.to_owned())] {
+        let name = self.names.hash_one(user);
+        for key in [Key::Pair(source, name), Key::Source(source), Key::User(name)] {
             let level = self.level(&key, now) + 1.0;
             if self.levels.len() >= KEYS_MAX && !self.levels.contains_key(&key) {
                 self.forget_drained(now);
@@ -118,7 +126,7 @@ impl Throttle {
             return;
         }
         self.swept = Some(now);
-        let drained: Vec<_> = self.levels.keys().filter(|key| self.level(key, now) <= 0.0).cloned().collect();
+        let drained: Vec<_> = self.levels.keys().filter(|key| self.level(key, now) <= 0.0).copied().collect();
         for key in drained {
             self.levels.remove(&key);
         }
@@ -195,6 +203,13 @@ mod tests {
         }
         assert_eq!(throttle.judge(address("10.0.0.1"), "admin", now), Err(TooMany { of: "user", seconds: 1 }));
         assert_eq!(throttle.judge(address("192.0.2.1"), "admin", now), Ok(()));
+    }
+
+    #[test]
+    fn a_long_name_takes_no_more_memory_than_a_short_one() {
+        let mut throttle = Throttle::default();
+        throttle.count_failure(address("10.0.0.1"), &"a".repeat(1 << 20), Instant::now());
+        assert!(format!("{throttle:?}").len() < 1000);
     }
 
     #[test]
