@@ -130,10 +130,7 @@ impl<'a> View<'a> {
                 leave_out(&["policy", "operator_policy", "effective_policy_definition"]);
                 fields.insert("online".to_owned(), Value::Null);
                 let totals = queue.totals;
-                fields.insert(
-                    "messages".to_owned(),
-                    (totals.ready + totals.unacknowledged + totals.dead + totals.delayed).into(),
-                );
+                fields.insert("messages".to_owned(), totals.messages().into());
                 fields.insert("messages_ready".to_owned(), totals.ready.into());
                 fields.insert("messages_unacknowledged".to_owned(), totals.unacknowledged.into());
                 return Ok(item);
@@ -191,32 +188,24 @@ pub(crate) fn consumer_capacity(totals: &QueueTotals) -> f64 {
 
 /// Memory that a queue's messages take, in bytes.
 pub(crate) fn memory(totals: &QueueTotals) -> u64 {
-    let messages = (totals.ready + totals.unacknowledged).saturating_sub(totals.ready_paged);
-    let bytes = (totals.ready_bytes + totals.unacknowledged_bytes).saturating_sub(totals.ready_paged_bytes);
-    bytes + messages * MESSAGE_OVERHEAD_BYTES
+    totals.bytes_in_memory() + totals.in_memory() * MESSAGE_OVERHEAD_BYTES
 }
 
 fn counts(queue: &QueueInfo) -> wire::QueueCounts {
     let totals = queue.totals;
-    let messages = totals.ready + totals.unacknowledged + totals.dead + totals.delayed;
-    let ready_bytes = totals.ready_bytes + totals.delayed_bytes;
-    let bytes = ready_bytes + totals.unacknowledged_bytes + totals.dead_bytes;
-    let messages_ram = messages.saturating_sub(totals.ready_paged + totals.unacknowledged_paged + totals.dead);
-    let paged_bytes = totals.ready_paged_bytes + totals.unacknowledged_paged_bytes + totals.dead_bytes;
-    let bytes_ram = bytes.saturating_sub(paged_bytes);
     let capacity = consumer_capacity(&totals);
     wire::QueueCounts {
-        messages,
+        messages: totals.messages(),
         messages_ready: totals.ready,
         messages_unacknowledged: totals.unacknowledged,
-        messages_ram,
-        messages_ready_ram: totals.ready.saturating_sub(totals.ready_paged),
-        messages_unacknowledged_ram: totals.unacknowledged.saturating_sub(totals.unacknowledged_paged),
+        messages_ram: totals.in_memory(),
+        messages_ready_ram: totals.ready_in_memory(),
+        messages_unacknowledged_ram: totals.unacknowledged_in_memory(),
         messages_persistent: totals.persistent,
-        message_bytes: bytes,
-        message_bytes_ready: ready_bytes,
+        message_bytes: totals.bytes(),
+        message_bytes_ready: totals.waiting_bytes(),
         message_bytes_unacknowledged: totals.unacknowledged_bytes,
-        message_bytes_ram: bytes_ram,
+        message_bytes_ram: totals.bytes_in_memory(),
         message_bytes_persistent: totals.persistent_bytes,
         consumers: totals.consumers,
         consumer_capacity: capacity,
@@ -461,6 +450,10 @@ mod tests {
         let held =
             counts(&queue(QueueKind::Quorum, FieldTable::new(), QueueTotals { dead: 4, dead_bytes: 8, ..totals }));
         assert_eq!((held.messages, held.message_bytes, held.messages_ready), (9, 58, 2));
+        let paged = QueueTotals { unacknowledged_paged: 3, unacknowledged_paged_bytes: 30, ..totals };
+        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), paged));
+        assert_eq!((counted.messages_ram, counted.message_bytes_ram), (2, 20));
+        assert_eq!(counted.memory, 20 + 2 * MESSAGE_OVERHEAD_BYTES, "what is on disk takes none");
         let idle = QueueTotals { ready: 0, ..totals };
         assert!(counts(&queue(QueueKind::Classic, FieldTable::new(), idle)).consumer_capacity > 0.5);
     }

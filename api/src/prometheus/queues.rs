@@ -119,9 +119,7 @@ pub(super) const COARSE: &[Metric<Queues>] = &[
     gauge("queue_messages_unacked", "Messages delivered and not yet acknowledged", |queue| {
         queue.all.unacknowledged.into()
     }),
-    gauge("queue_messages", "Messages, ready or unacknowledged", |queue| {
-        (queue.all.ready + queue.all.unacknowledged).into()
-    }),
+    gauge("queue_messages", "Messages, ready or unacknowledged", |queue| queue.all.messages().into()),
     counter("queue_process_reductions_total", "Work of an Erlang process: none here", |_| Number::Whole(0)),
 ];
 
@@ -135,28 +133,24 @@ pub(super) const FINE: &[Metric<Queues>] = &[
     gauge("queue_consumer_capacity", "Share of time in which consumers could take more", |queue| queue.capacity.into()),
     gauge("queue_consumer_utilisation", "The consumer capacity under its old name", |queue| queue.utilisation.into()),
     gauge("queue_process_memory_bytes", "Memory the messages of a queue take", |queue| queue.memory.into()),
-    gauge("queue_messages_ram", "Messages in memory", |queue| {
-        queue.of_kept(|totals| (totals.ready + totals.unacknowledged).saturating_sub(totals.ready_paged))
-    }),
+    gauge("queue_messages_ram", "Messages in memory", |queue| queue.of_kept(QueueTotals::in_memory)),
     gauge("queue_messages_ram_bytes", "Bytes of messages in memory", |queue| {
-        queue.of_kept(|totals| {
-            (totals.ready_bytes + totals.unacknowledged_bytes).saturating_sub(totals.ready_paged_bytes)
-        })
+        queue.of_kept(QueueTotals::bytes_in_memory)
     }),
     gauge("queue_messages_ready_ram", "Ready messages in memory", |queue| {
-        queue.of_classic(|totals| totals.ready.saturating_sub(totals.ready_paged))
+        queue.of_classic(QueueTotals::ready_in_memory)
     }),
     gauge("queue_messages_unacked_ram", "Unacknowledged messages in memory", |queue| {
-        queue.of_classic(|totals| totals.unacknowledged)
+        queue.of_classic(QueueTotals::unacknowledged_in_memory)
     }),
     gauge("queue_messages_persistent", "Persistent messages", |queue| queue.of_kept(|totals| totals.persistent)),
     gauge("queue_messages_persistent_bytes", "Bytes of persistent messages", |queue| {
         queue.of_kept(|totals| totals.persistent_bytes)
     }),
     gauge("queue_messages_bytes", "Bytes of messages, ready or unacknowledged", |queue| {
-        queue.of_kept(|totals| totals.ready_bytes + totals.unacknowledged_bytes)
+        queue.of_kept(QueueTotals::bytes)
     }),
-    gauge("queue_messages_ready_bytes", "Bytes of ready messages", |queue| queue.of_kept(|totals| totals.ready_bytes)),
+    gauge("queue_messages_ready_bytes", "Bytes of ready messages", |queue| queue.of_kept(QueueTotals::waiting_bytes)),
     gauge("queue_messages_unacked_bytes", "Bytes of unacknowledged messages", |queue| {
         queue.of_kept(|totals| totals.unacknowledged_bytes)
     }),
@@ -200,4 +194,41 @@ pub(super) fn infos(queues: &[QueueInfo]) -> Vec<Row<()>> {
         (format!("{},{more}", queue_labels(queue)), ())
     };
     queues.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_letters_count_and_what_is_on_disk_is_not_in_memory() {
+        let totals = QueueTotals {
+            ready: 2,
+            ready_bytes: 27,
+            unacknowledged: 3,
+            unacknowledged_bytes: 30,
+            unacknowledged_paged: 1,
+            unacknowledged_paged_bytes: 10,
+            dead: 1,
+            dead_bytes: 12,
+            delayed: 1,
+            delayed_bytes: 5,
+            ..QueueTotals::default()
+        };
+        let mut sum = QueueTotals::default();
+        sum.add(&totals);
+        assert_eq!(sum, totals);
+        let queue = Queues { all: sum, kept: Some(sum), is_classic: true, ..Queues::default() };
+        for (name, expected) in [
+            ("queue_messages", 7),
+            ("queue_messages_bytes", 74),
+            ("queue_messages_ready_bytes", 32),
+            ("queue_messages_ram", 5),
+            ("queue_messages_ram_bytes", 52),
+            ("queue_messages_unacked_ram", 2),
+        ] {
+            let metric = COARSE.iter().chain(FINE).find(|metric| metric.name == name).unwrap();
+            assert_eq!((metric.value)(&queue), Number::Whole(expected), "{name}");
+        }
+    }
 }

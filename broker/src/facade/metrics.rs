@@ -63,14 +63,79 @@ impl Broker {
 impl QueueTotals {
     /// Adds those of another queue.
     pub fn add(&mut self, other: &Self) {
-        self.ready += other.ready;
-        self.unacknowledged += other.unacknowledged;
-        self.ready_bytes += other.ready_bytes;
-        self.unacknowledged_bytes += other.unacknowledged_bytes;
-        self.ready_paged += other.ready_paged;
-        self.ready_paged_bytes += other.ready_paged_bytes;
-        self.persistent += other.persistent;
-        self.persistent_bytes += other.persistent_bytes;
-        self.consumers += other.consumers;
+        let Self {
+            ready,
+            unacknowledged,
+            ready_bytes,
+            unacknowledged_bytes,
+            ready_paged,
+            ready_paged_bytes,
+            unacknowledged_paged,
+            unacknowledged_paged_bytes,
+            persistent,
+            persistent_bytes,
+            consumers,
+            dead,
+            dead_bytes,
+            delayed,
+            delayed_bytes,
+        } = *other;
+        self.ready += ready;
+        self.unacknowledged += unacknowledged;
+        self.ready_bytes += ready_bytes;
+        self.unacknowledged_bytes += unacknowledged_bytes;
+        self.ready_paged += ready_paged;
+        self.ready_paged_bytes += ready_paged_bytes;
+        self.unacknowledged_paged += unacknowledged_paged;
+        self.unacknowledged_paged_bytes += unacknowledged_paged_bytes;
+        self.persistent += persistent;
+        self.persistent_bytes += persistent_bytes;
+        self.consumers += consumers;
+        self.dead += dead;
+        self.dead_bytes += dead_bytes;
+        self.delayed += delayed;
+        self.delayed_bytes += delayed_bytes;
+    }
+
+    /// All messages: those that are ready, out, dead or delayed.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.ready + self.unacknowledged + self.dead + self.delayed
+    }
+
+    /// Bytes of the bodies of those that will be delivered: they are ready, or delayed.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.ready_bytes + self.delayed_bytes
+    }
+
+    /// Bytes of the bodies of all.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.waiting_bytes() + self.unacknowledged_bytes + self.dead_bytes
+    }
+
+    /// Ready messages that are in memory.
+    #[must_use]
+    pub fn ready_in_memory(&self) -> u64 {
+        self.ready.saturating_sub(self.ready_paged)
+    }
+
+    /// Unacknowledged messages of which the body is in memory.
+    #[must_use]
+    pub fn unacknowledged_in_memory(&self) -> u64 {
+        self.unacknowledged.saturating_sub(self.unacknowledged_paged)
+    }
+
+    /// Messages in memory; dead ones are not.
+    #[must_use]
+    pub fn in_memory(&self) -> u64 {
+        self.messages().saturating_sub(self.ready_paged + self.unacknowledged_paged + self.dead)
+    }
+
+    /// Bytes of their bodies.
+    #[must_use]
+    pub fn bytes_in_memory(&self) -> u64 {
+        self.bytes().saturating_sub(self.ready_paged_bytes + self.unacknowledged_paged_bytes + self.dead_bytes)
     }
 }
