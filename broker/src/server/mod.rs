@@ -24,6 +24,8 @@ mod row;
 mod row_tests;
 mod session;
 mod telling;
+#[cfg(test)]
+mod test_client;
 mod throttle;
 #[cfg(test)]
 mod throttle_tests;
