@@ -98,8 +98,7 @@ impl Session {
         channel.direct_reply = Some(consumer);
         channel.entry.counters.deliver_no_ack.fetch_add(1, Relaxed);
         self.traffic.direct_replies.fetch_add(1, Relaxed);
-        self.entry.send_cnt.fetch_add(3, Relaxed);
-        self.traffic.send_cnt.fetch_add(3, Relaxed);
+        self.count_sent(1);
         self.output.hold_until_written(room);
         self.copy_delivery(number, &message, &address, false);
         self.touch(number);

@@ -96,10 +96,9 @@ impl Session {
         counter.fetch_add(count, Relaxed);
         channel.entry.counters.redeliver.fetch_add(redeliveries, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
-        self.entry.send_cnt.fetch_add(count * 3, Relaxed);
-        self.traffic.send_cnt.fetch_add(count * 3, Relaxed);
         let watched = consumer.ack_timeout.map(|timeout| (timeout, channel.next_tag - 1));
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
+        self.count_sent(count);
         if let Some((timeout, last)) = watched {
             self.watch_deliveries(session, (first, last), Some(delivery.consumer), timeout);
         }
@@ -133,9 +132,15 @@ impl Session {
         }
         channel.entry.counters.deliver.fetch_add(count, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
-        self.entry.send_cnt.fetch_add(count * 3, Relaxed);
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);
+        self.count_sent(count);
         self.touch(number);
+    }
+
+    /// Counts deliveries: each is a method, a header and a body.
+    pub(super) fn count_sent(&self, deliveries: u64) {
+        self.entry.send_cnt.fetch_add(deliveries * 3, Relaxed);
+        self.traffic.send_cnt.fetch_add(deliveries * 3, Relaxed);
     }
 
     fn consumer_cancelled(&mut self, key: ConsumerKey) {

@@ -10,6 +10,8 @@ mod channel;
 mod direct_reply;
 mod driver;
 mod events;
+#[cfg(test)]
+mod events_tests;
 mod firehose;
 mod handshake;
 mod input;
