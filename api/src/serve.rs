@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use broker::Accepting;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,9 +26,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long requests may go on once the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Pause after a failed accept (out of descriptors), so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener of either kind.
 trait Accept: Send + Sync {
@@ -69,6 +67,7 @@ pub async fn serve_unix(listener: UnixListener, router: Router, stop: watch::Rec
 async fn serve<L: Accept>(listener: L, router: Router, mut stop: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let mut accepting = Accepting::new("HTTP connections");
     loop {
         let permit = tokio::select! {
             permit = Arc::clone(&permits).acquire_owned() => permit.expect("the semaphore is never closed"),
@@ -77,16 +76,14 @@ async fn serve<L: Accept>(listener: L, router: Router, mut stop: watch::Receiver
         tokio::select! {
             accepted = listener.next() => match accepted {
                 Ok((stream, address)) => {
+                    accepting.succeeded();
                     let connection = serve_connection(stream, address, router.clone(), stop.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(permit);
                     });
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "accepting an HTTP connection failed");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => accepting.failed(&error).await,
             },
             () = stopped(&mut stop) => break,
         }

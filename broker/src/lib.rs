@@ -17,3 +17,4 @@ pub mod storage;
 pub use error::{Error, ErrorKind, Operation, Resource};
 pub use facade::*;
 pub use runtime::directory::Directory;
+pub use server::Accepting;

@@ -8,16 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use super::accept::Accepting;
 use super::driver;
 use super::handshake::Ends;
 use crate::error::Error;
 use crate::facade::Broker;
-use crate::runtime::system::file_descriptors;
 
 /// Connections open at once; beyond it, new ones wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 100_000;
-/// Pause after an accept that failed because the process ran out of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for connections to end when the listener stops.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
@@ -98,7 +96,7 @@ impl AmqpListener {
 }
 
 async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
-    let mut failing = false;
+    let mut accepting = Accepting::new("connections");
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -107,42 +105,16 @@ async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, 
         };
         match accepted {
             Ok((socket, peer)) => {
-                if std::mem::take(&mut failing) {
-                    tracing::info!("connections are accepted again");
-                }
+                accepting.succeeded();
                 let (broker, stop) = (broker.clone(), stop.clone());
                 tokio::spawn(async move {
                     serve(broker, socket, peer, stop).await;
                     drop(permit);
                 });
             }
-            Err(error) => {
-                // Said once: what failed is tried again as long as the client waits.
-                if !std::mem::replace(&mut failing, true) {
-                    report_failure(&error);
-                }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            Err(error) => accepting.failed(&error).await,
         }
     }
-}
-
-/// Says why connections are not accepted.
-fn report_failure(error: &std::io::Error) {
-    if is_out_of_files(error) {
-        let (used, limit) = file_descriptors();
-        tracing::error!(
-            "file descriptors have run out ({used} of {limit} are open): new connections wait until some are closed, or the limit is raised (ulimit -n)"
-        );
-    } else {
-        tracing::warn!("accepting a connection failed: {error}");
-    }
-}
-
-/// Whether the process, or the whole system, has as many files open as it may.
-fn is_out_of_files(error: &std::io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    errno.is_some_and(|errno| matches!(errno, rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 async fn serve(broker: Broker, socket: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {

@@ -1,9 +1,10 @@
 //! Sockets and tasks of the AMQP listener.
 //!
-//! `listener` accepts, `handshake` brings a socket to an open session, `driver` waits for
+//! `listener` accepts (as `accept` says), `handshake` brings a socket to an open session, `driver` waits for
 //! the socket, the clock and events, and `session` (with `methods`, `basic`, `publish`,
 //! `transaction`, `events`, `throttle`, `firehose`) does what a client asks.
 
+mod accept;
 mod ack_timeout;
 mod basic;
 mod channel;
@@ -33,4 +34,5 @@ mod throttle;
 mod throttle_tests;
 mod transaction;
 
+pub use accept::Accepting;
 pub(crate) use listener::AmqpListener;
