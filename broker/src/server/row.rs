@@ -32,9 +32,8 @@ struct Asked {
 }
 
 impl Session {
-    /// Takes the requests that lie at `at`, if they are more than one on an open channel.
-    pub(super) async fn take_row(&mut self, chunk: &[u8], at: usize) -> Option<Taken> {
-        let number = self.starts_row(&chunk[at..])?;
+    /// Takes the requests of an open channel that lie at `at`, if they are more than one.
+    pub(super) async fn take_row(&mut self, chunk: &[u8], at: usize, number: u16) -> Option<Taken> {
         let (requests, asked) = self.gather_row(chunk, at, number);
         if requests.len() < 2 {
             return None;

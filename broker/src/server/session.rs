@@ -179,8 +179,8 @@ impl Session {
                 }
             }
             // Boxed, so that a connection which never does this has no room for it.
-            if self.starts_row(&chunk[at..]).is_some()
-                && let Some(taken) = Box::pin(self.take_row(chunk, at)).await
+            if let Some(number) = self.starts_row(&chunk[at..])
+                && let Some(taken) = Box::pin(self.take_row(chunk, at, number)).await
             {
                 frames += taken.frames;
                 at = taken.next;
