@@ -53,23 +53,48 @@ impl Cors {
         }
     }
 
-    /// Adds to an answer what the browser wants to be told. `allow` is what the path allows.
-    pub(crate) fn answer(&self, method: &Method, request: &HeaderMap, allow: &HeaderValue, answer: &mut HeaderMap) {
-        match (self.judge(request), request.get(header::ORIGIN)) {
-            (Verdict::Refused, _) | (_, None) => return,
-            (Verdict::Any, _) => {
-                answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static(ANY));
-            }
-            (Verdict::Listed, Some(origin)) => {
-                answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-                answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-            }
+    /// What to tell the browser that sent a request; `None`: nothing, its page may not call.
+    pub(crate) fn grant(&self, method: &Method, request: &HeaderMap) -> Option<Grant> {
+        let (origin, with_credentials) = match self.judge(request) {
+            Verdict::Refused => return None,
+            Verdict::Any => (HeaderValue::from_static(ANY), false),
+            Verdict::Listed => (request.get(header::ORIGIN)?.clone(), true),
+        };
+        let preflight = (*method == Method::OPTIONS).then(|| Preflight {
+            max_age_seconds: self.max_age_seconds,
+            headers: request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned(),
+        });
+        Some(Grant { origin, with_credentials, preflight })
+    }
+}
+
+/// What the answer to a page that may call bears.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    origin: HeaderValue,
+    with_credentials: bool,
+    preflight: Option<Preflight>,
+}
+
+#[derive(Debug)]
+struct Preflight {
+    max_age_seconds: u32,
+    /// Headers the page wants to send.
+    headers: Option<HeaderValue>,
+}
+
+impl Grant {
+    /// Adds it to an answer. `allow` is what the path allows.
+    pub(crate) fn write(self, allow: &HeaderValue, answer: &mut HeaderMap) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.origin);
+        if self.with_credentials {
+            answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
-        if *method == Method::OPTIONS {
-            answer.insert(header::ACCESS_CONTROL_MAX_AGE, self.max_age_seconds.into());
+        if let Some(Preflight { max_age_seconds, headers }) = self.preflight {
+            answer.insert(header::ACCESS_CONTROL_MAX_AGE, max_age_seconds.into());
             answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-            if let Some(wanted) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-                answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+            if let Some(headers) = headers {
+                answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers);
             }
         }
     }
@@ -113,7 +138,7 @@ mod tests {
         let allow = HeaderValue::from_static("GET, OPTIONS");
         let answer = |method: Method| {
             let mut answer = HeaderMap::new();
-            cors(&["http://a"]).answer(&method, &from("http://a"), &allow, &mut answer);
+            cors(&["http://a"]).grant(&method, &from("http://a")).unwrap().write(&allow, &mut answer);
             answer
         };
         let preflight = answer(Method::OPTIONS);

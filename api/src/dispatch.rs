@@ -65,16 +65,17 @@ const STATIC_ALLOW: HeaderValue = HeaderValue::from_static("HEAD, GET, OPTIONS")
 impl Dispatch {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request) -> Response {
-        let path = request.uri().path().to_owned();
-        let path = self.options.within(&path);
-        let method = request.method().clone();
-        let asked = request.headers().clone();
+        let uri = request.uri().clone();
+        let path = self.options.within(uri.path());
+        let grant = self.options.cors.grant(request.method(), request.headers());
         let (mut response, allow) = match path.and_then(|path| self.routes.find(path)) {
             Some((route, parameters)) => (self.answer_route(route, parameters, request).await, &route.allow),
             None => (self.unrouted(path.unwrap_or_default()), &STATIC_ALLOW),
         };
         let headers = response.headers_mut();
-        self.options.cors.answer(&method, &asked, allow, headers);
+        if let Some(grant) = grant {
+            grant.write(allow, headers);
+        }
         headers.extend(self.options.headers.iter().cloned());
         if self.options.hides_allow {
             headers.remove(header::ALLOW);
