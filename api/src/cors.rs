@@ -6,7 +6,7 @@
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
 /// How long a browser may remember what a preflight said, in seconds, when nothing is configured.
-pub const MAX_AGE_SECONDS_INITIAL: u32 = 1800;
+const MAX_AGE_SECONDS_INITIAL: u32 = 1800;
 
 /// Any origin, in the list of origins.
 const ANY: &str = "*";

@@ -58,7 +58,8 @@ const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, ori
 const VARY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding, origin");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
-const SERVER: HeaderValue = HeaderValue::from_static("Cowboy");
+/// What the reference says it is.
+pub(crate) const SERVER: HeaderValue = HeaderValue::from_static("Cowboy");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"RabbitMQ Management\"");
 const STATIC_ALLOW: HeaderValue = HeaderValue::from_static("HEAD, GET, OPTIONS");
 
@@ -149,7 +150,7 @@ impl Dispatch {
             return Err(ApiError::bare(StatusCode::METHOD_NOT_ALLOWED));
         };
         let broker = self.context.node.broker();
-        let address = request.extensions().get::<PeerAddress>().and_then(|PeerAddress(address)| *address);
+        let address = PeerAddress::of(request.extensions());
         let identity = if operation.access == Access::Public {
             Identity::Nobody
         } else {

@@ -78,14 +78,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Extensions;
 use broker::Node;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 pub use context::{LogLevel, ServerFacts};
-pub use cors::{Cors, MAX_AGE_SECONDS_INITIAL};
+pub use cors::Cors;
 pub use logins::Logins;
-pub use options::{BODY_BYTES_INITIAL, BODY_BYTES_LIMIT, HttpOptions, path_prefix};
+pub use options::{BODY_BYTES_LIMIT, HttpOptions, path_prefix};
 pub use prometheus::MetricsSettings;
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};
@@ -107,6 +108,13 @@ pub enum Transport {
 /// Where a request comes from; the accept loop puts it into the request. `None` is local.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddress(pub Option<IpAddr>);
+
+impl PeerAddress {
+    /// The address that was put into a request.
+    fn of(request: &Extensions) -> Option<IpAddr> {
+        request.get::<Self>().and_then(|Self(address)| *address)
+    }
+}
 
 /// Resources with their handlers.
 const RESOURCES: &[fn(&mut Mounts)] = &[
@@ -161,7 +169,12 @@ pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
         let dispatch = Arc::clone(&dispatch);
         async move { dispatch.answer(request).await }
     };
-    Router::new().fallback(answer).layer(
+    compressed(Router::new().fallback(answer))
+}
+
+/// With answers compressed as the client prefers.
+fn compressed(router: Router) -> Router {
+    router.layer(
         CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)),
     )
 }

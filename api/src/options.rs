@@ -13,7 +13,7 @@ use crate::cors::Cors;
 use crate::session::LIFETIME_INITIAL;
 
 /// Largest accepted request body when nothing is configured, in bytes.
-pub const BODY_BYTES_INITIAL: usize = 10_000_000;
+const BODY_BYTES_INITIAL: usize = 10_000_000;
 
 /// Largest request body that can be configured, in bytes.
 pub const BODY_BYTES_LIMIT: usize = 1 << 30;

@@ -13,24 +13,22 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use broker::Node;
 use tokio::sync::Semaphore;
-use tower_http::compression::predicate::SizeAbove;
-use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use super::filter::Filter;
 use super::scrapes::Scrapes;
 use super::text::Format;
 use super::{Endpoint, write};
 use crate::auth::authenticate;
+use crate::dispatch::SERVER;
 use crate::query::QueryString;
 use crate::reply::JSON;
-use crate::{COMPRESSED_BYTES_MIN, PeerAddress, ServerFacts, Transport};
+use crate::{PeerAddress, ServerFacts, Transport, compressed};
 
 /// Pages written at the same time; further requests wait. A page of very many objects takes
 /// memory, and who polls needs no more.
 const WRITTEN_AT_ONCE_MAX: usize = 2;
 
 const ALLOW: HeaderValue = HeaderValue::from_static("HEAD, GET, OPTIONS");
-const SERVER: HeaderValue = HeaderValue::from_static("Cowboy");
 const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"RabbitMQ Prometheus\"");
@@ -74,9 +72,7 @@ pub(crate) fn router(node: Node, settings: MetricsSettings, facts: ServerFacts) 
             response
         }
     };
-    Router::new().fallback(answer).layer(
-        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)),
-    )
+    compressed(Router::new().fallback(answer))
 }
 
 /// What a path leads to.
@@ -189,7 +185,7 @@ impl Pages {
         if !self.settings.authenticated {
             return Ok(());
         }
-        let address = request.extensions.get::<PeerAddress>().and_then(|PeerAddress(address)| *address);
+        let address = PeerAddress::of(&request.extensions);
         let broker = self.node.broker();
         let refused = || {
             let mut response = bare(StatusCode::UNAUTHORIZED);
