@@ -3,56 +3,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+mod support;
 
-use api::{Cors, HttpOptions, LogLevel, Logins, PeerAddress, ServerFacts, Transport, router};
-use axum::Router;
+use std::net::{IpAddr, Ipv4Addr};
+
+use api::{Cors, HttpOptions, PeerAddress};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use broker::domain::user::HashAlgorithm;
-use broker::{Node, Settings};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use support::Fixture;
 use tower::ServiceExt as _;
 
 const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-struct Fixture {
-    node: Node,
-    tcp: Router,
-    control: Router,
-    _data: tempfile::TempDir,
+async fn start(http: HttpOptions) -> Fixture {
+    Fixture::start("http@localhost", http).await
 }
 
 impl Fixture {
-    async fn start(http: HttpOptions) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            amqp_listeners: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-            // The slow default would dominate the test.
-            password_hashing: HashAlgorithm::Sha256,
-            ..Settings::embedded(data.path().to_owned())
-        };
-        let node = Node::start(settings, Vec::new()).await.unwrap();
-        let facts = ServerFacts {
-            warren_version: "0.0.0".to_owned(),
-            config_files: Vec::new(),
-            log_files: vec!["-".to_owned()],
-            effective_config: String::new(),
-            http,
-            logins: Logins::default(),
-            shutdown: Arc::new(|| {}),
-            log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
-        };
-        let tcp = router(node.clone(), Transport::Tcp, facts.clone());
-        let control = router(node.clone(), Transport::ControlSocket, facts);
-        Self { node, tcp, control, _data: data }
-    }
-
     async fn send(&self, from: IpAddr, request: Request<Body>) -> Response<Body> {
         let mut request = request;
         request.extensions_mut().insert(PeerAddress(Some(from)));
@@ -61,10 +33,6 @@ impl Fixture {
 
     async fn get(&self, path: &str) -> Response<Body> {
         self.send(HERE, as_guest("GET", path).body(Body::empty()).unwrap()).await
-    }
-
-    async fn stop(self) {
-        self.node.shutdown().await.unwrap();
     }
 }
 
@@ -84,7 +52,7 @@ async fn body(response: Response<Body>) -> Value {
 
 #[tokio::test]
 async fn a_prefix_stands_before_every_path_but_those_of_the_control_socket() {
-    let fixture = Fixture::start(HttpOptions { path_prefix: "/mq".to_owned(), ..HttpOptions::default() }).await;
+    let fixture = start(HttpOptions { path_prefix: "/mq".to_owned(), ..HttpOptions::default() }).await;
     assert_eq!(fixture.get("/mq/api/whoami").await.status(), 200);
     assert_eq!(fixture.get("/mq/live").await.status(), 200);
     assert_eq!(fixture.get("/api/whoami").await.status(), 404);
@@ -101,7 +69,7 @@ async fn a_prefix_stands_before_every_path_but_those_of_the_control_socket() {
 
 #[tokio::test]
 async fn the_vhost_slash_has_other_spellings_that_mean_nothing_else() {
-    let fixture = Fixture::start(HttpOptions::default()).await;
+    let fixture = start(HttpOptions::default()).await;
     let put = as_guest("PUT", "/api/queues/~default/q").body(Body::empty()).unwrap();
     assert_eq!(fixture.send(HERE, put).await.status(), 201);
     for path in [
@@ -125,7 +93,7 @@ async fn the_vhost_slash_has_other_spellings_that_mean_nothing_else() {
 async fn pages_of_listed_origins_may_call() {
     let cors = Cors { allowed_origins: vec!["http://console".to_owned()], ..Cors::default() };
     let headers = vec![(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
-    let fixture = Fixture::start(HttpOptions { cors, headers, ..HttpOptions::default() }).await;
+    let fixture = start(HttpOptions { cors, headers, ..HttpOptions::default() }).await;
     let ask = |origin: &str| as_guest("GET", "/api/whoami").header(header::ORIGIN, origin).body(Body::empty()).unwrap();
     let listed = fixture.send(HERE, ask("http://console")).await;
     assert_eq!(listed.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://console");
@@ -142,7 +110,7 @@ async fn pages_of_listed_origins_may_call() {
 
 #[tokio::test]
 async fn a_session_lasts_until_logout_or_a_new_password() {
-    let fixture = Fixture::start(HttpOptions::default()).await;
+    let fixture = start(HttpOptions::default()).await;
     let begin = || as_guest("POST", "/api/warren/sessions").body(Body::empty()).unwrap();
     let with = |token: &str, method: &str, path: &str| {
         let builder = Request::builder().method(method).uri(path);
@@ -186,7 +154,7 @@ async fn a_session_lasts_until_logout_or_a_new_password() {
 
 #[tokio::test]
 async fn guessing_is_refused_unchecked_and_says_when_to_come_back() {
-    let fixture = Fixture::start(HttpOptions::default()).await;
+    let fixture = start(HttpOptions::default()).await;
     let guess = |pair: &str| as_user(pair, "GET", "/api/whoami").body(Body::empty()).unwrap();
     let mut refused = None;
     for _ in 0..200 {
@@ -208,7 +176,7 @@ async fn guessing_is_refused_unchecked_and_says_when_to_come_back() {
 
 #[tokio::test]
 async fn probes_answer_without_credentials_and_say_why_not() {
-    let fixture = Fixture::start(HttpOptions::default()).await;
+    let fixture = start(HttpOptions::default()).await;
     for path in ["/live", "/ready"] {
         let answer = fixture.send(FAR, Request::builder().uri(path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status(), 200, "{path}");
@@ -226,7 +194,7 @@ async fn probes_answer_without_credentials_and_say_why_not() {
 
 #[tokio::test]
 async fn answers_are_compressed_as_the_client_prefers() {
-    let fixture = Fixture::start(HttpOptions::default()).await;
+    let fixture = start(HttpOptions::default()).await;
     for (accepted, encoding) in [
         ("gzip", Some("gzip")),
         ("br", Some("br")),

@@ -3,52 +3,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+mod support;
 
-use api::{HttpOptions, LogLevel, Logins, PeerAddress, ServerFacts, Transport, router};
+use std::net::{IpAddr, Ipv4Addr};
+
+use api::{HttpOptions, PeerAddress};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use broker::domain::user::HashAlgorithm;
-use broker::{Node, Settings};
 use openapi::{Access, Endpoint, Method, Operation};
+use support::Fixture;
 use tower::ServiceExt as _;
 
 const NODE: &str = "table@localhost";
 
-struct Fixture {
-    node: Node,
-    tcp: Router,
-    control: Router,
-    _data: tempfile::TempDir,
-}
-
 async fn start() -> Fixture {
-    let data = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        node_name: NODE.to_owned(),
-        amqp_listeners: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        // The slow default would dominate the test.
-        password_hashing: HashAlgorithm::Sha256,
-        ..Settings::embedded(data.path().to_owned())
-    };
-    let node = Node::start(settings, Vec::new()).await.unwrap();
-    let facts = ServerFacts {
-        warren_version: "0.0.0".to_owned(),
-        config_files: Vec::new(),
-        log_files: vec!["-".to_owned()],
-        effective_config: "a = b\n".to_owned(),
-        http: HttpOptions::default(),
-        logins: Logins::default(),
-        shutdown: Arc::new(|| {}),
-        log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
-    };
-    let tcp = router(node.clone(), Transport::Tcp, facts.clone());
-    let control = router(node.clone(), Transport::ControlSocket, facts);
-    let fixture = Fixture { node, tcp, control, _data: data };
+    let fixture = Fixture::start(NODE, HttpOptions::default()).await;
     for (user, tags, permitted) in [
         ("untagged", "", true),
         ("stranger", "management", false),
@@ -71,10 +43,6 @@ impl Fixture {
     /// Calls over TCP from this host; an empty user sends no credentials.
     async fn call(&self, credentials: &str, method: &str, path: &str, body: &str) -> Response<Body> {
         send(&self.tcp, credentials, method, path, body).await
-    }
-
-    async fn stop(self) {
-        self.node.shutdown().await.unwrap();
     }
 }
 
