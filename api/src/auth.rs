@@ -132,11 +132,11 @@ pub(crate) async fn authenticate(
     match (credentials(headers)?, transport) {
         (Credentials::None, Transport::ControlSocket) => Ok(Identity::Internal),
         (Credentials::None, Transport::Tcp) => match cookie(headers) {
-            Some(token) => of_session(broker, logins, token, address).ok_or_else(ApiError::no_credentials),
+            Some(token) => of_session(broker, logins, token, address)?.ok_or_else(ApiError::no_credentials),
             None => Err(ApiError::no_credentials()),
         },
         (Credentials::Token(token), _) => {
-            of_session(broker, logins, &token, address).ok_or_else(ApiError::not_authorized)
+            of_session(broker, logins, &token, address)?.ok_or_else(ApiError::not_authorized)
         }
         (Credentials::Unknown, _) => Err(ApiError::not_authorized()),
         (Credentials::Basic(user, password), _) => {
@@ -146,8 +146,14 @@ pub(crate) async fn authenticate(
 }
 
 /// Who the token of a session stands for.
-fn of_session(broker: Option<&Broker>, logins: &Logins, token: &str, address: Option<IpAddr>) -> Option<Identity> {
-    logins.user(broker?, token, address).map(Identity::User)
+fn of_session(
+    broker: Option<&Broker>,
+    logins: &Logins,
+    token: &str,
+    address: Option<IpAddr>,
+) -> Result<Option<Identity>, ApiError> {
+    let broker = broker.ok_or_else(ApiError::app_stopped)?;
+    Ok(logins.user(broker, token, address).map(Identity::User))
 }
 
 /// The token in the cookie of a session.

@@ -153,6 +153,21 @@ async fn a_session_lasts_until_logout_or_a_new_password() {
 }
 
 #[tokio::test]
+async fn while_the_application_is_stopped_a_session_is_told_so() {
+    let fixture = start(HttpOptions::default()).await;
+    let began = fixture.send(HERE, as_guest("POST", "/api/warren/sessions").body(Body::empty()).unwrap()).await;
+    let token = body(began).await["token"].as_str().unwrap().to_owned();
+    let stop = Request::builder().method("POST").uri(openapi::control::STOP_APP.fill(&[])).body(Body::empty()).unwrap();
+    assert_eq!(fixture.control.clone().oneshot(stop).await.unwrap().status(), 204);
+    let authorization = [format!("Bearer {token}"), format!("Basic {}", STANDARD.encode("guest:guest"))];
+    for authorization in authorization {
+        let ask = Request::builder().uri("/api/whoami").header(header::AUTHORIZATION, &authorization);
+        assert_eq!(fixture.send(HERE, ask.body(Body::empty()).unwrap()).await.status(), 503, "{authorization}");
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn guessing_is_refused_unchecked_and_says_when_to_come_back() {
     let fixture = start(HttpOptions::default()).await;
     let guess = |pair: &str| as_user(pair, "GET", "/api/whoami").body(Body::empty()).unwrap();
