@@ -1,5 +1,5 @@
 //! Logins that outlast a request: a random token stands for a user until it expires, the
-//! user logs out, or the user's password or tags change.
+//! user logs out, or gets another password. It is taken as long as the user may use the API.
 //!
 //! Knows tokens and users; not how a token travels (`auth` reads it, `whoami` hands it out).
 

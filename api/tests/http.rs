@@ -153,6 +153,40 @@ async fn a_session_lasts_until_logout_or_a_new_password() {
 }
 
 #[tokio::test]
+async fn a_session_is_worth_no_more_than_its_user() {
+    let fixture = start(HttpOptions::default()).await;
+    let put = |tags: &str| {
+        let body = json!({"password": "p", "tags": tags}).to_string();
+        fixture.send(HERE, as_guest("PUT", "/api/users/u").body(Body::from(body)).unwrap())
+    };
+    let begin = || fixture.send(FAR, as_user("u:p", "POST", "/api/warren/sessions").body(Body::empty()).unwrap());
+    assert_eq!(put("").await.status(), 201);
+    assert_eq!(begin().await.status(), 401, "who may use AMQP alone gets none");
+    let login =
+        || Request::builder().method("POST").uri("/api/login").body(Body::from("username=u&password=p")).unwrap();
+    let refused = fixture.send(FAR, login()).await;
+    assert_eq!(
+        (refused.status(), refused.headers().contains_key(header::SET_COOKIE)),
+        (StatusCode::UNAUTHORIZED, false)
+    );
+
+    assert_eq!(put("management").await.status(), 204);
+    let began = fixture.send(FAR, login()).await;
+    let cookie = began.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let with_cookie =
+        |path: &str| Request::builder().uri(path).header(header::COOKIE, &cookie).body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(FAR, with_cookie("/api/whoami")).await.status(), 200);
+    assert_eq!(fixture.send(FAR, with_cookie("/api/nodes")).await.status(), 401);
+    // The same password: only the tags are others.
+    let hash = body(fixture.get("/api/users/u").await).await["password_hash"].clone();
+    let untagged = json!({"password_hash": hash, "tags": ""}).to_string();
+    let untag = fixture.send(HERE, as_guest("PUT", "/api/users/u").body(Body::from(untagged)).unwrap());
+    assert_eq!(untag.await.status(), 204);
+    assert_eq!(fixture.send(FAR, with_cookie("/api/whoami")).await.status(), 401);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn while_the_application_is_stopped_a_session_is_told_so() {
     let fixture = start(HttpOptions::default()).await;
     let began = fixture.send(HERE, as_guest("POST", "/api/warren/sessions").body(Body::empty()).unwrap()).await;
@@ -196,6 +230,8 @@ async fn probes_answer_without_credentials_and_say_why_not() {
         let answer = fixture.send(FAR, Request::builder().uri(path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status(), 200, "{path}");
         assert_eq!(body(answer).await, json!({"status": "ok", "reasons": [], "warnings": []}));
+        let head = fixture.send(FAR, Request::builder().method("HEAD").uri(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(head.status(), 200, "{path}");
     }
     let stop = Request::builder().method("POST").uri(openapi::control::STOP_APP.fill(&[])).body(Body::empty()).unwrap();
     assert_eq!(fixture.control.clone().oneshot(stop).await.unwrap().status(), 204);
