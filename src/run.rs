@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::definitions::LoadDefinitions;
-use api::{HttpService, Logins, ServerFacts, Transport, router, serve_unix};
+use api::{EnabledPlugins, HttpService, Logins, ServerFacts, Transport, router, serve_unix};
 use broker::{AppService, Node};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -44,6 +44,7 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
     if let Some(path) = &config.load_definitions {
         services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));
     }
+    services.push(Box::new(EnabledPlugins));
     services.push(Box::new(http));
     services.push(Box::new(metrics));
     let node = Node::start(config.node.clone(), services).await?;

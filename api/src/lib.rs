@@ -87,6 +87,7 @@ pub use context::{LogLevel, ServerFacts};
 pub use cors::Cors;
 pub use logins::Logins;
 pub use options::{BODY_BYTES_LIMIT, HttpOptions, path_prefix};
+pub use plugins::EnabledPlugins;
 pub use prometheus::MetricsSettings;
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};

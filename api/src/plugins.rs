@@ -11,6 +11,8 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use broker::storage::BoxFuture;
+use broker::{AppService, Broker, Listener};
 use openapi::control::{Plugin, PluginChange, PluginList, PluginState};
 
 use crate::error::ApiError;
@@ -94,7 +96,7 @@ pub(crate) fn load(data_dir: &Path) -> Result<Vec<String>, ApiError> {
 ///
 /// # Errors
 /// `Unavailable` when the file cannot be read.
-pub(crate) fn is_enabled(data_dir: &Path, name: &str) -> Result<bool, broker::Error> {
+fn is_enabled(data_dir: &Path, name: &str) -> Result<bool, broker::Error> {
     let enabled = read(data_dir).map_err(broker::Error::Unavailable)?;
     Ok(closure(&enabled).contains(name))
 }
@@ -107,6 +109,29 @@ fn read(data_dir: &Path) -> Result<Vec<String>, String> {
             Ok(DEFAULT.iter().map(|name| (*name).to_owned()).collect())
         }
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
+}
+
+/// What enabled plugins bring, whenever the application starts.
+pub struct EnabledPlugins;
+
+impl EnabledPlugins {
+    async fn bring(&self, broker: Broker) -> Result<Vec<Listener>, broker::Error> {
+        match is_enabled(broker.data_dir(), EVENT_EXCHANGE) {
+            Ok(wanted) => broker.tell_events(wanted).await?,
+            Err(error) => tracing::warn!(%error, "enabled plugins cannot be read: events are not told"),
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl AppService for EnabledPlugins {
+    fn start(&self, broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, broker::Error>> {
+        Box::pin(self.bring(broker))
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

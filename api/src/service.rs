@@ -12,10 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::prometheus::{self, MetricsSettings};
-use crate::{ServerFacts, Transport, plugins, router, serve_tcp};
-
-/// Protocol of the API's listeners.
-const API_PROTOCOL: &str = "http";
+use crate::{ServerFacts, Transport, router, serve_tcp};
 
 /// The HTTP listeners. The node they serve is told after it has started; requests that
 /// come before wait in the listener's backlog.
@@ -50,7 +47,7 @@ impl HttpService {
     #[must_use]
     pub fn new(addresses: Vec<SocketAddr>, facts: ServerFacts) -> (Self, NodeSlot) {
         let answers = move |node| router(node, Transport::Tcp, facts.clone());
-        Self::of(API_PROTOCOL, addresses, Arc::new(answers))
+        Self::of("http", addresses, Arc::new(answers))
     }
 
     /// Listeners of metrics on these addresses. They do not wait for the plugin that metrics
@@ -117,16 +114,8 @@ impl HttpService {
 }
 
 impl AppService for HttpService {
-    fn start(&self, broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
-        Box::pin(async move {
-            if self.protocol == API_PROTOCOL {
-                match plugins::is_enabled(broker.data_dir(), plugins::EVENT_EXCHANGE) {
-                    Ok(wanted) => broker.tell_events(wanted).await?,
-                    Err(error) => tracing::warn!(%error, "enabled plugins cannot be read: events are not told"),
-                }
-            }
-            self.open().await
-        })
+    fn start(&self, _broker: Broker) -> BoxFuture<'_, Result<Vec<Listener>, Error>> {
+        Box::pin(self.open())
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
