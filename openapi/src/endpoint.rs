@@ -182,13 +182,24 @@ pub struct Operation {
     pub request: Option<Wire>,
     /// What the answer holds; `None`: no body, or none of a fixed shape.
     pub response: Option<Wire>,
+    /// Whether an answer that holds something bears 201 instead of 200.
+    pub creates: bool,
     /// What the answer is written in.
     pub format: Format,
 }
 
 impl Operation {
     const fn new(method: Method, access: Access, summary: &'static str) -> Self {
-        Self { method, access, summary, query: &[], request: None, response: None, format: Format::Json }
+        Self {
+            method,
+            access,
+            summary,
+            query: &[],
+            request: None,
+            response: None,
+            creates: false,
+            format: Format::Json,
+        }
     }
 
     /// A `GET`.
@@ -234,6 +245,13 @@ impl Operation {
     pub const fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
+    }
+
+    /// With an answer that holds something new.
+    #[must_use]
+    pub const fn creates(mut self, response: Wire) -> Self {
+        self.creates = true;
+        self.gives(response)
     }
 
     /// With an answer body.

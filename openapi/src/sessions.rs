@@ -45,7 +45,8 @@ pub const SESSIONS: Endpoint = Endpoint::new(
     "/warren/sessions",
     &[
         Operation::get(Access::Any, "Sessions that last").query(OF_USER).gives(wire_list::<SessionInfo>()),
-        Operation::post(Access::Any, "Begins a session of the caller and gives its token").gives(wire::<NewSession>()),
+        Operation::post(Access::Any, "Begins a session of the caller and gives its token")
+            .creates(wire::<NewSession>()),
         Operation::delete(Access::Any, "Ends all sessions: logs out everywhere")
             .query(OF_USER)
             .gives(wire::<SessionsEnded>()),

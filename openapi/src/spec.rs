@@ -3,7 +3,9 @@
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     Components, ComponentsBuilder, Content, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
     Ref, RefOr, Required, ResponseBuilder, Schema,
@@ -12,6 +14,10 @@ use utoipa::openapi::{
 use crate::RESOURCES;
 use crate::endpoint::{Access, Endpoint, Method, Operation, Wire, wire};
 use crate::error::ErrorBody;
+use crate::sessions::COOKIE;
+
+/// Ways to say who calls; one of them will do.
+const SCHEMES: [&str; 3] = ["basic", "bearer", "cookie"];
 
 /// The document for `/api/openapi.json`.
 #[must_use]
@@ -49,7 +55,11 @@ fn components(mut schemas: Vec<(String, RefOr<Schema>)>) -> Components {
         components = components.schema(name, schema);
     }
     let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
-    components.security_scheme("basic", SecurityScheme::Http(basic)).build()
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The token of a session.")).build();
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description(COOKIE, "As `POST /api/login` sets it."));
+    let [basic, bearer] = [basic, bearer].map(SecurityScheme::Http);
+    let schemes = SCHEMES.into_iter().zip([basic, bearer, SecurityScheme::ApiKey(cookie)]);
+    schemes.fold(components, |components, (name, scheme)| components.security_scheme(name, scheme)).build()
 }
 
 fn describe(
@@ -93,7 +103,10 @@ fn describe(
     described = match operation.response {
         Some(response) => {
             let content = Content::new(Some(reference(response, schemas)));
-            described.response("200", success.content(operation.format.content_type(), content).build())
+            described.response(
+                if operation.creates { "201" } else { "200" },
+                success.content(operation.format.content_type(), content).build(),
+            )
         }
         None => described.response("2XX", success.build()),
     };
@@ -103,7 +116,9 @@ fn describe(
         ResponseBuilder::new().description("Refusal").content("application/json", refusal).build(),
     );
     if !matches!(operation.access, Access::Public | Access::ControlSocket) {
-        described = described.security(SecurityRequirement::new::<_, [&str; 0], &str>("basic", []));
+        for scheme in SCHEMES {
+            described = described.security(SecurityRequirement::new::<_, [&str; 0], &str>(scheme, []));
+        }
     }
     described.build()
 }
