@@ -43,6 +43,8 @@ pika_programs! {
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
     streams_are_read_by_offset => "test_streams.py",
     dead_letters_tell_what_happened => "test_dead_letters.py",
+    dead_letters_go_where_they_are_told => "test_dead_letter_routes.py",
+    quorum_queues_count_and_let_die => "test_quorum_letters.py",
 }
 
 /// Runs a program with `publish`, kills the broker, and runs the program with `check`.
@@ -71,11 +73,7 @@ fn streams_outlive_a_kill() {
 
 #[test]
 fn dead_letters_that_must_arrive_outlive_a_kill() {
-    let mut server = Server::start();
-    run_python(&server, &["at_least_once.py", "publish"]);
-    server.kill();
-    let server = server.restart();
-    run_python(&server, &["at_least_once.py", "check"]);
+    outlives_a_kill("at_least_once.py");
 }
 
 #[test]

@@ -7,20 +7,13 @@ ones that no queue takes. Then the broker is killed, and `check` finds every mes
 """
 import os
 import sys
-import time
-from urllib.parse import urlsplit
 
 import pika
+from conftest import Broker, awaited, pump_until, ready
 
 MESSAGES = 300
-DEADLINE_S = 60
 SAFELY = {"x-queue-type": "quorum", "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
           "x-dead-letter-exchange": ""}
-
-
-def connect():
-    address = urlsplit(os.environ["WARREN_AMQP"])
-    return pika.BlockingConnection(pika.ConnectionParameters(address.hostname, address.port))
 
 
 def declare(channel, name, **arguments):
@@ -33,8 +26,8 @@ def reject_all(channel, queue):
         channel.basic_reject(method.delivery_tag, requeue=False)
 
 
-def publish():
-    channel = connect().channel()
+def publish(broker):
+    channel = broker.channel()
     channel.confirm_delivery()
     declare(channel, "target")
     for source, key in [("moving", "target"), ("stuck", "later")]:
@@ -51,21 +44,17 @@ def publish():
 
 def drain(channel, queue, wanted):
     """Takes messages until all that are wanted came; they may come twice."""
-    end, seen = time.monotonic() + DEADLINE_S, []
+    seen = []
     while not wanted <= set(seen):
-        method, properties, body = channel.basic_get(queue, auto_ack=True)
-        if method is None:
-            assert time.monotonic() < end, f"{queue} lacks {sorted(wanted - set(seen))}"
-            time.sleep(0.01)
-            continue
+        _, properties, body = awaited(channel, queue, auto_ack=True)
         seen.append(body.decode())
         assert properties.headers["x-last-death-reason"] == "rejected", properties.headers
     assert set(seen) == wanted, sorted(set(seen) - wanted)
     return seen
 
 
-def check():
-    channel = connect().channel()
+def check(broker):
+    channel = broker.channel()
     # What was rejected so late that nobody had noted it is ready again, and is rejected again.
     for source in ["moving", "stuck"]:
         while (method := channel.basic_get(source)[0]) is not None:
@@ -74,10 +63,10 @@ def check():
     for source, target in [("moving", "target"), ("stuck", "later")]:
         seen = drain(channel, target, {f"{source} {number}" for number in range(MESSAGES)})
         print(f"{len(seen) - MESSAGES} of {target} came twice")
-    end = time.monotonic() + DEADLINE_S
-    while any(channel.queue_declare(source, passive=True).method.message_count for source in ["moving", "stuck"]):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    pump_until([channel.connection], lambda: not any(ready(channel, source) for source in ["moving", "stuck"]))
 
 
-{"publish": publish, "check": check}[sys.argv[1]]()
+if __name__ == "__main__":
+    under_test = Broker(os.environ["WARREN_AMQP"], os.environ["WARREN_HTTP"], "/")
+    {"publish": publish, "check": check}[sys.argv[1]](under_test)
+    under_test.close_all()

@@ -14,7 +14,8 @@ from urllib.parse import quote, urlsplit
 
 import pika
 import pytest
-from wire import RECORDING, Wire, answers, record
+from recorded import compare
+from wire import Wire
 
 DEADLINE_S = 30
 
@@ -62,12 +63,15 @@ class Broker:
 
 
 def pump_until(connections, condition):
-    """Lets the connections work until the condition holds; fails when it never does."""
+    """Lets the connections work until the condition holds, and returns what it is then; fails when it never does."""
     end = time.monotonic() + DEADLINE_S
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end, "the awaited never happened"
         for connection in connections:
             connection.process_data_events(time_limit=0.01)
+        if not connections:
+            time.sleep(0.01)
+    return found
 
 
 def die(connection):
@@ -109,6 +113,16 @@ def drained(channel, queue):
         bodies.append(body.decode())
 
 
+def awaited(channel, queue, auto_ack=False):
+    """The next message of a queue: method, properties, body."""
+
+    def get():
+        delivery = channel.basic_get(queue, auto_ack=auto_ack)
+        return delivery[0] and delivery
+
+    return pump_until([channel.connection], get)
+
+
 def ready(channel, queue):
     return channel.queue_declare(queue, passive=True).method.message_count
 
@@ -144,8 +158,4 @@ def wire(broker, bystander, request):
     channel, queue = bystander
     channel.basic_publish("", queue, b"m", mandatory=True)
     assert drained(channel, queue) == ["m"]
-    file, row = request.module.__name__.removeprefix("test_wire_"), request.node.name.removeprefix("test_")
-    if RECORDING is not None:
-        record(file + RECORDING, row, wire.lines)
-    else:
-        assert wire.lines == answers(file + ".differs").get(row, answers(file)[row])
+    compare(request.module.__name__.removeprefix("test_wire_"), request, wire.lines)

@@ -46,7 +46,7 @@ class Events(Told):
         if "arguments" in headers:
             headers["arguments"][1].sort()
         facts = [f"{name}={'*' if name in MASKED else text_of(value)}" for name, value in sorted(headers.items())]
-        self.lines.append(self.masked(" ".join([method.routing_key, *facts])))
+        self.lines.append(" ".join([method.routing_key, *facts]))
         return method.routing_key, headers
 
     def until(self, wanted, key):

@@ -1,6 +1,8 @@
 """Streams over AMQP 0-9-1: many consumers read the same messages, each from its own offset."""
 import datetime
+import json
 import time
+import urllib.error
 
 import pika
 import pytest
@@ -233,13 +235,12 @@ def test_filters_pass_what_they_name(broker, channel):
 
 def stats(broker, wanted):
     """The listing of the stream, once it has these fields."""
-    deadline = time.monotonic() + 30
-    while True:
-        listed = broker.api("GET", f"/queues/{broker.vhost}/s")
-        if all(listed.get(field) == value for field, value in wanted.items()):
-            return listed
-        assert time.monotonic() < deadline, listed
-        time.sleep(0.05)
+
+    def listed():
+        found = broker.api("GET", f"/queues/{broker.vhost}/s")
+        return found if all(found.get(field) == value for field, value in wanted.items()) else None
+
+    return pump_until([], listed)
 
 
 def test_retention_keeps_the_newest_segments(broker, channel):
@@ -275,8 +276,6 @@ def test_segments_go_when_they_are_too_old(broker, channel):
     ({"stream-filter-size-bytes": 3}, "3 is not a valid filter size. Valid range is 16-255"),
 ])
 def test_policies_are_checked(broker, definition, reason):
-    import json
-    import urllib.error
     with pytest.raises(urllib.error.HTTPError) as refused:
         broker.api("PUT", f"/policies/{broker.vhost}/p", {"pattern": "s", "definition": definition, "apply-to": "streams"})
     assert refused.value.code == 400

@@ -48,8 +48,6 @@ def test_nothing_granted(wire, user):
     knock(wire)
 
 
-
-
 def test_the_limit_of_the_vhost_is_told_before_what_is_not_granted(broker, wire, user):
     broker.api("PUT", path("vhost-limits", broker.vhost, "max-connections"), {"value": 0})
     broker.api("PUT", path("user-limits", user, "max-connections"), {"value": 0})
@@ -79,8 +77,6 @@ def test_all_of_a_user_closed_over_http(broker, wire, guest_of):
     names(broker, 1)
     broker.api("DELETE", path("connections", "username", guest_of), headers={"X-Reason": "all out"})
     link.rest()
-
-
 
 
 def test_who_says_heartbeats_is_kept(wire):

@@ -1,14 +1,13 @@
-"""Messages the broker itself publishes, as lines that tell the types of their headers too.
+"""Messages as lines that tell the types of their headers too, and what the broker itself publishes.
 
-As with `wire.py`, the expectation is what the reference sent: `wire_answers/FILE.txt`, recorded with WIRE_RECORD.
+As with `wire.py`, the expectation is what the reference sent: see `recorded.py`.
 """
 import contextlib
 import re
-import time
 
 import pika
-from conftest import DEADLINE_S
-from wire import RECORDING, answers, record
+from conftest import awaited
+from recorded import compare, masked
 
 
 @contextlib.contextmanager
@@ -29,10 +28,10 @@ def with_types():
 
 
 def text_of(typed):
-    """A typed value as text: tables by name, so that their order is nobody's business."""
+    """A typed value as text."""
     kind, value = typed
     if kind == "F":
-        return "{" + ", ".join(f"{name}: {text_of(one)}" for name, one in sorted(value.items())) + "}"
+        return "{" + ", ".join(f"{name}: {text_of(one)}" for name, one in value.items()) + "}"
     if kind == "A":
         return "[" + ", ".join(map(text_of, value)) + "]"
     if kind == "T":
@@ -58,25 +57,11 @@ class Told:
         for key in keys:
             self.channel.queue_bind(self.queue, source, key)
 
-    def masked(self, text):
-        for pattern, mask in self.masks:
-            text = re.sub(pattern, mask, text)
-        return text
-
     def next(self):
         """The next message: method, properties with types, body."""
-        end = time.monotonic() + DEADLINE_S
         with with_types():
-            while time.monotonic() < end:
-                method, properties, body = self.channel.basic_get(self.queue, auto_ack=True)
-                if method is not None:
-                    return method, properties, body
-        raise AssertionError("nothing more is told")
+            return awaited(self.channel, self.queue, auto_ack=True)
 
     def compare(self, request, file):
         """The lines must be those of the reference."""
-        row = request.node.name.removeprefix("test_")
-        if RECORDING is not None:
-            record(file + RECORDING, row, self.lines)
-        else:
-            assert self.lines == answers(file + ".differs").get(row, answers(file)[row])
+        compare(file, request, [masked(line, self.masks) for line in self.lines])

@@ -1,24 +1,19 @@
 """A client that sends what it is told, right or wrong, and writes down every frame that comes back.
 
-Rows are tests named in `test_wire_*.py`. What each must see is in `wire_answers/FILE.txt`, as the reference
-answered; WIRE_RECORD=FILE-SUFFIX ("" for them) with the reference's addresses records the files anew. Where Warren
-answers otherwise, its answer is in `FILE.differs.txt`, with the reason above the row.
+Rows are the tests of `test_wire_*.py`; `recorded.py` says what each must see.
 """
-import os
-import pathlib
 import re
 import socket
 import struct
 
 import pika
 from pika import frame, spec
+from recorded import masked
 
 DEADLINE_S = 20
 HEADER = b"AMQP\0\0\x09\x01"
 CAPABILITIES = {"authentication_failure_close": True, "consumer_cancel_notify": True, "basic.nack": True,
                 "publisher_confirms": True, "connection.blocked": True}
-ANSWERS = pathlib.Path(__file__).parent / "wire_answers"
-RECORDING = os.environ.get("WIRE_RECORD")
 MASKS = [(r"amq\.gen-[A-Za-z0-9_-]{22}", "amq.gen-*"), (r"amq\.ctag-[A-Za-z0-9_-]{22}", "amq.ctag-*"),
          (r"rabbit@[a-zA-Z0-9.-]+", "NODE"), (r"<[^<>]*@[^<>]*\.\d+\.\d+>", "<CONNECTION>"),
          (r"127\.0\.0\.1:\d+", "ADDRESS")]
@@ -136,15 +131,15 @@ class Link:
         while self.read() is not None:
             pass
 
-    def sync(self, channel=1):
-        """Whatever the broker says before it has done all that was sent on the channel."""
+    def sync(self, channel=1, read=None):
+        """Whatever the broker says before it has done all that was sent on the channel, by `read` when it is given."""
         self.send(spec.Channel.Flow(active=True), channel=channel)
         while channel in self.channels and not self.over:
             found = self.next()
             if isinstance(getattr(found, "method", None), spec.Channel.FlowOk):
                 return
             self.again(found)
-            self.read()
+            (read or self.read)()
 
     def again(self, found):
         """Puts a frame back."""
@@ -201,10 +196,8 @@ class Wire:
         self.broker, self.links, self.lines, self.masks = broker, [], [], [(re.escape(broker.vhost), "VHOST")] + MASKS
 
     def say(self, link, text):
-        for pattern, mask in self.masks:
-            text = re.sub(pattern, mask, text)
         prefix = "" if link is self.links[0] else f"{link.name}: "
-        self.lines.append((prefix + text).rstrip())
+        self.lines.append((prefix + masked(text, self.masks)).rstrip())
 
     def link(self, name=None):
         link = Link(self, name or f"link {len(self.links) + 1}")
@@ -217,23 +210,3 @@ class Wire:
     def finish(self):
         for link in self.links:
             link.finish()
-
-
-def answers(file):
-    """The recorded answers of a file's rows: `== row`, then a line a frame."""
-    path = ANSWERS / (file + ".txt")
-    found, row = {}, None
-    for line in path.read_text().splitlines() if path.exists() else []:
-        if line.startswith("== "):
-            row = found.setdefault(line[3:], [])
-        elif line and not line.startswith("# "):
-            row.append(line)
-    return found
-
-
-def record(file, row, lines):
-    found = answers(file)
-    found[row] = lines
-    ANSWERS.mkdir(exist_ok=True)
-    text = "\n".join("\n".join(["== " + name, *lines]) + "\n" for name, lines in sorted(found.items()))
-    (ANSWERS / (file + ".txt")).write_text(text)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pika
 from pika import spec
+from recorded import masked
 from wire import Link, MASKS, describe
 
 from .row import Http, Publish, Q, identity
@@ -128,7 +129,7 @@ class Bench:
         if done not in self.states:
             self.states[done] = self.listed(row)
         self.step(link, row.steps[-1], row.frames)
-        answer = self.mask(" / ".join(self.said)) or "nothing"
+        answer = masked(" / ".join(self.said), self.masks) or "nothing"
         if answer.startswith("connection "):
             link.over = True
             link.socket.close()
@@ -185,13 +186,7 @@ class Bench:
 
     def sync(self, link):
         """Reads what the broker says until it has done everything that was sent."""
-        link.send(spec.Channel.Flow(active=True))
-        while 1 in link.channels and not link.over:
-            found = link.next()
-            if isinstance(getattr(found, "method", None), spec.Channel.FlowOk):
-                return
-            link.again(found)
-            self.read(link)
+        link.sync(read=lambda: self.read(link))
 
     def read(self, link):
         """One frame; None when nothing more will come."""
@@ -223,13 +218,8 @@ class Bench:
         keeper.publish("", "keeper", b"m")
         keeper.read()
         keeper.call(spec.Basic.Get(queue="keeper", no_ack=True), frames=3)
-        assert [line.split(" ")[1] for line in self.said] == ["Basic.Ack", "Basic.GetOk", "header", "body"] or \
+        assert [line.split(" ")[1] for line in self.said] == ["Basic.Ack", "Basic.GetOk", "header", "body"] and \
             self.said[-1] == "1 body b'm'", self.said
-
-    def mask(self, text):
-        for pattern, mask in self.masks:
-            text = re.sub(pattern, mask, text)
-        return text
 
 
 def is_refusal(answer):
