@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
+use crate::endpoint::{Access, AnswerHeader, Endpoint, LISTING, OBJECT, Operation, Status, wire, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// A binding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,11 +41,16 @@ const fn list(access: Access, summary: &'static str) -> Operation {
     Operation::get(access, summary).query(LISTING).gives(wire_list::<Binding>())
 }
 
+const LOCATION: &[AnswerHeader] =
+    &[AnswerHeader { name: "Location", summary: "Where the binding is, relative to the exchange it leads from." }];
+
 const BETWEEN: &[Operation] = &[
     Operation::get(Access::Vhost, "Bindings between an exchange and a destination")
         .query(LISTING)
         .gives(wire_list::<Binding>()),
-    Operation::post(Access::Vhost, "Binds a destination to an exchange").takes(wire::<PostBinding>()),
+    Operation::post(Access::Vhost, "Binds a destination to an exchange")
+        .may_take(wire::<PostBinding>())
+        .status(Status::new(201, "Bound, also when it was before").headers(LOCATION)),
 ];
 
 const ONE: &[Operation] = &[
@@ -53,7 +59,8 @@ const ONE: &[Operation] = &[
 ];
 
 /// All bindings.
-pub const BINDINGS: Endpoint = Endpoint::new("/bindings", &[list(Access::Any, "Bindings the caller may see")]);
+pub const BINDINGS: Endpoint =
+    Endpoint::new("/bindings", &[list(Access::Any, "Bindings the caller may see").header(VHOST_HEADER)]);
 
 /// Bindings in a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new("/bindings/{vhost}", &[list(Access::Vhost, "Bindings in a virtual host")]);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, OBJECT, Operation, wire};
+use crate::endpoint::{Access, CHANGED, Endpoint, OBJECT, Operation, wire};
 
 /// The cluster's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -17,7 +17,7 @@ pub const CLUSTER_NAME: Endpoint = Endpoint::new(
     "/cluster-name",
     &[
         Operation::get(Access::Any, "The cluster's name").query(OBJECT).gives(wire::<ClusterName>()),
-        Operation::put(Access::Administrator, "Names the cluster").takes(wire::<ClusterName>()),
+        Operation::put(Access::Administrator, "Names the cluster").takes(wire::<ClusterName>()).status(CHANGED),
     ],
 );
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Operation, PAGED, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, Header, Operation, PAGED, wire, wire_list};
 
 /// A connection. The fields listings always have; there are more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,12 +40,14 @@ pub const OF_VHOST: Endpoint = Endpoint::new(
     &[Operation::get(Access::Vhost, "Connections into a virtual host").query(PAGED).gives(wire_list::<Connection>())],
 );
 
+const REASON: Header = Header { name: "X-Reason", summary: "Why, as the client is told; at most 255 bytes." };
+
 /// One connection.
 pub const CONNECTION: Endpoint = Endpoint::new(
     "/connections/{connection}",
     &[
         Operation::get(Access::Own, "One connection").gives(wire::<Connection>()),
-        Operation::delete(Access::Own, "Closes a connection; the header X-Reason says why"),
+        Operation::delete(Access::Own, "Closes a connection").header(REASON),
     ],
 );
 
@@ -60,7 +62,7 @@ pub const OF_USER: Endpoint = Endpoint::new(
     "/connections/username/{user}",
     &[
         Operation::get(Access::Own, "Connections of a user").query(PAGED).gives(wire_list::<Connection>()),
-        Operation::delete(Access::Own, "Closes all connections of a user; the header X-Reason says why"),
+        Operation::delete(Access::Own, "Closes all connections of a user").header(REASON),
     ],
 );
 

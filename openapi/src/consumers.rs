@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// A consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -64,7 +65,10 @@ pub struct QueueName {
 /// All consumers.
 pub const CONSUMERS: Endpoint = Endpoint::new(
     "/consumers",
-    &[Operation::get(Access::Any, "Consumers the caller may see").query(LISTING).gives(wire_list::<Consumer>())],
+    &[Operation::get(Access::Any, "Consumers the caller may see")
+        .header(VHOST_HEADER)
+        .query(LISTING)
+        .gives(wire_list::<Consumer>())],
 );
 
 /// Consumers in a virtual host.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Operation, percent_encode, wire};
+use crate::endpoint::{Access, Endpoint, Operation, Status, percent_encode, wire};
 
 /// Whether the application (everything but the node and its control socket) runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -167,13 +167,15 @@ pub const START_APP: Endpoint =
 /// Back to the virgin state.
 pub const RESET: Endpoint = Endpoint::new(
     "/warren/node/reset",
-    &[Operation::post(Access::ControlSocket, "Returns a stopped node to its virgin state")],
+    &[Operation::post(Access::ControlSocket, "Returns a stopped node to its virgin state")
+        .status(Status::new(409, "The application runs"))],
 );
 
 /// Ending the process.
 pub const SHUTDOWN: Endpoint = Endpoint::new(
     "/warren/node/shutdown",
-    &[Operation::post(Access::ControlSocket, "Stops the application and ends the process")],
+    &[Operation::post(Access::ControlSocket, "Stops the application and ends the process")
+        .status(Status::new(202, "It is about to end"))],
 );
 
 /// The plugins.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Operation, Query, wire};
+use crate::endpoint::{Access, AnswerHeader, Endpoint, Header, Operation, Query, Status, Upload, wire};
 
 /// The whole broker. On import every section may be left out, and unknown ones are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -82,13 +82,29 @@ pub struct VhostDefinitions {
     pub bindings: Vec<Map<String, Value>>,
 }
 
-const DOWNLOAD: &[Query] = &[Query { name: "download", summary: "File name under which a browser keeps the answer." }];
+const DOWNLOAD: &[Query] = &[Query::text("download", "File name under which a browser keeps the answer.")];
+
+const IF_NONE_MATCH: Header = Header { name: "If-None-Match", summary: "Tags of documents the caller has." };
+
+const EXPORTED: Status = Status::new(200, "The document").headers(&[
+    AnswerHeader { name: "ETag", summary: "Tag of the document." },
+    AnswerHeader { name: "Content-Disposition", summary: "The file name, when one was asked for." },
+]);
+
+const KNOWN: Status = Status::new(304, "The caller has it");
+
+const REDIRECTED: Status = Status::new(303, "Imported, and the form asked to go elsewhere")
+    .headers(&[AnswerHeader { name: "Location", summary: "Where the form asked to go." }]);
 
 const WHOLE: &[Operation] = &[
     Operation::get(Access::Administrator, "Definitions of the whole broker")
         .query(DOWNLOAD)
-        .gives(wire::<Definitions>()),
-    Operation::post(Access::Administrator, "Imports definitions").takes(wire::<Definitions>()),
+        .header(IF_NONE_MATCH)
+        .status(EXPORTED.gives(wire::<Definitions>()))
+        .status(KNOWN),
+    Operation::post(Access::Administrator, "Imports definitions")
+        .takes_upload(wire::<Definitions>(), Upload::JsonOrParts)
+        .status(REDIRECTED),
 ];
 
 /// Definitions of the whole broker.
@@ -103,9 +119,12 @@ pub const OF_VHOST: Endpoint = Endpoint::new(
     &[
         Operation::get(Access::Administrator, "Definitions of a virtual host")
             .query(DOWNLOAD)
-            .gives(wire::<VhostDefinitions>()),
+            .header(IF_NONE_MATCH)
+            .status(EXPORTED.gives(wire::<VhostDefinitions>()))
+            .status(KNOWN),
         Operation::post(Access::Administrator, "Imports definitions into a virtual host")
-            .takes(wire::<VhostDefinitions>()),
+            .takes_upload(wire::<VhostDefinitions>(), Upload::JsonOrParts)
+            .status(REDIRECTED),
     ],
 );
 

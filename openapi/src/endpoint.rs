@@ -1,13 +1,12 @@
-//! What an endpoint is: one path, who may call which method on it, and what goes in and out.
+//! What an endpoint is: one path and who may call which method on it.
 //!
 //! Owns the vocabulary of the table and filling a path with names. Knows no handler,
 //! no HTTP library and no single resource.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+pub use crate::operation::{AnswerHeader, CHANGED, Format, Operation, Request, Status, Upload, Wire, wire, wire_list};
+pub use crate::parameter::{Header, Kind, LISTING, OBJECT, PAGED, Query};
 
 /// Every path of the table stands below this prefix, but those made with [`Endpoint::at_root`].
 pub const PREFIX: &str = "/api";
@@ -64,6 +63,23 @@ pub enum Access {
 }
 
 impl Access {
+    /// Its name in the document.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Any => "management",
+            Self::Monitor => "monitoring",
+            Self::Administrator => "administrator",
+            Self::Vhost => "vhost",
+            Self::VhostVisible => "vhost-visible",
+            Self::Policy => "policymaker-of-vhost",
+            Self::GlobalParameter => "policymaker",
+            Self::Own => "owner",
+            Self::ControlSocket => "control-socket",
+        }
+    }
+
     /// One line for the document.
     #[must_use]
     pub const fn describe(self) -> &'static str {
@@ -81,184 +97,6 @@ impl Access {
             Self::Own => "The owner, or the tag monitoring (to read) or administrator.",
             Self::ControlSocket => "Only over the control socket.",
         }
-    }
-}
-
-/// A wire type by its schema, so that a constant can name it.
-#[derive(Clone, Copy)]
-pub struct Wire {
-    /// Name of the schema.
-    pub name: fn() -> Cow<'static, str>,
-    /// The schema itself.
-    pub schema: fn() -> RefOr<Schema>,
-    /// Schemas it refers to.
-    pub references: fn(&mut Vec<(String, RefOr<Schema>)>),
-    /// Whether the body is an array of it.
-    pub list: bool,
-}
-
-/// The wire type `T`.
-#[must_use]
-pub const fn wire<T: ToSchema>() -> Wire {
-    Wire {
-        name: <T as ToSchema>::name,
-        schema: <T as PartialSchema>::schema,
-        references: <T as ToSchema>::schemas,
-        list: false,
-    }
-}
-
-/// An array of the wire type `T`.
-#[must_use]
-pub const fn wire_list<T: ToSchema>() -> Wire {
-    Wire { list: true, ..wire::<T>() }
-}
-
-/// What an answer is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JSON.
-    Json,
-    /// Plain text.
-    Text,
-    /// A page.
-    Html,
-}
-
-impl Format {
-    /// The content type.
-    #[must_use]
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Text => "text/plain",
-            Self::Html => "text/html; charset=utf-8",
-        }
-    }
-}
-
-/// A query parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Query {
-    /// Its name.
-    pub name: &'static str,
-    /// What it does, in one line.
-    pub summary: &'static str,
-}
-
-const COLUMNS: Query = Query { name: "columns", summary: "Comma-separated fields to return; dots reach inside." };
-const SORT: Query = Query { name: "sort", summary: "Field to sort by; dots reach inside." };
-const SORT_REVERSE: Query = Query { name: "sort_reverse", summary: "`true` sorts backwards." };
-
-/// Parameters of a listing that is sorted and cut to columns.
-pub const LISTING: &[Query] = &[COLUMNS, SORT, SORT_REVERSE];
-
-/// Parameters of a listing that is also cut into pages.
-pub const PAGED: &[Query] = &[
-    COLUMNS,
-    SORT,
-    SORT_REVERSE,
-    Query { name: "page", summary: "Page to return, from 1; turns the answer into a page envelope." },
-    Query { name: "page_size", summary: "Items on a page, up to 500; default 100." },
-    Query { name: "name", summary: "Keeps items whose name contains this; only with `page`." },
-    Query { name: "use_regex", summary: "`true` makes `name` a regular expression." },
-];
-
-/// Parameters of a single object cut to columns.
-pub const OBJECT: &[Query] = &[COLUMNS];
-
-/// One method of an endpoint.
-#[derive(Clone, Copy)]
-pub struct Operation {
-    /// The method.
-    pub method: Method,
-    /// Who may call it.
-    pub access: Access,
-    /// What it does, in one line.
-    pub summary: &'static str,
-    /// Its query parameters.
-    pub query: &'static [Query],
-    /// What the request body holds.
-    pub request: Option<Wire>,
-    /// What the answer holds; `None`: no body, or none of a fixed shape.
-    pub response: Option<Wire>,
-    /// Whether an answer that holds something bears 201 instead of 200.
-    pub creates: bool,
-    /// What the answer is written in.
-    pub format: Format,
-}
-
-impl Operation {
-    const fn new(method: Method, access: Access, summary: &'static str) -> Self {
-        Self {
-            method,
-            access,
-            summary,
-            query: &[],
-            request: None,
-            response: None,
-            creates: false,
-            format: Format::Json,
-        }
-    }
-
-    /// A `GET`.
-    #[must_use]
-    pub const fn get(access: Access, summary: &'static str) -> Self {
-        Self::new(Method::Get, access, summary)
-    }
-
-    /// A `PUT`.
-    #[must_use]
-    pub const fn put(access: Access, summary: &'static str) -> Self {
-        Self::new(Method::Put, access, summary)
-    }
-
-    /// A `POST`.
-    #[must_use]
-    pub const fn post(access: Access, summary: &'static str) -> Self {
-        Self::new(Method::Post, access, summary)
-    }
-
-    /// A `DELETE`.
-    #[must_use]
-    pub const fn delete(access: Access, summary: &'static str) -> Self {
-        Self::new(Method::Delete, access, summary)
-    }
-
-    /// With query parameters.
-    #[must_use]
-    pub const fn query(mut self, query: &'static [Query]) -> Self {
-        self.query = query;
-        self
-    }
-
-    /// With a request body.
-    #[must_use]
-    pub const fn takes(mut self, request: Wire) -> Self {
-        self.request = Some(request);
-        self
-    }
-
-    /// With an answer that is not JSON.
-    #[must_use]
-    pub const fn format(mut self, format: Format) -> Self {
-        self.format = format;
-        self
-    }
-
-    /// With an answer that holds something new.
-    #[must_use]
-    pub const fn creates(mut self, response: Wire) -> Self {
-        self.creates = true;
-        self.gives(response)
-    }
-
-    /// With an answer body.
-    #[must_use]
-    pub const fn gives(mut self, response: Wire) -> Self {
-        self.response = Some(response);
-        self
     }
 }
 

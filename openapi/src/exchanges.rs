@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::bindings::Binding;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, wire, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// An exchange.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -64,7 +65,7 @@ pub struct PutExchange {
     pub arguments: Map<String, Value>,
 }
 
-const IF_UNUSED: &[Query] = &[Query { name: "if-unused", summary: "`true` refuses when something is bound to it." }];
+const IF_UNUSED: &[Query] = &[Query::flag("if-unused", "`true` refuses when something is bound to it.")];
 
 const fn list(access: Access, summary: &'static str) -> Operation {
     Operation::get(access, summary).query(PAGED).gives(wire_list::<Exchange>())
@@ -75,7 +76,8 @@ const fn bindings(summary: &'static str) -> Operation {
 }
 
 /// All exchanges.
-pub const EXCHANGES: Endpoint = Endpoint::new("/exchanges", &[list(Access::Any, "Exchanges the caller may see")]);
+pub const EXCHANGES: Endpoint =
+    Endpoint::new("/exchanges", &[list(Access::Any, "Exchanges the caller may see").header(VHOST_HEADER)]);
 
 /// Exchanges of a virtual host.
 pub const OF_VHOST: Endpoint =
@@ -86,7 +88,7 @@ pub const EXCHANGE: Endpoint = Endpoint::new(
     "/exchanges/{vhost}/{exchange}",
     &[
         Operation::get(Access::Vhost, "One exchange").query(OBJECT).gives(wire::<Exchange>()),
-        Operation::put(Access::Vhost, "Declares an exchange").takes(wire::<PutExchange>()),
+        Operation::put(Access::Vhost, "Declares an exchange").may_take(wire::<PutExchange>()),
         Operation::delete(Access::Vhost, "Deletes an exchange").query(IF_UNUSED),
     ],
 );

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire_list};
+use crate::endpoint::{Access, CHANGED, Endpoint, LISTING, Operation, wire_list};
 
 /// A feature flag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,8 +52,10 @@ pub const FEATURE_FLAGS: Endpoint = Endpoint::new(
 );
 
 /// Enabling one.
-pub const ENABLE: Endpoint =
-    Endpoint::new("/feature-flags/{flag}/enable", &[Operation::put(Access::Administrator, "Enables a feature flag")]);
+pub const ENABLE: Endpoint = Endpoint::new(
+    "/feature-flags/{flag}/enable",
+    &[Operation::put(Access::Administrator, "Enables a feature flag").status(CHANGED)],
+);
 
 /// All deprecated features.
 pub const DEPRECATED: Endpoint = Endpoint::new(

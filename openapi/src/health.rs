@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Operation, wire};
+use crate::endpoint::{Access, Endpoint, Operation, Status, wire};
 
 /// A check that passed. A failed one answers 503 with `failed`, a reason and details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,25 +26,32 @@ pub struct Probe {
     pub warnings: Vec<String>,
 }
 
+const UNFIT: Status = Status::new(503, "It is not").gives(wire::<Probe>());
+
 /// Liveness.
 pub const LIVE: Endpoint = Endpoint::new(
     "/live",
     &[Operation::get(Access::Public, "The process answers and its storage has not failed; else restart it")
-        .gives(wire::<Probe>())],
+        .gives(wire::<Probe>())
+        .status(UNFIT)],
 )
 .at_root();
 
 /// Readiness.
-pub const READY: Endpoint =
-    Endpoint::new("/ready", &[Operation::get(Access::Public, "Clients may be sent here").gives(wire::<Probe>())])
-        .at_root();
+pub const READY: Endpoint = Endpoint::new(
+    "/ready",
+    &[Operation::get(Access::Public, "Clients may be sent here").gives(wire::<Probe>()).status(UNFIT)],
+)
+.at_root();
+
+const FAILED: Status = Status::new(503, "The check failed").gives(wire::<Health>());
 
 const fn check(summary: &'static str) -> Operation {
-    Operation::get(Access::Any, summary).gives(wire::<Health>())
+    Operation::get(Access::Any, summary).gives(wire::<Health>()).status(FAILED)
 }
 
 const fn open_check(summary: &'static str) -> Operation {
-    Operation::get(Access::Public, summary).gives(wire::<Health>())
+    Operation::get(Access::Public, summary).gives(wire::<Health>()).status(FAILED)
 }
 
 /// No alarm anywhere.

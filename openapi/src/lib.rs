@@ -10,6 +10,9 @@
 
 pub mod endpoint;
 pub mod error;
+pub mod listing;
+pub mod operation;
+pub mod parameter;
 pub mod reference;
 pub mod spec;
 
@@ -41,43 +44,70 @@ pub mod vhosts;
 pub mod whoami;
 
 pub use endpoint::{Access, Endpoint, Method, Operation, PREFIX};
+use operation::wire;
 
 /// A resource: the tag its endpoints bear in the document, and the endpoints.
 pub struct Resource {
     /// Name of the resource, and of its file.
     pub name: &'static str,
+    /// What it is about, in one line.
+    pub summary: &'static str,
     /// Its endpoints.
     pub endpoints: &'static [Endpoint],
 }
 
 /// The endpoint table.
 pub const RESOURCES: &[Resource] = &[
-    Resource { name: "authentication", endpoints: authentication::ENDPOINTS },
-    Resource { name: "bindings", endpoints: bindings::ENDPOINTS },
-    Resource { name: "channels", endpoints: channels::ENDPOINTS },
-    Resource { name: "cluster", endpoints: cluster::ENDPOINTS },
-    Resource { name: "connections", endpoints: connections::ENDPOINTS },
-    Resource { name: "consumers", endpoints: consumers::ENDPOINTS },
-    Resource { name: "control", endpoints: control::ENDPOINTS },
-    Resource { name: "definitions", endpoints: definitions::ENDPOINTS },
-    Resource { name: "documentation", endpoints: documentation::ENDPOINTS },
-    Resource { name: "exchanges", endpoints: exchanges::ENDPOINTS },
-    Resource { name: "features", endpoints: features::ENDPOINTS },
-    Resource { name: "health", endpoints: health::ENDPOINTS },
-    Resource { name: "limits", endpoints: limits::ENDPOINTS },
-    Resource { name: "maintenance", endpoints: maintenance::ENDPOINTS },
-    Resource { name: "messages", endpoints: messages::ENDPOINTS },
-    Resource { name: "nodes", endpoints: nodes::ENDPOINTS },
-    Resource { name: "overview", endpoints: overview::ENDPOINTS },
-    Resource { name: "parameters", endpoints: parameters::ENDPOINTS },
-    Resource { name: "permissions", endpoints: permissions::ENDPOINTS },
-    Resource { name: "policies", endpoints: policies::ENDPOINTS },
-    Resource { name: "queues", endpoints: queues::ENDPOINTS },
-    Resource { name: "sessions", endpoints: sessions::ENDPOINTS },
-    Resource { name: "settings", endpoints: settings::ENDPOINTS },
-    Resource { name: "users", endpoints: users::ENDPOINTS },
-    Resource { name: "vhosts", endpoints: vhosts::ENDPOINTS },
-    Resource { name: "whoami", endpoints: whoami::ENDPOINTS },
+    Resource {
+        name: "authentication",
+        summary: "Login attempts and hashes of passwords",
+        endpoints: authentication::ENDPOINTS,
+    },
+    Resource {
+        name: "bindings",
+        summary: "What brings messages from exchanges to queues and other exchanges",
+        endpoints: bindings::ENDPOINTS,
+    },
+    Resource { name: "channels", summary: "Channels of open connections", endpoints: channels::ENDPOINTS },
+    Resource { name: "cluster", summary: "The name of the cluster", endpoints: cluster::ENDPOINTS },
+    Resource { name: "connections", summary: "Open connections of clients", endpoints: connections::ENDPOINTS },
+    Resource { name: "consumers", summary: "Who is delivered messages", endpoints: consumers::ENDPOINTS },
+    Resource {
+        name: "control",
+        summary: "The node itself: state, start and stop, plugins",
+        endpoints: control::ENDPOINTS,
+    },
+    Resource {
+        name: "definitions",
+        summary: "Everything but messages as one document, out and in",
+        endpoints: definitions::ENDPOINTS,
+    },
+    Resource { name: "documentation", summary: "What describes this API", endpoints: documentation::ENDPOINTS },
+    Resource { name: "exchanges", summary: "Where messages are published to", endpoints: exchanges::ENDPOINTS },
+    Resource { name: "features", summary: "Feature flags and deprecated features", endpoints: features::ENDPOINTS },
+    Resource { name: "health", summary: "Checks for probes and monitoring", endpoints: health::ENDPOINTS },
+    Resource { name: "limits", summary: "Limits of virtual hosts and users", endpoints: limits::ENDPOINTS },
+    Resource { name: "maintenance", summary: "Small things asked of a node", endpoints: maintenance::ENDPOINTS },
+    Resource { name: "messages", summary: "Publishing and fetching without a channel", endpoints: messages::ENDPOINTS },
+    Resource { name: "nodes", summary: "Nodes and what they use", endpoints: nodes::ENDPOINTS },
+    Resource { name: "overview", summary: "The broker at a glance", endpoints: overview::ENDPOINTS },
+    Resource {
+        name: "parameters",
+        summary: "Runtime parameters, of virtual hosts and global",
+        endpoints: parameters::ENDPOINTS,
+    },
+    Resource { name: "permissions", summary: "What users may do where", endpoints: permissions::ENDPOINTS },
+    Resource {
+        name: "policies",
+        summary: "Settings for all objects whose name matches",
+        endpoints: policies::ENDPOINTS,
+    },
+    Resource { name: "queues", summary: "Where messages wait", endpoints: queues::ENDPOINTS },
+    Resource { name: "sessions", summary: "Logins that outlast a request", endpoints: sessions::ENDPOINTS },
+    Resource { name: "settings", summary: "What is changed while the node runs", endpoints: settings::ENDPOINTS },
+    Resource { name: "users", summary: "Who may log in", endpoints: users::ENDPOINTS },
+    Resource { name: "vhosts", summary: "Virtual hosts", endpoints: vhosts::ENDPOINTS },
+    Resource { name: "whoami", summary: "The caller, the version, login", endpoints: whoami::ENDPOINTS },
 ];
 
 /// All endpoints.

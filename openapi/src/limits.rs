@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire, wire_list};
+use crate::endpoint::{Access, CHANGED, Endpoint, LISTING, Operation, wire, wire_list};
 
 /// The limits of a virtual host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,7 +54,9 @@ pub const OF_VHOST: Endpoint = Endpoint::new(
 pub const VHOST_LIMIT: Endpoint = Endpoint::new(
     "/vhost-limits/{vhost}/{limit}",
     &[
-        Operation::put(Access::Administrator, "Sets a limit of a virtual host").takes(wire::<PutLimit>()),
+        Operation::put(Access::Administrator, "Sets a limit of a virtual host")
+            .takes(wire::<PutLimit>())
+            .status(CHANGED),
         Operation::delete(Access::Administrator, "Clears a limit of a virtual host"),
     ],
 );
@@ -75,7 +77,7 @@ pub const OF_USER: Endpoint = Endpoint::new(
 pub const USER_LIMIT: Endpoint = Endpoint::new(
     "/user-limits/{user}/{limit}",
     &[
-        Operation::put(Access::Administrator, "Sets a limit of a user").takes(wire::<PutLimit>()),
+        Operation::put(Access::Administrator, "Sets a limit of a user").takes(wire::<PutLimit>()).status(CHANGED),
         Operation::delete(Access::Administrator, "Clears a limit of a user"),
     ],
 );

@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// A runtime parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -41,11 +42,13 @@ const fn list(access: Access, summary: &'static str) -> Operation {
 
 /// All parameters.
 pub const PARAMETERS: Endpoint =
-    Endpoint::new("/parameters", &[list(Access::GlobalParameter, "All runtime parameters")]);
+    Endpoint::new("/parameters", &[list(Access::GlobalParameter, "All runtime parameters").header(VHOST_HEADER)]);
 
 /// Parameters of a component.
-pub const OF_COMPONENT: Endpoint =
-    Endpoint::new("/parameters/{component}", &[list(Access::GlobalParameter, "Runtime parameters of a component")]);
+pub const OF_COMPONENT: Endpoint = Endpoint::new(
+    "/parameters/{component}",
+    &[list(Access::GlobalParameter, "Runtime parameters of a component").header(VHOST_HEADER)],
+);
 
 /// Parameters of a component in a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new(

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,7 +45,8 @@ const fn list(access: Access, summary: &'static str) -> Operation {
 }
 
 /// All policies.
-pub const POLICIES: Endpoint = Endpoint::new("/policies", &[list(Access::Any, "Policies the caller may see")]);
+pub const POLICIES: Endpoint =
+    Endpoint::new("/policies", &[list(Access::Any, "Policies the caller may see").header(VHOST_HEADER)]);
 
 /// Policies of a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new("/policies/{vhost}", &[list(Access::Vhost, "Policies of a virtual host")]);
@@ -60,8 +62,10 @@ pub const POLICY: Endpoint = Endpoint::new(
 );
 
 /// All operator policies.
-pub const OPERATOR_POLICIES: Endpoint =
-    Endpoint::new("/operator-policies", &[list(Access::Any, "Operator policies the caller may see")]);
+pub const OPERATOR_POLICIES: Endpoint = Endpoint::new(
+    "/operator-policies",
+    &[list(Access::Any, "Operator policies the caller may see").header(VHOST_HEADER)],
+);
 
 /// Operator policies of a virtual host.
 pub const OPERATOR_OF_VHOST: Endpoint =

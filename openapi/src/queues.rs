@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::bindings::Binding;
-use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, Status, wire, wire_list};
+use crate::health::Health;
+use crate::parameter::{LENGTH_RANGE, MESSAGE_RANGE, VHOST_HEADER};
 
 /// A queue. Listings leave out what belongs to a single queue only, and with
 /// `disable_stats=true` everything that is counted.
@@ -261,45 +263,53 @@ pub struct ReplicaStatus {
     pub machine_version: i64,
 }
 
-const DISABLE_STATS: Query = Query { name: "disable_stats", summary: "`true` leaves out what is counted." };
-const ENABLE_TOTALS: Query =
-    Query { name: "enable_queue_totals", summary: "`true` keeps the message counts with `disable_stats`." };
-
-/// Parameters of a paged listing, and those of queues.
-const QUEUE_LISTING: &[Query] =
-    &[PAGED[0], PAGED[1], PAGED[2], PAGED[3], PAGED[4], PAGED[5], PAGED[6], DISABLE_STATS, ENABLE_TOTALS];
-
-const QUEUE_OBJECT: &[Query] = &[OBJECT[0], DISABLE_STATS];
+const WITHOUT_STATS: &[Query] = &[Query::flag("disable_stats", "`true` leaves out what is counted.")];
+const WITH_TOTALS: &[Query] =
+    &[Query::flag("enable_queue_totals", "`true` keeps the message counts with `disable_stats`.")];
 
 const DELETION: &[Query] = &[
-    Query { name: "if-unused", summary: "`true` refuses when it has consumers." },
-    Query { name: "if-empty", summary: "`true` refuses when it has messages." },
+    Query::flag("if-unused", "`true` refuses when it has consumers."),
+    Query::flag("if-empty", "`true` refuses when it has messages."),
 ];
 
 const fn list(access: Access, summary: &'static str) -> Operation {
-    Operation::get(access, summary).query(QUEUE_LISTING).gives(wire_list::<Queue>())
+    Operation::get(access, summary)
+        .query(PAGED)
+        .query(WITHOUT_STATS)
+        .query(WITH_TOTALS)
+        .query(MESSAGE_RANGE)
+        .query(LENGTH_RANGE)
+        .gives(wire_list::<Queue>())
 }
 
 /// All queues.
-pub const QUEUES: Endpoint = Endpoint::new("/queues", &[list(Access::Any, "Queues the caller may see")]);
+pub const QUEUES: Endpoint =
+    Endpoint::new("/queues", &[list(Access::Any, "Queues the caller may see").header(VHOST_HEADER)]);
 
 /// All queues with everything known of them.
 pub const DETAILED: Endpoint =
-    Endpoint::new("/queues/detailed", &[list(Access::Any, "Queues the caller may see, in full")]);
+    Endpoint::new("/queues/detailed", &[list(Access::Any, "Queues the caller may see, in full").header(VHOST_HEADER)]);
 
 /// Queues of a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new("/queues/{vhost}", &[list(Access::Vhost, "Queues of a virtual host")]);
 
 /// Queues a user declared.
-pub const OF_USER: Endpoint =
-    Endpoint::new("/users/{user}/queues", &[list(Access::Any, "Queues a user declared, of those the caller may see")]);
+pub const OF_USER: Endpoint = Endpoint::new(
+    "/users/{user}/queues",
+    &[list(Access::Any, "Queues a user declared, of those the caller may see").header(VHOST_HEADER)],
+);
 
 /// One queue.
 pub const QUEUE: Endpoint = Endpoint::new(
     "/queues/{vhost}/{queue}",
     &[
-        Operation::get(Access::Vhost, "One queue").query(QUEUE_OBJECT).gives(wire::<Queue>()),
-        Operation::put(Access::Vhost, "Declares a queue").takes(wire::<PutQueue>()),
+        Operation::get(Access::Vhost, "One queue")
+            .query(OBJECT)
+            .query(WITHOUT_STATS)
+            .query(MESSAGE_RANGE)
+            .query(LENGTH_RANGE)
+            .gives(wire::<Queue>()),
+        Operation::put(Access::Vhost, "Declares a queue").may_take(wire::<PutQueue>()),
         Operation::delete(Access::Vhost, "Deletes a queue").query(DELETION),
     ],
 );
@@ -344,13 +354,16 @@ pub const GROW: Endpoint = Endpoint::new(
 /// Removing replicas from a node.
 pub const SHRINK: Endpoint = Endpoint::new(
     "/queues/quorum/replicas/on/{node}/shrink",
-    &[Operation::delete(Access::Administrator, "Removes replicas of quorum queues from a node")],
+    &[Operation::delete(Access::Administrator, "Removes replicas of quorum queues from a node")
+        .status(Status::new(202, "Taken"))],
 );
 
 /// Members of a quorum queue.
 pub const STATUS: Endpoint = Endpoint::new(
     "/queues/quorum/{vhost}/{queue}/status",
-    &[Operation::get(Access::Vhost, "Members of a quorum queue").gives(wire_list::<ReplicaStatus>())],
+    &[Operation::get(Access::Vhost, "Members of a quorum queue")
+        .gives(wire_list::<ReplicaStatus>())
+        .status(Status::new(503, "The queue is of a type without such members").gives(wire::<Health>()))],
 )
 .without_head();
 

@@ -62,7 +62,7 @@ fn describe_resource(resource: &Resource, page: &mut String) {
 
 /// Everything written here is a constant of ours, so nothing needs escaping.
 fn describe_operation(endpoint: &Endpoint, operation: &Operation, page: &mut String) {
-    let query: Vec<_> = operation.query.iter().map(|query| query.name).collect();
+    let query: Vec<_> = operation.queries().map(|query| query.name).collect();
     let _ = writeln!(
         page,
         "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",

@@ -38,7 +38,7 @@ pub struct SessionsEnded {
     pub ended: u64,
 }
 
-const OF_USER: &[Query] = &[Query { name: "user", summary: "Another user than the caller; for administrators." }];
+const OF_USER: &[Query] = &[Query::text("user", "Another user than the caller; for administrators.")];
 
 /// Sessions of a user.
 pub const SESSIONS: Endpoint = Endpoint::new(

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Operation, wire};
+use crate::endpoint::{Access, CHANGED, Endpoint, Operation, wire};
 
 /// Bytes: a number, or text with a unit such as `1GB` or `512MiB`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -60,7 +60,8 @@ pub const SETTINGS: Endpoint = Endpoint::new(
         Operation::get(Access::Administrator, "Settings that can be changed while the node runs")
             .gives(wire::<NodeSettings>()),
         Operation::put(Access::Administrator, "Changes settings of the running node; absent ones stay")
-            .takes(wire::<NodeSettings>()),
+            .takes(wire::<NodeSettings>())
+            .status(CHANGED),
     ],
 );
 

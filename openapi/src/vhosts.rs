@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, Status, wire, wire_list};
 
 /// A virtual host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -74,8 +74,9 @@ pub const VHOST: Endpoint = Endpoint::new(
     "/vhosts/{vhost}",
     &[
         Operation::get(Access::Administrator, "One virtual host").query(OBJECT).gives(wire::<Vhost>()),
-        Operation::put(Access::Administrator, "Creates or changes a virtual host").takes(wire::<PutVhost>()),
-        Operation::delete(Access::Administrator, "Deletes a virtual host with everything in it"),
+        Operation::put(Access::Administrator, "Creates or changes a virtual host").may_take(wire::<PutVhost>()),
+        Operation::delete(Access::Administrator, "Deletes a virtual host with everything in it")
+            .status(Status::new(412, "It is protected from deletion")),
     ],
 );
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, OBJECT, Operation, wire};
+use crate::endpoint::{Access, AnswerHeader, Endpoint, OBJECT, Operation, Status, Upload, wire};
 
 /// The caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -56,14 +56,18 @@ pub const VERSION: Endpoint = Endpoint::new(
     &[Operation::get(Access::Public, "The version of RabbitMQ this broker is compatible with").gives(wire::<String>())],
 );
 
+const SET_COOKIE: &[AnswerHeader] =
+    &[AnswerHeader { name: "Set-Cookie", summary: "The session, or that there is none any more." }];
+
 /// Login by form.
 pub const LOGIN: Endpoint = Endpoint::new(
     "/login",
     &[
         Operation::post(Access::Public, "Checks credentials sent as a form, and begins a session kept in a cookie")
-            .takes(wire::<LoginForm>())
-            .gives(wire::<LoginAnswer>()),
-        Operation::delete(Access::Public, "Ends the session of the cookie or token sent"),
+            .takes_upload(wire::<LoginForm>(), Upload::Form)
+            .status(Status::new(200, "Logged in").gives(wire::<LoginAnswer>()).headers(SET_COOKIE)),
+        Operation::delete(Access::Public, "Ends the session of the cookie or token sent")
+            .status(Status::new(204, "There is no such session any more").headers(SET_COOKIE)),
     ],
 );
 
