@@ -79,7 +79,7 @@ impl Call {
 
     /// The virtual host.
     pub fn vhost(&self) -> &str {
-        self.switches.text("vhost").unwrap_or("/")
+        self.switches.text("vhost").or(self.target.vhost.as_deref()).unwrap_or("/")
     }
 
     /// Whether prompts and success lines are left out.
@@ -312,15 +312,13 @@ impl Call {
             println!("{question}: ");
         }
         std::io::stdout().flush().ok();
-        let mut line = String::new();
         let stdin = std::io::stdin();
         // On a terminal the answer must not be seen.
-        let hidden = stdin.is_terminal().then(hide_input).flatten();
-        let read = std::io::Read::take(stdin.lock(), INPUT_BYTES_MAX).read_line(&mut line);
-        if let Some(before) = hidden {
-            rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &before).ok();
+        if stdin.is_terminal() {
+            return crate::secret::hidden_answer().map(Some);
         }
-        match read {
+        let mut line = String::new();
+        match std::io::Read::take(stdin.lock(), INPUT_BYTES_MAX).read_line(&mut line) {
             Ok(0) | Err(_) => Ok(None),
             Ok(_) => Ok(Some(line.trim_end_matches(['\n', '\r']).to_owned())),
         }
@@ -354,14 +352,6 @@ impl Call {
 
 /// How often a waiting command asks.
 const POLL_EVERY: Duration = Duration::from_millis(100);
-
-fn hide_input() -> Option<rustix::termios::Termios> {
-    let before = rustix::termios::tcgetattr(std::io::stdin()).ok()?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
-    rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &silent).ok()?;
-    Some(before)
-}
 
 /// The application must run.
 pub fn app_must_run() -> Failure {

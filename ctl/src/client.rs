@@ -104,13 +104,18 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| Trouble::Setup(error.to_string()))?;
-        let builder = reqwest::Client::builder().no_proxy();
+        // Roots of the system are read only where they are needed: it takes longer than most commands.
+        let tls = match route {
+            Route::Http { base, tls, .. } if base.starts_with("https:") => tls.config().map_err(Trouble::Setup)?,
+            _ => crate::tls::none().map_err(Trouble::Setup)?,
+        };
+        let builder = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls);
         let (builder, base, credentials, place) = match route {
             Route::Socket(path) => {
                 let place = format!("control socket {}", path.display());
                 (builder.unix_socket(path.clone()), "http://localhost".to_owned(), None, place)
             }
-            Route::Http { base, credentials } => (builder, base.clone(), credentials.clone(), base.clone()),
+            Route::Http { base, credentials, .. } => (builder, base.clone(), credentials.clone(), base.clone()),
             Route::Nowhere(why) => return Err(Trouble::Unreachable(why.clone())),
         };
         let http = builder.build().map_err(|error| Trouble::Setup(error.to_string()))?;

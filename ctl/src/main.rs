@@ -26,11 +26,15 @@ mod output;
 mod own;
 mod parse;
 mod pattern;
+mod profile;
 mod reference;
 mod registry;
 mod run;
+mod secret;
 mod target;
 mod term;
+mod tls;
+mod uri;
 
 use std::io::Write as _;
 use std::process::ExitCode;

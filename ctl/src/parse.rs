@@ -80,6 +80,15 @@ pub const GLOBAL: &[Switch] = &[
     Switch::text("uri"),
     Switch::text("username"),
     Switch::text("password"),
+    Switch::text("password-file"),
+    Switch::flag("ask-password"),
+    Switch::text("profile"),
+    Switch::text("config-file"),
+    Switch::text("ca-cert"),
+    Switch::text("client-cert"),
+    Switch::text("client-key"),
+    Switch::flag("insecure"),
+    Switch::flag("json"),
 ];
 
 /// Switches of the table formatter.

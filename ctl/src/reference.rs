@@ -8,8 +8,7 @@ use crate::registry;
 pub fn page() -> String {
     let mut out = String::from(
         "# Commands\n\nPrinted by `ctl reference`. `TOOL help COMMAND` explains a command and the switches that belong to all of \
-         them; `--socket`, or `--uri` with `--username` and `--password`, say how a node is reached that is not on this host or \
-         not registered.\n",
+         them; `docs/ctl.md` says how a node is named that is not on this host or not registered.\n",
     );
     for tool in Tool::ALL {
         out.push_str(&format!("\n## {}\n", tool.name()));

@@ -58,6 +58,7 @@ pub fn run(called: &str, line: &[String]) -> Printed {
         return unknown(tool, &script, &name);
     };
     let format = match global.text("formatter") {
+        None if global.flag("json") => Some(Format::Json),
         None => Some(command.format),
         Some(name) => Format::of(name),
     };

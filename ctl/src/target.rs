@@ -1,7 +1,7 @@
 //! Which node a command is for, and how that node is reached.
 //!
-//! Owns the order of the ways to say it (`--socket`, `--uri`, a node name) and finding a
-//! node's control socket in the runtime registry. Opens no connection.
+//! Owns the order of the ways to say it (`--socket`, `--uri`, a profile, a node name) and
+//! finding a node's control socket in the runtime registry. Opens no connection.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use openapi::control::{RegistryEntry, registry_dirs, registry_file_name};
 
 use crate::exit::{Failure, Kind};
 use crate::parse::Parsed;
+use crate::profile::{self, Profile};
+use crate::tls::TlsOptions;
+use crate::{secret, uri};
 
 /// Head of the node name when none is given.
 const DEFAULT_HEAD: &str = "rabbit";
@@ -23,10 +26,12 @@ pub enum Route {
     Socket(PathBuf),
     /// Its HTTP API, with user name and password.
     Http {
-        /// Scheme, host and port.
+        /// Scheme, host, port and what stands before `/api`.
         base: String,
         /// User name and password.
         credentials: Option<(String, String)>,
+        /// Whom to trust and who we are, where the scheme is `https`.
+        tls: TlsOptions,
     },
     /// Not at all; says why.
     Nowhere(String),
@@ -39,6 +44,14 @@ pub struct Target {
     pub node: Option<String>,
     /// The way to it.
     pub route: Route,
+    /// The virtual host of commands that name none.
+    pub vhost: Option<String>,
+}
+
+impl Target {
+    const fn new(node: Option<String>, route: Route) -> Self {
+        Self { node, route, vhost: None }
+    }
 }
 
 /// What the world outside the command line says.
@@ -62,22 +75,86 @@ pub fn resolve(switches: &Parsed, command: &str, around: &Surroundings) -> Resul
     let named = switches.text("node").map(str::to_owned).or_else(|| (around.variable)("RABBITMQ_NODENAME"));
     let node = named.map(|name| full_name(&name)).transpose()?;
     if let Some(socket) = switches.text("socket") {
-        return Ok(Target { node, route: Route::Socket(PathBuf::from(socket)) });
+        return Ok(Target::new(node, Route::Socket(PathBuf::from(socket))));
     }
     if let Some(uri) = switches.text("uri") {
-        return Ok(Target { node, route: http_route(uri, switches) });
+        return Ok(Target::new(node, over_http(uri, &Profile::default(), switches, around)?));
+    }
+    if let Some(name) = switches.text("profile") {
+        return of_profile(name, node, switches, around);
     }
     if switches.text("node").is_none() {
         if let Some(socket) = (around.variable)("WARREN_SOCKET") {
-            return Ok(Target { node, route: Route::Socket(PathBuf::from(socket)) });
+            return Ok(Target::new(node, Route::Socket(PathBuf::from(socket))));
         }
         if let Some(uri) = (around.variable)("WARREN_URI") {
-            return Ok(Target { node, route: http_route(&uri, switches) });
+            return Ok(Target::new(node, over_http(&uri, &Profile::default(), switches, around)?));
+        }
+        if let Some(name) = (around.variable)("WARREN_PROFILE") {
+            return of_profile(&name, node, switches, around);
         }
     }
+    registered(node.as_deref(), switches, command, around)
+}
+
+/// The target a profile names; the switches come before it.
+fn of_profile(name: &str, node: Option<String>, switches: &Parsed, around: &Surroundings) -> Result<Target, Failure> {
+    let profile = profile::find(name, switches.text("config-file"), around)?;
+    let node = match node {
+        Some(node) => Some(node),
+        None => profile.node.as_deref().map(full_name).transpose()?,
+    };
+    let vhost = profile.vhost.clone();
+    if let Some(socket) = &profile.socket {
+        return Ok(Target { vhost, ..Target::new(node, Route::Socket(socket.clone())) });
+    }
+    if let Some(uri) = profile.uri() {
+        return Ok(Target { vhost, ..Target::new(node, over_http(&uri, &profile, switches, around)?) });
+    }
+    if node.is_none() {
+        let text = format!("profile {name} names no node: it needs one of uri, hostname, socket and node");
+        return Err(Failure::refused(Kind::Configuration, text).before_banner());
+    }
+    Ok(Target { vhost, ..registered(node.as_deref(), switches, "--profile", around)? })
+}
+
+/// The route to an HTTP API: what the switches say comes before the profile, and that before the address.
+fn over_http(uri: &str, profile: &Profile, switches: &Parsed, around: &Surroundings) -> Result<Route, Failure> {
+    let address = uri::parse(uri)?;
+    let user = switches
+        .text("username")
+        .map(str::to_owned)
+        .or_else(|| profile.username.clone())
+        .or(address.user)
+        .or_else(|| (around.variable)("WARREN_USERNAME"));
+    let password = match secret::given(switches, around)? {
+        Some(password) => Some(password),
+        None => profile.secret()?.or(address.password),
+    };
+    let credentials = match (user, password) {
+        (Some(user), Some(password)) => Some((user, password)),
+        // Someone who names a user and sits at a terminal is asked.
+        (Some(user), None) => {
+            let password = secret::ask_at_terminal(&user)?.unwrap_or_default();
+            Some((user, password))
+        }
+        (None, _) => None,
+    };
+    let path = |name: &str| switches.text(name).map(PathBuf::from);
+    let tls = TlsOptions {
+        ca_cert: path("ca-cert").or_else(|| profile.ca_cert.clone()),
+        client_cert: path("client-cert").or_else(|| profile.client_cert.clone()),
+        client_key: path("client-key").or_else(|| profile.client_key.clone()),
+        insecure: switches.flag_or("insecure", profile.insecure),
+    };
+    Ok(Route::Http { base: address.base, credentials, tls })
+}
+
+/// A node of this host, by the runtime registry.
+fn registered(node: Option<&str>, switches: &Parsed, command: &str, around: &Surroundings) -> Result<Target, Failure> {
     let long = switches.flag("longnames");
     let directories = registry_dirs(around.uid, (around.variable)("XDG_RUNTIME_DIR").as_deref());
-    let name = node.clone().unwrap_or_else(|| format!("{DEFAULT_HEAD}@{}", short_host()));
+    let name = node.map_or_else(|| format!("{DEFAULT_HEAD}@{}", short_host()), str::to_owned);
     let host = name.split_once('@').map_or("", |(_, host)| host);
     if host.contains('.') && !long && host.parse::<std::net::IpAddr>().is_err() {
         let text = format!("Error: operation {command} failed due to invalid node name (node: {name}, reason: short).");
@@ -85,19 +162,19 @@ pub fn resolve(switches: &Parsed, command: &str, around: &Surroundings) -> Resul
     }
     if long && !host.contains('.') {
         let why = format!("{name} is not a long node name: its host part has no dot");
-        return Ok(Target { node: Some(name), route: Route::Nowhere(why) });
+        return Ok(Target::new(Some(name), Route::Nowhere(why)));
     }
     if let Some(entry) = find_registered(&directories, &name) {
-        return Ok(Target { node: Some(name), route: Route::Socket(entry.socket) });
+        return Ok(Target::new(Some(name), Route::Socket(entry.socket)));
     }
     if node.is_none()
         && let Some(only) = find_only(&directories)
     {
-        return Ok(Target { node: Some(only.node), route: Route::Socket(only.socket) });
+        return Ok(Target::new(Some(only.node), Route::Socket(only.socket)));
     }
     let places: Vec<String> = directories.iter().map(|dir| dir.display().to_string()).collect();
     let why = format!("no node {name} is registered in {}", places.join(" or "));
-    Ok(Target { node: Some(name), route: Route::Nowhere(why) })
+    Ok(Target::new(Some(name), Route::Nowhere(why)))
 }
 
 /// A name without a host gets the local one.
@@ -115,25 +192,6 @@ fn full_name(name: &str) -> Result<String, Failure> {
 pub fn short_host() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.split('.').next().unwrap_or("localhost").to_owned()
-}
-
-fn http_route(uri: &str, switches: &Parsed) -> Route {
-    let (scheme, rest) = uri.split_once("://").unwrap_or(("http", uri));
-    let rest = rest.trim_end_matches('/');
-    let rest = rest.strip_suffix("/api").unwrap_or(rest);
-    let (user_info, host) = match rest.rsplit_once('@') {
-        Some((info, host)) => (Some(info), host),
-        None => (None, rest),
-    };
-    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let (user, password) = match user_info.map(|info| info.split_once(':').unwrap_or((info, ""))) {
-        Some((user, password)) => (Some(decode(user)), Some(decode(password))),
-        None => (None, None),
-    };
-    let user = switches.text("username").map(str::to_owned).or(user);
-    let password = switches.text("password").map(str::to_owned).or(password);
-    let credentials = user.map(|user| (user, password.unwrap_or_default()));
-    Route::Http { base: format!("{scheme}://{host}"), credentials }
 }
 
 fn find_registered(directories: &[PathBuf], node: &str) -> Option<RegistryEntry> {
@@ -183,6 +241,7 @@ mod tests {
         let http = |base: &str, user: &str, password: &str| Route::Http {
             base: base.to_owned(),
             credentials: Some((user.to_owned(), password.to_owned())),
+            tls: TlsOptions::default(),
         };
         assert_eq!(route("--uri http://a:p%40q@h:15672/api/"), Ok(http("http://h:15672", "a", "p@q")));
         assert_eq!(route("--uri h:1 --username u --password p"), Ok(http("http://h:1", "u", "p")));

@@ -12,4 +12,5 @@ mod metrics;
 mod node;
 mod pika;
 mod shell;
+mod targets;
 mod transcripts;
