@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::{HttpOptions, MetricsSettings};
+use api::{HttpOptions, MetricsSettings, StatisticsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
@@ -84,6 +84,8 @@ pub struct Config {
     metrics_listener: Option<Option<SocketAddr>>,
     /// How metrics are served.
     pub metrics: MetricsSettings,
+    /// What is sampled of counters, and how long it is kept.
+    pub statistics: StatisticsSettings,
     /// Unix socket of the command line tools; `None` is in the data directory.
     pub control_socket: Option<PathBuf>,
     /// Definitions to import at boot.
@@ -198,6 +200,7 @@ impl Config {
             metrics_port: 0,
             metrics_address: None,
             metrics_listener: None,
+            statistics: StatisticsSettings::default(),
             metrics: MetricsSettings { path: String::new(), per_object: false, authenticated: false },
             control_socket: None,
             load_definitions: None,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::definitions::LoadDefinitions;
-use api::{EnabledPlugins, HttpService, Logins, ServerFacts, Transport, router, serve_unix};
+use api::{
+    EnabledPlugins, HttpService, Logins, ServerFacts, Statistics, StatisticsService, Transport, router, serve_unix,
+};
 use broker::{AppService, Node};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -45,6 +47,7 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
         services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));
     }
     services.push(Box::new(EnabledPlugins));
+    services.push(Box::new(StatisticsService::new(facts.statistics.clone())));
     services.push(Box::new(http));
     services.push(Box::new(metrics));
     let node = Node::start(config.node.clone(), services).await?;
@@ -92,6 +95,7 @@ fn facts(config: &Config, end: watch::Sender<bool>, log: &Log) -> ServerFacts {
         effective_config: config.effective.clone(),
         http: config.http.clone(),
         logins: Logins::default(),
+        statistics: Statistics::new(config.statistics.clone()),
         shutdown: Arc::new(move || {
             end.send_replace(true);
         }),

@@ -19,6 +19,7 @@ use crate::page::{self, Listing};
 use crate::query::QueryString;
 use crate::reply::Reply;
 use crate::route::{Answer, Parameters};
+use crate::statistics::{Ranges, Sampled, Statistics};
 
 /// Selects a vhost for listings whose path names none.
 const VHOST_HEADER: &str = "x-vhost";
@@ -118,9 +119,19 @@ impl Call {
         Fields::parse(&self.body)
     }
 
-    /// An item with the rates of its counters.
-    pub(crate) fn rated(&self, kind: &'static str, mut item: Value) -> Value {
-        self.context.rates.fill(kind, &mut item);
+    /// How counters run.
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.context.facts.statistics
+    }
+
+    /// Which samples are asked for.
+    pub(crate) fn ranges(&self) -> Result<Ranges, ApiError> {
+        Ranges::parse(&self.query)
+    }
+
+    /// An item with how its counters run.
+    pub(crate) fn rated(&self, subject: Sampled<'_>, ranges: &Ranges, mut item: Value) -> Value {
+        self.statistics().fill(subject, ranges, &mut item);
         item
     }
 

@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::page::Listing;
 use crate::pid;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Sampled;
 use crate::stats::MessageStats;
 use crate::time::rfc3339;
 
@@ -64,12 +65,20 @@ fn to_wire(channel: &ChannelInfo, node: &str) -> Value {
     item
 }
 
+fn subject(channel: &ChannelInfo) -> Sampled<'static> {
+    Sampled::Channel(channel.connection, channel.number)
+}
+
 fn list(call: &Call, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
     let node = &call.node().settings().node_name;
     let mut channels = call.broker()?.channels();
     channels.retain(|channel| sees(call, &channel.user) && keep(channel));
     channels.sort_by(|left, right| (&left.connection_name, left.number).cmp(&(&right.connection_name, right.number)));
-    call.list(channels.iter().map(|channel| call.rated("channel", to_wire(channel, node))), Listing::Paged)
+    let ranges = call.ranges()?;
+    call.list(
+        channels.iter().map(|channel| call.rated(subject(channel), &ranges, to_wire(channel, node))),
+        Listing::Paged,
+    )
 }
 
 async fn list_channels(call: Call) -> Answer {
@@ -96,7 +105,7 @@ async fn get_channel(call: Call) -> Answer {
         return Err(ApiError::not_authorised_object());
     }
     let node = &call.node().settings().node_name;
-    let mut item = call.rated("channel", to_wire(&channel, node));
+    let mut item = call.rated(subject(&channel), &call.ranges()?, to_wire(&channel, node));
     let consumers = broker.consumers(&channel.vhost).await;
     item["consumer_details"] = consumers
         .iter()

@@ -11,6 +11,7 @@ use crate::page::Listing;
 use crate::pid;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Sampled;
 use crate::table;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -94,7 +95,11 @@ fn list(call: &Call, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
     let mut connections = call.broker()?.connections();
     connections.retain(|connection| sees(call, &connection.user) && keep(connection));
     connections.sort_by(|left, right| left.name.cmp(&right.name));
-    call.list(connections.iter().map(|connection| call.rated("connection", to_wire(connection, node))), Listing::Paged)
+    let ranges = call.ranges()?;
+    let item = |connection: &ConnectionInfo| {
+        call.rated(Sampled::Connection(connection.id), &ranges, to_wire(connection, node))
+    };
+    call.list(connections.iter().map(item), Listing::Paged)
 }
 
 /// The connection a path names, for a caller who may see it.
@@ -116,7 +121,8 @@ async fn list_of_vhost(call: Call) -> Answer {
 
 async fn get_connection(call: Call) -> Answer {
     let connection = find(&call)?;
-    let mut item = call.rated("connection", to_wire(&connection, &call.node().settings().node_name));
+    let item = to_wire(&connection, &call.node().settings().node_name);
+    let mut item = call.rated(Sampled::Connection(connection.id), &call.ranges()?, item);
     // Alone, the reference prints absent certificates as empty text.
     for name in TLS_FIELDS {
         item[*name] = "".into();

@@ -7,7 +7,7 @@ use broker::Node;
 
 use crate::logins::Logins;
 use crate::options::HttpOptions;
-use crate::rates::Rates;
+use crate::statistics::Statistics;
 
 /// What the server binary tells the API about itself.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct ServerFacts {
     pub http: HttpOptions,
     /// Logins, shared by all listeners.
     pub logins: Logins,
+    /// How counters run, sampled by [`crate::StatisticsService`].
+    pub statistics: Statistics,
     /// Asks the process to end in order.
     pub shutdown: Arc<dyn Fn() + Send + Sync>,
     /// How much is logged.
@@ -46,6 +48,4 @@ pub(crate) struct Context {
     pub(crate) node: Node,
     /// The server binary.
     pub(crate) facts: ServerFacts,
-    /// How fast counters run.
-    pub(crate) rates: Rates,
 }

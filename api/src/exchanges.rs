@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Sampled;
 use crate::stats::counter;
 use crate::table;
 use broker::domain::binding::Destination;
@@ -59,11 +60,13 @@ fn message_stats(info: &ExchangeInfo) -> Option<Map<String, Value>> {
 fn list(call: &Call, vhosts: &[VhostName]) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
+    let ranges = call.ranges()?;
     let mut items = Vec::new();
     for vhost in vhosts {
         let applied = Applied::new(&directory, vhost);
         for exchange in broker.exchanges(vhost) {
-            items.push(call.rated("exchange", to_value(&to_wire(&exchange, &applied))?));
+            let item = to_value(&to_wire(&exchange, &applied))?;
+            items.push(call.rated(Sampled::Exchange(exchange.id), &ranges, item));
         }
     }
     call.list(items, Listing::Paged)
@@ -90,7 +93,7 @@ async fn get_exchange(call: Call) -> Answer {
     // Who publishes to it is counted by channel, not by pair of channel and exchange.
     item.incoming = Some(Vec::new());
     item.outgoing = Some(Vec::new());
-    call.object(&call.rated("exchange", to_value(&item)?))
+    call.object(&call.rated(Sampled::Exchange(exchange.id), &call.ranges()?, to_value(&item)?))
 }
 
 async fn put_exchange(call: Call) -> Answer {

@@ -28,7 +28,6 @@ mod logins;
 mod options;
 mod page;
 mod query;
-mod rates;
 mod reply;
 mod route;
 mod serve;
@@ -65,6 +64,7 @@ mod queues;
 mod replicas;
 mod sessions;
 mod settings;
+mod statistics;
 mod stats;
 mod table;
 mod tags;
@@ -91,10 +91,13 @@ pub use plugins::EnabledPlugins;
 pub use prometheus::MetricsSettings;
 pub use serve::{serve_tcp, serve_unix};
 pub use service::{HttpService, NodeSlot};
+pub use statistics::{
+    INTERVAL_MS_MAX, INTERVAL_MS_MIN, Policies, RETENTION_S_MAX, RatesMode, Retention, Statistics, StatisticsService,
+    StatisticsSettings,
+};
 
 use context::Context;
 use dispatch::Dispatch;
-use rates::Rates;
 use route::{Mounts, Routes};
 
 /// How requests come in.
@@ -164,7 +167,7 @@ pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
         Transport::Tcp => facts.http.clone(),
         Transport::ControlSocket => facts.http.for_control_socket(),
     };
-    let context = Arc::new(Context { node, facts, rates: Rates::default() });
+    let context = Arc::new(Context { node, facts });
     let dispatch = Arc::new(Dispatch { routes: Routes::new(mounts), context, transport, options });
     let answer = move |request: Request| {
         let dispatch = Arc::clone(&dispatch);

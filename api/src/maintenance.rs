@@ -17,14 +17,15 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::EXTENSIONS).get(list_extensions);
 }
 
-/// Totals are read from their owners when asked for, so nothing collected needs forgetting.
-async fn reset_statistics(_call: Call) -> Answer {
+/// Forgets what was sampled. Counters are their owners' and go on.
+async fn reset_statistics(call: Call) -> Answer {
+    call.statistics().clear();
     Ok(Reply::no_content())
 }
 
 async fn reset_statistics_of_node(call: Call) -> Answer {
     if call.parameter("node") == call.node().settings().node_name {
-        Ok(Reply::no_content())
+        reset_statistics(call).await
     } else {
         Err(ApiError::no_object())
     }

@@ -11,6 +11,7 @@ use crate::page::Listing;
 use crate::plugins;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Sampled;
 use crate::stats;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -46,7 +47,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         "disk_free_limit": status.disk_free_limit,
         "disk_free_alarm": status.alarms.is_scarce(Scarce::Disk),
         "proc_total": PROCESSES_MAX,
-        "rates_mode": "basic",
+        "rates_mode": call.statistics().settings().rates_mode.as_str(),
         "uptime": status.uptime_ms,
         "run_queue": 0,
         "processors": status.processors,
@@ -106,7 +107,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
             item.insert("binary".to_owned(), json!({"queue_procs": 0, "connection_readers": 0, "other": 0}));
         }
     }
-    Ok(call.rated("node", item))
+    Ok(call.rated(Sampled::Node, &call.ranges()?, item))
 }
 
 /// Refuses a node that is not this one.

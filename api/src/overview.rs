@@ -2,12 +2,15 @@
 
 use broker::Node;
 use broker::domain::exchange::ExchangeKind;
+use broker::metrics::ChannelCounters;
 use openapi::overview as wire;
 use serde_json::{Map, Value, json};
 
+use crate::StatisticsSettings;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::route::{Answer, Mounts};
+use crate::statistics::{Sampled, named_ages};
 use crate::stats::MessageStats;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -53,12 +56,16 @@ async fn get_overview(call: Call) -> Answer {
     let broker = call.broker()?;
     let node = call.node();
     let settings = node.settings();
+    let StatisticsSettings { rates_mode, policies, .. } = call.statistics().settings();
     let without_stats = call.query.is_true("disable_stats");
     let mut overview = json!({
         "management_version": settings.version,
-        "rates_mode": "basic",
-        "sample_retention_policies":
-            {"global": [600, 3600, 28800, 86400], "basic": [600, 3600], "detailed": [600]},
+        "rates_mode": rates_mode.as_str(),
+        "sample_retention_policies": {
+            "global": named_ages(&policies.global),
+            "basic": named_ages(&policies.basic),
+            "detailed": named_ages(&policies.detailed),
+        },
         "exchange_types": exchange_types(),
         "product_version": settings.version,
         "product_name": settings.product,
@@ -80,9 +87,11 @@ async fn get_overview(call: Call) -> Answer {
     if call.identity.is_monitoring() && !without_stats {
         extend(&mut overview, json!({"listeners": listeners(node), "contexts": contexts(node)}));
     }
-    // Totals are of what the caller sees, so each caller has own rates.
-    let caller = call.identity.user_name().map_or("", |name| name.as_str());
-    call.context.rates.fill_named("overview", caller, &mut overview);
+    let ranges = call.ranges()?.of_overview();
+    // Who sees everything sees what went before as well.
+    let seen = if call.identity.is_monitoring() { None } else { Some(call.visible_vhosts()?) };
+    call.statistics().fill(Sampled::Sum(seen.as_deref()), &ranges, &mut overview);
+    call.statistics().fill(Sampled::Node, &ranges, &mut overview);
     call.object(&overview)
 }
 
@@ -125,14 +134,14 @@ async fn measured(call: &Call) -> Result<Value, ApiError> {
         }
     }
     let channels: Vec<_> = broker.channels().into_iter().filter(|channel| sees(&channel.user)).collect();
-    // Who sees everything sees what went before as well; others see what their channels do.
-    let stats = if call.identity.is_monitoring() {
-        MessageStats::from(&broker.traffic())
+    // Who sees everything sees what went before as well.
+    let happened = if call.identity.is_monitoring() {
+        broker.sum_of_vhosts(Default::default()).happened
     } else {
-        let mut stats = MessageStats::default();
-        channels.iter().for_each(|channel| stats.add_channel(&channel.counters));
-        stats
+        let of_vhosts = vhosts.iter().map(|vhost| broker.vhost_counters(vhost).happened);
+        of_vhosts.fold(ChannelCounters::default(), |sum, happened| sum.plus(&happened))
     };
+    let stats = MessageStats::from(happened);
     let connections = broker.connections().into_iter().filter(|connection| sees(&connection.user)).count();
     let totals = if queues == 0 {
         json!({})

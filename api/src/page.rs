@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::query::QueryString;
+use crate::statistics::Ranges;
 
 /// Items on a page when nothing is said.
 const PAGE_SIZE_DEFAULT: i64 = 100;
@@ -33,24 +34,9 @@ pub(crate) enum Listing {
     PageIgnored,
 }
 
-/// Most samples a range of history may hold.
-const SAMPLES_MAX: i64 = 500;
-
-/// Names under which a range of history may be asked for.
-const RANGES: &[&str] = &["msg_rates", "lengths", "data_rates", "node_stats"];
-
-/// Refuses ranges of history that make no sense. One end alone, or one that is no
-/// number, asks for nothing.
-pub(crate) fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
-    for range in RANGES {
-        let end = |end: &str| query.get(&format!("{range}_{end}")).and_then(|text| text.parse::<i64>().ok());
-        if let (Some(age), Some(increment)) = (end("age"), end("incr"))
-            && (age <= 0 || increment <= 0 || age / increment > SAMPLES_MAX)
-        {
-            return Err(ApiError::bad_request(format!("Invalid range parameters: age {age}, incr {increment}")));
-        }
-    }
-    Ok(())
+/// Refuses ranges of samples that make no sense.
+fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
+    Ranges::parse(query).map(drop)
 }
 
 /// Sorts, filters, cuts and pages a list that comes in its default order.

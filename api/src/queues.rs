@@ -21,6 +21,7 @@ use crate::page::{self, Listing};
 use crate::pid;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::{QueueDetails, Ranges, Statistics};
 use crate::stats::queue_stats;
 use crate::table;
 use crate::time::rfc3339;
@@ -47,6 +48,9 @@ struct View<'a> {
     broker: &'a Broker,
     node: &'a str,
     detail: Detail,
+    statistics: &'a Statistics,
+    /// Which samples are asked for.
+    ranges: Ranges,
     /// Connections, when an exclusive queue was found.
     connections: std::cell::OnceCell<Vec<ConnectionInfo>>,
 }
@@ -108,11 +112,13 @@ impl<'a> View<'a> {
             broker: call.broker()?,
             node: &call.node().settings().node_name,
             detail,
+            statistics: call.statistics(),
+            ranges: call.ranges()?.ahead(),
             connections: std::cell::OnceCell::new(),
         })
     }
 
-    fn item(&self, call: &Call, queue: &QueueInfo, applied: &Applied) -> Result<Value, ApiError> {
+    fn item(&self, queue: &QueueInfo, applied: &Applied) -> Result<Value, ApiError> {
         let mut item = to_value(&self.to_wire(queue, applied))?;
         let Value::Object(fields) = &mut item else { return Ok(item) };
         let mut leave_out = |names: &[&str]| fields.retain(|name, _| !names.contains(&name.as_str()));
@@ -136,7 +142,7 @@ impl<'a> View<'a> {
                 return Ok(item);
             }
         }
-        Ok(call.rated("queue", item))
+        Ok(item)
     }
 
     fn to_wire(&self, queue: &QueueInfo, applied: &Applied) -> wire::Queue {
@@ -161,7 +167,7 @@ impl<'a> View<'a> {
             owner_pid_details: self.owner(queue),
             policy: selected.user.map(|policy| policy.name.clone()),
             operator_policy: selected.operator.map(|policy| policy.name.clone()),
-            counts: counted.then(|| counts(queue)),
+            counts: counted.then(|| counts(queue, self.statistics.queue(spec.id, &self.ranges))),
             replication: (counted && spec.kind != QueueKind::Classic)
                 .then(|| replication(queue, self.node, &effective)),
             effective_policy_definition: effective,
@@ -191,7 +197,7 @@ pub(crate) fn memory(totals: &QueueTotals) -> u64 {
     totals.bytes_in_memory() + totals.in_memory() * MESSAGE_OVERHEAD_BYTES
 }
 
-fn counts(queue: &QueueInfo) -> wire::QueueCounts {
+fn counts(queue: &QueueInfo, details: QueueDetails) -> wire::QueueCounts {
     let totals = queue.totals;
     let capacity = consumer_capacity(&totals);
     wire::QueueCounts {
@@ -215,7 +221,10 @@ fn counts(queue: &QueueInfo) -> wire::QueueCounts {
         single_active_consumer_tag: queue.single_active_consumer_tag.clone(),
         idle_since: queue.idle_since_ms.map(rfc3339),
         head_message_timestamp: queue.head_message_timestamp,
-        message_stats: queue_stats(&queue.counters),
+        message_stats: queue_stats(&queue.counters, details.happened),
+        messages_details: details.messages,
+        messages_ready_details: details.messages_ready,
+        messages_unacknowledged_details: details.messages_unacknowledged,
         ..wire::QueueCounts::default()
     }
 }
@@ -274,7 +283,7 @@ fn list(call: &Call, vhosts: &[VhostName], detail: Detail, keep: impl Fn(&QueueI
         queues.extend(kept.map(|queue| (queue, applied)));
     }
     let name = |(queue, _): &(QueueInfo, &Applied)| queue.spec.name.to_string();
-    let build = |(queue, applied): &(QueueInfo, &Applied)| view.item(call, queue, applied);
+    let build = |(queue, applied): &(QueueInfo, &Applied)| view.item(queue, applied);
     Reply::json(&page::listing_of(queues, name, build, &call.query)?)
 }
 
@@ -308,7 +317,7 @@ fn find(call: &Call) -> Result<QueueInfo, ApiError> {
 async fn get_queue(call: Call) -> Answer {
     let queue = find(&call)?;
     let applied = Applied::new(&*call.directory()?, &queue.vhost);
-    let mut item = View::new(&call, Detail::Full)?.item(&call, &queue, &applied)?;
+    let mut item = View::new(&call, Detail::Full)?.item(&queue, &applied)?;
     if !call.query.is_true("disable_stats") {
         let node = &call.node().settings().node_name;
         let of_queue = call.broker()?.consumers(&queue.vhost).await.into_iter();
@@ -444,17 +453,22 @@ mod tests {
             consumers: 1,
             ..QueueTotals::default()
         };
-        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), totals));
+        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), totals), QueueDetails::default());
         assert_eq!((counted.messages, counted.message_bytes, counted.memory), (5, 50, 50 + 5 * MESSAGE_OVERHEAD_BYTES));
         assert!(counted.consumer_capacity < 0.5, "messages wait for a consumer that is busy");
-        let held =
-            counts(&queue(QueueKind::Quorum, FieldTable::new(), QueueTotals { dead: 4, dead_bytes: 8, ..totals }));
+        let held = counts(
+            &queue(QueueKind::Quorum, FieldTable::new(), QueueTotals { dead: 4, dead_bytes: 8, ..totals }),
+            QueueDetails::default(),
+        );
         assert_eq!((held.messages, held.message_bytes, held.messages_ready), (9, 58, 2));
         let paged = QueueTotals { unacknowledged_paged: 3, unacknowledged_paged_bytes: 30, ..totals };
-        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), paged));
+        let counted = counts(&queue(QueueKind::Classic, FieldTable::new(), paged), QueueDetails::default());
         assert_eq!((counted.messages_ram, counted.message_bytes_ram), (2, 20));
         assert_eq!(counted.memory, 20 + 2 * MESSAGE_OVERHEAD_BYTES, "what is on disk takes none");
         let idle = QueueTotals { ready: 0, ..totals };
-        assert!(counts(&queue(QueueKind::Classic, FieldTable::new(), idle)).consumer_capacity > 0.5);
+        assert!(
+            counts(&queue(QueueKind::Classic, FieldTable::new(), idle), QueueDetails::default()).consumer_capacity
+                > 0.5
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Counters as the reference sends them: each beside its rate, and only once something
 //! of its kind has happened.
 
-use broker::metrics::{ChannelCounters, Churn, QueueCounters, Traffic};
+use broker::metrics::{ChannelCounters, Churn, QueueCounters};
 use serde_json::{Map, Value, json};
+
+use crate::statistics::QueueHappened;
 
 /// Puts a counter and its rate into an object.
 pub(crate) fn counter(object: &mut Map<String, Value>, name: &str, count: u64) {
@@ -16,15 +18,8 @@ pub(crate) struct MessageStats {
     sum: ChannelCounters,
 }
 
-impl From<&Traffic> for MessageStats {
-    fn from(traffic: &Traffic) -> Self {
-        let sum = ChannelCounters {
-            publish: traffic.publishes.received,
-            confirm: traffic.confirmed,
-            return_unroutable: traffic.return_unroutable,
-            drop_unroutable: traffic.drop_unroutable,
-            queue: traffic.all_queues(),
-        };
+impl From<ChannelCounters> for MessageStats {
+    fn from(sum: ChannelCounters) -> Self {
         Self { sum }
     }
 }
@@ -71,13 +66,29 @@ impl MessageStats {
     }
 }
 
-/// What happened on one queue; nothing until something did.
-pub(crate) fn queue_stats(queue: &QueueCounters) -> Option<Map<String, Value>> {
+/// What happened on one queue; nothing until something did, or when that is not to be shown.
+pub(crate) fn queue_stats(queue: &QueueCounters, details: Option<QueueHappened>) -> Option<Map<String, Value>> {
+    let details = details?;
     let mut stats = Map::new();
     if queue.publish > 0 {
         counter(&mut stats, "publish", queue.publish);
     }
     put_delivered(&mut stats, queue);
+    for (name, details) in [
+        ("publish_details", details.publish),
+        ("deliver_details", details.deliver),
+        ("deliver_no_ack_details", details.deliver_no_ack),
+        ("deliver_get_details", details.deliver_get),
+        ("get_details", details.get),
+        ("get_no_ack_details", details.get_no_ack),
+        ("get_empty_details", details.get_empty),
+        ("redeliver_details", details.redeliver),
+        ("ack_details", details.ack),
+    ] {
+        if let Some(place) = stats.get_mut(name) {
+            *place = serde_json::to_value(details).unwrap_or_default();
+        }
+    }
     (!stats.is_empty()).then_some(stats)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use broker::domain::queue::QueueKind;
 use broker::domain::vhost::Vhost;
-use broker::{Broker, ChannelInfo, Put, PutVhost};
+use broker::{Broker, Put, PutVhost, VhostCounters};
 use openapi::vhosts as wire;
 use serde_json::{Map, Value};
 
@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::{Ranges, Sampled};
 use crate::stats::{self, MessageStats};
 use crate::tags;
 
@@ -25,23 +26,19 @@ pub(crate) fn mount(on: &mut Mounts) {
 }
 
 /// Counters of a vhost. They appear with the first traffic, as in the reference.
-fn counters(vhost: &Vhost, broker: &Broker, channels: &[ChannelInfo]) -> Map<String, Value> {
-    let totals = broker.vhost_totals(&vhost.name);
+fn counters(vhost: &Vhost, broker: &Broker) -> Map<String, Value> {
+    let VhostCounters { recv_oct, send_oct, totals, happened } = broker.vhost_counters(&vhost.name);
     let mut counters = Map::new();
-    if totals.recv_oct > 0 || totals.send_oct > 0 {
-        stats::counter(&mut counters, "send_oct", totals.send_oct);
-        stats::counter(&mut counters, "recv_oct", totals.recv_oct);
+    if recv_oct > 0 || send_oct > 0 {
+        stats::counter(&mut counters, "send_oct", send_oct);
+        stats::counter(&mut counters, "recv_oct", recv_oct);
     }
-    let messages = totals.messages_ready + totals.messages_unacknowledged;
-    let mut happened = MessageStats::default();
-    for channel in channels.iter().filter(|channel| channel.vhost == vhost.name) {
-        happened.add_channel(&channel.counters);
-    }
-    let happened = happened.to_wire();
+    let messages = totals.messages();
+    let happened = MessageStats::from(happened).to_wire();
     let any = happened.as_object().is_some_and(|happened| !happened.is_empty());
     if messages > 0 || any {
-        stats::counter(&mut counters, "messages_ready", totals.messages_ready);
-        stats::counter(&mut counters, "messages_unacknowledged", totals.messages_unacknowledged);
+        stats::counter(&mut counters, "messages_ready", totals.ready);
+        stats::counter(&mut counters, "messages_unacknowledged", totals.unacknowledged);
         stats::counter(&mut counters, "messages", messages);
     }
     if any {
@@ -50,7 +47,7 @@ fn counters(vhost: &Vhost, broker: &Broker, channels: &[ChannelInfo]) -> Map<Str
     counters
 }
 
-fn to_wire(call: &Call, vhost: &Vhost, channels: &[ChannelInfo]) -> Result<Value, ApiError> {
+fn to_wire(call: &Call, vhost: &Vhost, ranges: &Ranges) -> Result<Value, ApiError> {
     let kind = vhost.default_queue_type.as_str().to_owned();
     let node = call.node().settings().node_name.clone();
     let item = wire::Vhost {
@@ -67,26 +64,26 @@ fn to_wire(call: &Call, vhost: &Vhost, channels: &[ChannelInfo]) -> Result<Value
         },
         tracing: vhost.tracing,
         cluster_state: BTreeMap::from([(node, "running".to_owned())]),
-        more: counters(vhost, call.broker()?, channels),
+        more: counters(vhost, call.broker()?),
     };
-    Ok(call.rated("vhost", to_value(&item)?))
+    Ok(call.rated(Sampled::Vhost(&vhost.name), ranges, to_value(&item)?))
 }
 
 async fn list_vhosts(call: Call) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
-    let channels = broker.channels();
+    let ranges = call.ranges()?;
     let seen = directory
         .vhosts
         .values()
         .filter(|vhost| call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name));
-    let items: Vec<_> = seen.map(|vhost| to_wire(&call, vhost, &channels)).collect::<Result<_, _>>()?;
+    let items: Vec<_> = seen.map(|vhost| to_wire(&call, vhost, &ranges)).collect::<Result<_, _>>()?;
     call.list(items, Listing::Paged)
 }
 
 async fn get_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    let item = to_wire(&call, &vhost, &call.broker()?.channels())?;
+    let item = to_wire(&call, &vhost, &call.ranges()?)?;
     call.object(&item)
 }
 

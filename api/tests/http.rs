@@ -7,7 +7,7 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use api::{Cors, HttpOptions, PeerAddress};
+use api::{Cors, HttpOptions, PeerAddress, Statistics};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use base64::Engine as _;
@@ -21,7 +21,7 @@ const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 async fn start(http: HttpOptions) -> Fixture {
-    Fixture::start("http@localhost", http).await
+    Fixture::start("http@localhost", http, Statistics::default()).await
 }
 
 impl Fixture {

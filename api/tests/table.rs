@@ -7,7 +7,7 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use api::{HttpOptions, PeerAddress};
+use api::{HttpOptions, PeerAddress, Statistics};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 const NODE: &str = "table@localhost";
 
 async fn start() -> Fixture {
-    let fixture = Fixture::start(NODE, HttpOptions::default()).await;
+    let fixture = Fixture::start(NODE, HttpOptions::default(), Statistics::default()).await;
     for (user, tags, permitted) in [
         ("untagged", "", true),
         ("stranger", "management", false),

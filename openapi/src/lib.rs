@@ -39,6 +39,7 @@ pub mod policies;
 pub mod queues;
 pub mod sessions;
 pub mod settings;
+pub mod statistics;
 pub mod users;
 pub mod vhosts;
 pub mod whoami;

@@ -10,6 +10,7 @@ use crate::bindings::Binding;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, Status, wire, wire_list};
 use crate::health::Health;
 use crate::parameter::{LENGTH_RANGE, MESSAGE_RANGE, VHOST_HEADER};
+use crate::statistics::Details;
 
 /// A queue. Listings leave out what belongs to a single queue only, and with
 /// `disable_stats=true` everything that is counted.
@@ -71,28 +72,21 @@ pub struct OwnerDetails {
     pub peer_port: u16,
 }
 
-/// The change of a number per second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Rate {
-    /// Per second.
-    pub rate: f64,
-}
-
 /// What is counted on a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueCounts {
     /// Messages, ready or not.
     pub messages: u64,
     /// Their change.
-    pub messages_details: Rate,
+    pub messages_details: Details,
     /// Ready for delivery.
     pub messages_ready: u64,
     /// Their change.
-    pub messages_ready_details: Rate,
+    pub messages_ready_details: Details,
     /// Delivered and not yet acknowledged.
     pub messages_unacknowledged: u64,
     /// Their change.
-    pub messages_unacknowledged_details: Rate,
+    pub messages_unacknowledged_details: Details,
     /// Held in memory.
     pub messages_ram: u64,
     /// Ready and held in memory.
@@ -122,7 +116,7 @@ pub struct QueueCounts {
     /// Runtime steps; always 0, there is no such runtime.
     pub reductions: u64,
     /// Their change.
-    pub reductions_details: Rate,
+    pub reductions_details: Details,
     /// Tag of the exclusive consumer.
     pub exclusive_consumer_tag: Option<String>,
     /// Tag of the single active consumer.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use api::{HttpOptions, LogLevel, Logins, ServerFacts, Transport, router};
+use api::{HttpOptions, LogLevel, Logins, ServerFacts, Statistics, Transport, router};
 use axum::Router;
 use broker::domain::user::HashAlgorithm;
 use broker::{Node, Settings};
@@ -17,8 +17,8 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Starts a node of that name.
-    pub async fn start(node_name: &str, http: HttpOptions) -> Self {
+    /// Starts a node of that name; `statistics` are what somebody else samples.
+    pub async fn start(node_name: &str, http: HttpOptions, statistics: Statistics) -> Self {
         let data = tempfile::tempdir().unwrap();
         let settings = Settings {
             node_name: node_name.to_owned(),
@@ -35,6 +35,7 @@ impl Fixture {
             effective_config: "a = b\n".to_owned(),
             http,
             logins: Logins::default(),
+            statistics,
             shutdown: Arc::new(|| {}),
             log_level: LogLevel { get: Arc::new(|| "info".to_owned()), set: Arc::new(|_| {}) },
         };

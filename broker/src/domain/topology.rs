@@ -209,6 +209,11 @@ impl<Q: QueueRef> Topology<Q> {
         self.queues.values().for_each(|entry| show(&entry.queue));
     }
 
+    /// Shows what went through every exchange, in no order.
+    pub fn each_exchange_traffic(&self, mut show: impl FnMut(&ExchangeTraffic)) {
+        self.exchanges.values().for_each(|entry| show(&entry.traffic));
+    }
+
     /// All queues in name order.
     #[must_use]
     pub fn queues(&self) -> Vec<Q> {

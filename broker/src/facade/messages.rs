@@ -10,7 +10,7 @@ use crate::domain::queue::state::{Delivered, Disposition};
 use crate::domain::queue::{QueueKind, SessionId};
 use crate::domain::routing::RouteBuffer;
 use crate::error::{Error, Operation, Resource};
-use crate::metrics::Publishes;
+use crate::metrics::{ChannelCounters, Publishes, QueueCounters};
 use crate::runtime::publish::{self, with_delivery_counts};
 use crate::runtime::queue::{
     ConnectionEvent, ConnectionSender, Incoming, PublishBatch, QueueCommand, QueueHandle, Settled, shares,
@@ -75,13 +75,18 @@ impl Broker {
         counted.count(buffer.queues.len(), checked.message.body_len());
         counted.received_confirm = 1;
         counters.published(&counted);
+        let happened = |happened: ChannelCounters| self.registry().happened(vhost, &happened);
+        happened(ChannelCounters { publish: 1, ..ChannelCounters::default() });
+        let confirmed = ChannelCounters { confirm: 1, ..ChannelCounters::default() };
         if let Some(vhost) = self.vhost(vhost) {
             vhost.histories().remember(&buffer.histories, &checked.message);
             buffer.replies.iter().for_each(|address| vhost.replies().send(address, &checked.message));
         }
         if buffer.queues.is_empty() {
             counters.confirmed.fetch_add(1, Relaxed);
-            counters.return_unroutable.fetch_add(u64::from(buffer.replies.is_empty()), Relaxed);
+            let returned = u64::from(buffer.replies.is_empty());
+            counters.return_unroutable.fetch_add(returned, Relaxed);
+            happened(ChannelCounters { return_unroutable: returned, ..confirmed });
             return Ok(if buffer.replies.is_empty() { Published::Unroutable } else { Published::Routed });
         }
         let (sender, mut events) = ConnectionSender::new();
@@ -105,7 +110,10 @@ impl Broker {
         loop {
             tracker.take_answers(|answer| refused |= !answer.accepted);
             if tracker.unanswered() == 0 {
-                counters.confirmed.fetch_add(u64::from(!refused), Relaxed);
+                if !refused {
+                    counters.confirmed.fetch_add(1, Relaxed);
+                    happened(confirmed);
+                }
                 return Ok(if refused { Published::Rejected } else { Published::Routed });
             }
             match events.recv().await {
@@ -140,6 +148,14 @@ impl Broker {
         let fetching = tokio::spawn(fetch(handle, session, count, ack));
         let fetched = fetching.await.map_err(|error| Error::Internal(error.to_string()))?;
         let fetched = fetched?.ok_or(gone)?;
+        let queue_counters = QueueCounters {
+            get: fetched.len() as u64,
+            get_empty: u64::from(fetched.len() < count as usize),
+            ack: if ack == AckMode::Ack { fetched.len() as u64 } else { 0 },
+            redeliver: fetched.iter().filter(|message| message.redelivered).count() as u64,
+            ..QueueCounters::default()
+        };
+        self.registry().happened(vhost, &ChannelCounters { queue: queue_counters, ..ChannelCounters::default() });
         self.copy_fetched(caller, vhost, queue, &fetched).await;
         Ok(fetched)
     }

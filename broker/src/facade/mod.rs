@@ -9,6 +9,7 @@ mod messages;
 mod metrics;
 mod node;
 mod parameters;
+mod statistics;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topology;
@@ -46,8 +47,9 @@ pub use metrics::LiveSums;
 pub use node::{AppService, AppState, Listener, Node, NodeStatus, Settings};
 
 pub use parameters::PutPolicy;
+pub use statistics::{NodeCounters, VhostCounters};
 pub use topology::{DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, QueueInfo, QueueTotals};
-pub use vhosts::{PutVhost, VhostTotals};
+pub use vhosts::PutVhost;
 
 /// Whether a put created the object or found it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

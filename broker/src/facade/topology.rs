@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Broker, Caller, ImportReport, Put};
 use crate::domain::binding::Binding;
-use crate::domain::exchange::Exchange;
+use crate::domain::exchange::{Exchange, ExchangeId};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
 use crate::domain::queue::QueueSpec;
 use crate::domain::routing::{self, RouteRequest, RouteTrace};
@@ -116,6 +116,8 @@ pub struct QueueInfo {
 /// An exchange as listings show it.
 #[derive(Debug, Clone)]
 pub struct ExchangeInfo {
+    /// Its identity.
+    pub id: ExchangeId,
     /// As declared.
     pub exchange: Arc<Exchange>,
     /// Its vhost.
@@ -292,6 +294,7 @@ impl Broker {
 fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
     let entry = topology.exchange(name)?;
     Some(ExchangeInfo {
+        id: entry.traffic().id(),
         exchange: entry.exchange().clone(),
         vhost: topology.vhost().clone(),
         publish_in: entry.traffic().published_in(),

@@ -25,19 +25,6 @@ pub struct PutVhost {
     pub tracing: Option<bool>,
 }
 
-/// Sums over the queues of a vhost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct VhostTotals {
-    /// Ready messages.
-    pub messages_ready: u64,
-    /// Delivered and not yet acknowledged.
-    pub messages_unacknowledged: u64,
-    /// Bytes received from its connections.
-    pub recv_oct: u64,
-    /// Bytes sent to its connections.
-    pub send_oct: u64,
-}
-
 impl Broker {
     /// Creates or changes a vhost; the creator gets full permissions on a new one.
     ///
@@ -64,17 +51,5 @@ impl Broker {
     pub async fn set_vhost_limits(&self, vhost: &VhostName, limits: VhostLimits) -> Result<(), Error> {
         let name = vhost.clone();
         self.change(move |directory| vhosts::set_limits(directory, &name, limits)).await
-    }
-
-    /// Sums over a vhost's queues and connections.
-    #[must_use]
-    pub fn vhost_totals(&self, vhost: &VhostName) -> VhostTotals {
-        let mut totals = VhostTotals::default();
-        for queue in self.queues(vhost) {
-            totals.messages_ready += queue.totals.ready;
-            totals.messages_unacknowledged += queue.totals.unacknowledged;
-        }
-        (totals.recv_oct, totals.send_oct) = self.registry().octets(vhost);
-        totals
     }
 }

@@ -129,6 +129,20 @@ pub struct ChannelCounters {
     pub queue: QueueCounters,
 }
 
+impl ChannelCounters {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            publish: self.publish.wrapping_add(other.publish),
+            confirm: self.confirm.wrapping_add(other.confirm),
+            return_unroutable: self.return_unroutable.wrapping_add(other.return_unroutable),
+            drop_unroutable: self.drop_unroutable.wrapping_add(other.drop_unroutable),
+            queue: self.queue.plus(&other.queue),
+        }
+    }
+}
+
 /// What came and went since the node booted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Churn {

@@ -5,6 +5,7 @@
 //! numbers are atomics their connection writes.
 
 mod counts;
+mod sampling;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::error::Error;
 use crate::facade::{ChannelInfo, ConnectionInfo, LiveSums};
 use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
 use counts::{ChannelCount, Counts};
+use sampling::Pasts;
 
 pub(crate) use counts::OpenConnections;
 
@@ -56,9 +58,17 @@ pub(crate) struct ConnectionEntry {
     pub(crate) alarms_to_tell: AtomicBool,
     /// An alarm keeps its socket from being read.
     pub(crate) blocked: AtomicBool,
-    channels: Mutex<BTreeMap<u16, Arc<ChannelEntry>>>,
+    channels: Mutex<Channels>,
     /// Open channels of its user, on this connection and all others.
     user_channels: ChannelCount,
+}
+
+/// The channels of a connection.
+#[derive(Debug, Default)]
+struct Channels {
+    open: BTreeMap<u16, Arc<ChannelEntry>>,
+    /// What happened on those that are closed.
+    past: ChannelCounters,
 }
 
 impl ConnectionEntry {
@@ -79,14 +89,16 @@ impl ConnectionEntry {
 
     pub(crate) fn add_channel(&self, number: u16) -> Arc<ChannelEntry> {
         let entry = Arc::new(ChannelEntry::default());
-        if self.lock_channels().insert(number, entry.clone()).is_none() {
+        if self.lock_channels().open.insert(number, entry.clone()).is_none() {
             self.user_channels.fetch_add(1, Relaxed);
         }
         entry
     }
 
     pub(crate) fn remove_channel(&self, number: u16) {
-        if self.lock_channels().remove(&number).is_some() {
+        let mut channels = self.lock_channels();
+        if let Some(entry) = channels.open.remove(&number) {
+            channels.past = channels.past.plus(&entry.counters());
             self.user_channels.fetch_sub(1, Relaxed);
         }
     }
@@ -96,12 +108,12 @@ impl ConnectionEntry {
         self.user_channels.load(Relaxed)
     }
 
-    fn lock_channels(&self) -> std::sync::MutexGuard<'_, BTreeMap<u16, Arc<ChannelEntry>>> {
+    fn lock_channels(&self) -> std::sync::MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn channel_entries(&self) -> Vec<(u16, Arc<ChannelEntry>)> {
-        self.lock_channels().iter().map(|(&number, entry)| (number, entry.clone())).collect()
+        self.lock_channels().open.iter().map(|(&number, entry)| (number, entry.clone())).collect()
     }
 
     fn info(&self, alarmed: bool) -> ConnectionInfo {
@@ -121,7 +133,7 @@ impl ConnectionEntry {
             heartbeat_s: facts.heartbeat_s,
             frame_max: facts.frame_max,
             channel_max: facts.channel_max,
-            channels: self.lock_channels().len() as u16,
+            channels: self.lock_channels().open.len() as u16,
             connected_at_ms: facts.connected_at_ms,
             recv_oct: self.recv_oct.load(Relaxed),
             recv_cnt: self.recv_cnt.load(Relaxed),
@@ -205,6 +217,7 @@ impl ChannelEntry {
 struct Live {
     connections: BTreeMap<ConnectionId, Arc<ConnectionEntry>>,
     counts: Counts,
+    past: Pasts,
 }
 
 /// All live connections of a broker.
@@ -264,6 +277,7 @@ impl Registry {
         let mut live = self.lock();
         if let Some(entry) = live.connections.remove(&id) {
             live.counts.leave(&entry.facts.vhost, &entry.facts.user);
+            live.past.add(&entry);
             self.connection_closed.fetch_add(1, Relaxed);
         }
     }
@@ -303,7 +317,7 @@ impl Registry {
         for connection in self.entries() {
             sums.connections += 1;
             sums.send_pend += connection.send_pend.load(Relaxed);
-            for channel in connection.channels.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            for channel in connection.lock_channels().open.values() {
                 sums.channels += 1;
                 sums.publishers += u64::from(channel.counters.publish.load(Relaxed) > 0);
                 sums.consumers += u64::from(channel.consumers.load(Relaxed));
@@ -367,15 +381,6 @@ impl Registry {
     pub(crate) fn close(&self, id: ConnectionId, reason: &str) -> bool {
         let entry = self.lock().connections.get(&id).cloned();
         entry.is_some_and(|entry| entry.sender.send(ConnectionEvent::Close(reason.to_owned())))
-    }
-
-    /// Bytes received and sent over the live connections of a vhost.
-    pub(crate) fn octets(&self, vhost: &VhostName) -> (u64, u64) {
-        let entries = self.entries();
-        let of_vhost = entries.iter().filter(|entry| entry.facts.vhost == *vhost);
-        of_vhost.fold((0, 0), |(received, sent), entry| {
-            (received + entry.recv_oct.load(Relaxed), sent + entry.send_oct.load(Relaxed))
-        })
     }
 
     /// Connections and channels that came and went.

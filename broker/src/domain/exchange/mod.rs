@@ -64,14 +64,37 @@ impl Exchange {
     }
 }
 
+/// Identity of an exchange within this process: no other one has had it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub u64);
+
 /// Messages an exchange has seen since it exists. Whoever routes counts; reading never waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ExchangeTraffic {
+    id: ExchangeId,
     published_in: AtomicU64,
     published_out: AtomicU64,
 }
 
+impl Default for ExchangeTraffic {
+    /// Nothing yet, of an exchange with a new identity.
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: ExchangeId(NEXT.fetch_add(1, Relaxed)),
+            published_in: AtomicU64::default(),
+            published_out: AtomicU64::default(),
+        }
+    }
+}
+
 impl ExchangeTraffic {
+    /// Whose traffic it is.
+    #[must_use]
+    pub fn id(&self) -> ExchangeId {
+        self.id
+    }
+
     /// Counts messages published to it, and copies of them that queues were given.
     pub fn count(&self, published: u64, copies: u64) {
         self.published_in.fetch_add(published, Relaxed);

@@ -1,0 +1,123 @@
+//! Puts how counters run into answers that are built as JSON values.
+
+use broker::domain::exchange::ExchangeId;
+use broker::domain::name::VhostName;
+use broker::domain::queue::ConnectionId;
+use openapi::statistics::Details;
+use serde_json::{Map, Value};
+
+use super::kinds::{self, Column};
+use super::{Ranges, RatesMode, Statistics};
+
+/// Parts of an item that hold counters too.
+const GROUPS: &[&str] = &["message_stats", "churn_rates", "queue_totals"];
+
+/// What an item describes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sampled<'a> {
+    /// A channel.
+    Channel(ConnectionId, u16),
+    /// A connection.
+    Connection(ConnectionId),
+    /// An exchange.
+    Exchange(ExchangeId),
+    /// A vhost.
+    Vhost(&'a VhostName),
+    /// What the node uses.
+    Node,
+    /// Sums over these vhosts; `None`: over all that were ever there.
+    Sum(Option<&'a [VhostName]>),
+}
+
+impl Statistics {
+    /// Fills in how the counters of an item run: of every one that has a `_details` beside it,
+    /// at the top and in the groups. What happened to messages is left out where it is not
+    /// to be kept.
+    pub(crate) fn fill(&self, subject: Sampled<'_>, ranges: &Ranges, item: &mut Value) {
+        let Value::Object(fields) = item else { return };
+        if self.settings().rates_mode == RatesMode::None
+            && let Some(stats) = fields.get_mut("message_stats")
+        {
+            match subject {
+                // Overview always has the field.
+                Sampled::Sum(_) | Sampled::Node => *stats = Value::Object(Map::new()),
+                _ => drop(fields.remove("message_stats")),
+            }
+        }
+        let store = self.lock();
+        match subject {
+            Sampled::Channel(connection, number) => {
+                let series = store.channels.get(&(connection, number));
+                spread(fields, &kinds::CHANNEL.columns, &store.read(&kinds::CHANNEL, series, &store.basic, ranges));
+            }
+            Sampled::Connection(id) => {
+                let series = store.connections.get(&id);
+                spread(
+                    fields,
+                    &kinds::CONNECTION.columns,
+                    &store.read(&kinds::CONNECTION, series, &store.basic, ranges),
+                );
+            }
+            Sampled::Exchange(id) => {
+                let series = store.exchanges.get(&id);
+                spread(fields, &kinds::EXCHANGE.columns, &store.read(&kinds::EXCHANGE, series, &store.basic, ranges));
+            }
+            Sampled::Vhost(name) => {
+                let series = store.vhosts.get(name);
+                spread(fields, &kinds::VHOST.columns, &store.read(&kinds::VHOST, series, &store.global, ranges));
+            }
+            Sampled::Node => {
+                let series = store.node.get(&());
+                spread(fields, &kinds::NODE.columns, &store.read(&kinds::NODE, series, &store.global, ranges));
+            }
+            Sampled::Sum(None) => {
+                let series = store.all_vhosts.get(&());
+                spread(fields, &kinds::VHOST.columns, &store.read(&kinds::VHOST, series, &store.global, ranges));
+            }
+            Sampled::Sum(Some(vhosts)) => {
+                let of_vhosts = vhosts
+                    .iter()
+                    .map(|vhost| store.read(&kinds::VHOST, store.vhosts.get(vhost), &store.global, ranges));
+                let sum = of_vhosts.reduce(|mut sum, details| {
+                    sum.iter_mut().zip(details).for_each(|(sum, details)| add(sum, details));
+                    sum
+                });
+                if let Some(sum) = sum {
+                    spread(fields, &kinds::VHOST.columns, &sum);
+                }
+            }
+        }
+    }
+}
+
+/// Adds how a counter runs to how another one does, over the same range.
+fn add(sum: &mut Details, other: Details) {
+    let plus = |one: Option<f64>, other: Option<f64>| Some(one? + other?);
+    sum.rate += other.rate;
+    sum.avg_rate = plus(sum.avg_rate, other.avg_rate);
+    sum.avg = plus(sum.avg, other.avg);
+    if let (Some(samples), Some(others)) = (&mut sum.samples, other.samples) {
+        // Newest first, so what both still know stands in front.
+        samples.truncate(others.len());
+        for (sample, other) in samples.iter_mut().zip(others) {
+            sample.sample = sample.sample.saturating_add(other.sample);
+        }
+    }
+}
+
+fn spread(fields: &mut Map<String, Value>, columns: &[Column], details: &[Details]) {
+    for (column, details) in columns.iter().zip(details) {
+        let name = format!("{}_details", column.name);
+        let put = |fields: &mut Map<String, Value>| {
+            if let Some(place) = fields.get_mut(&name) {
+                *place = serde_json::to_value(details).unwrap_or_default();
+            }
+        };
+        put(fields);
+        for group in GROUPS {
+            if let Some(Value::Object(group)) = fields.get_mut(*group) {
+                put(group);
+            }
+        }
+    }
+}
