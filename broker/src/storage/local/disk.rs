@@ -155,6 +155,15 @@ impl Disk for FileDisk {
     }
 }
 
+/// Opens a single file for reading and writing, readable by its owner only.
+///
+/// # Errors
+/// The system's; `NotFound` when it is missing and not to be created.
+pub fn open_file(path: &Path, create: bool) -> Result<Box<dyn DiskFile>> {
+    let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path)?;
+    Ok(Box::new(SystemFile(file)))
+}
+
 #[derive(Debug)]
 struct SystemFile(File);
 

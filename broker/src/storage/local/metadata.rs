@@ -4,19 +4,26 @@
 //! that arrive while a commit runs share the next transaction, so that many small
 //! changes cost few syncs; each one's expectations are checked, and refused, alone.
 //!
+//! A transaction becomes durable in the log of changes, with one write and one sync; the
+//! database, where it would cost many pages, has it in memory. When the log is full, and
+//! at a close, the database becomes durable and the log starts over. A start applies what
+//! the log has and the database has not.
+//!
 //! ```text
 //! table "entries": key → | revision u64 le | value … |
-//! table "state":   "revision" → last revision given out,  "format" → METADATA_FORMAT
+//! table "state":   "revision" → last revision durable here,  "format" → METADATA_FORMAT
 //! ```
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::change_log::{self, Appended, ChangeLog};
+use super::disk::open_file;
 use super::lock::DirectoryLock;
 use crate::storage::watch::Watchers;
 use crate::storage::{BoxFuture, Change, Entry, Expect, MetadataStore, Revision, StorageError, Write};
@@ -24,8 +31,14 @@ use crate::storage::{BoxFuture, Change, Entry, Expect, MetadataStore, Revision, 
 /// Name of the database file inside the data directory.
 pub(super) const METADATA_FILE: &str = "metadata.redb";
 
-/// Version of the tables drawn above.
-const METADATA_FORMAT: u64 = 1;
+/// Name of the log of changes inside the data directory.
+pub(super) const CHANGES_FILE: &str = "metadata.changes";
+
+/// Version of the tables drawn above, and of the log beside them.
+const METADATA_FORMAT: u64 = 2;
+
+/// The version before, which had no log: the same tables.
+const METADATA_FORMAT_WITHOUT_LOG: u64 = 1;
 
 /// Memory the database may keep pages in.
 const CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -62,11 +75,18 @@ impl LocalMetadata {
     /// [`StorageError::Unavailable`] when the file cannot be opened,
     /// [`StorageError::Damaged`] when it is not ours to read.
     pub fn open(lock: Arc<DirectoryLock>) -> Result<Self, StorageError> {
-        let path = lock.directory().join(METADATA_FILE);
-        let (database, revision) = open_database(&path)?;
+        let (database, revision) = open_database(&lock.directory().join(METADATA_FILE))?;
+        let changes_path = lock.directory().join(CHANGES_FILE);
+        let revision = replay(&database, revision, &changes_path)?;
         let (sender, receiver) = mpsc::channel(REQUESTS_MAX);
         let watchers = Arc::new(Mutex::new(Watchers::new(revision)));
-        let owner = Owner { database, revision, watchers: Arc::clone(&watchers) };
+        let owner = Owner {
+            database,
+            revision,
+            watchers: Arc::clone(&watchers),
+            log: Log::Unopened(changes_path),
+            broken: None,
+        };
         std::thread::Builder::new()
             .name("metadata".to_owned())
             .spawn(move || {
@@ -137,7 +157,9 @@ fn open_database(path: &Path) -> Result<(Database, Revision), StorageError> {
         Ok(state) => {
             let number = |key| Ok(state.get(key).map_err(|error| broken(error.into()))?.map(|guard| guard.value()));
             match number(FORMAT_KEY)? {
-                Some(METADATA_FORMAT) => Revision(number(REVISION_KEY)?.unwrap_or_default()),
+                Some(METADATA_FORMAT | METADATA_FORMAT_WITHOUT_LOG) => {
+                    Revision(number(REVISION_KEY)?.unwrap_or_default())
+                }
                 other => {
                     return Err(StorageError::Damaged(format!(
                         "{} has format {}, this program reads format {METADATA_FORMAT}",
@@ -158,11 +180,46 @@ fn restrict(path: &Path) -> Result<(), StorageError> {
         .map_err(|error| StorageError::Unavailable(format!("cannot restrict {}: {error}", path.display())))
 }
 
+/// Applies what the log of changes has and the database has not, and makes it durable there.
+fn replay(database: &Database, revision: Revision, path: &Path) -> Result<Revision, StorageError> {
+    let file = match open_file(path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(revision),
+        Err(error) => return Err(StorageError::Unavailable(format!("cannot open {}: {error}", path.display()))),
+    };
+    let changes = change_log::read(&*file, revision)?;
+    let Some(last) = changes.last() else { return Ok(revision) };
+    let transaction = database.begin_write().map_err(unavailable)?;
+    {
+        let mut entries = transaction.open_table(ENTRIES).map_err(unavailable)?;
+        for change in &changes {
+            set(&mut entries, &change.key, change.value.as_deref(), change.revision)?;
+        }
+    }
+    record_state(&transaction, last.revision)?;
+    transaction.commit().map_err(unavailable)?;
+    tracing::debug!(changes = changes.len(), "the metadata store was not closed; its log of changes is applied");
+    Ok(last.revision)
+}
+
+/// The log of changes.
+enum Log {
+    /// Nothing was written yet: the file comes with the first change, which keeps the first
+    /// start free of it.
+    Unopened(PathBuf),
+    Open(ChangeLog),
+    /// It failed, so every transaction makes the database durable.
+    Failed,
+}
+
 /// State of the thread.
 struct Owner {
     database: Database,
     revision: Revision,
     watchers: Arc<Mutex<Watchers>>,
+    log: Log,
+    /// Why nothing can be changed any more.
+    broken: Option<StorageError>,
 }
 
 /// Who asked for the end, and what to tell it once everything is closed.
@@ -193,7 +250,7 @@ impl Owner {
             if let Some(reply) = closing {
                 requests.close();
                 self.watchers.lock().unwrap_or_else(PoisonError::into_inner).close();
-                let result = self.database.close().map_err(unavailable);
+                let result = self.settle().and_then(|()| self.database.close().map_err(unavailable));
                 return Some((reply, result));
             }
         }
@@ -263,10 +320,13 @@ impl Owner {
 
     /// One transaction for all requests; returns the new revision and a verdict for each.
     fn apply(
-        &self,
+        &mut self,
         requests: &[(Vec<Write>, Reply<Revision>)],
         changes: &mut Vec<Change>,
     ) -> Result<(Revision, Vec<Result<Revision, StorageError>>), StorageError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
         let transaction = self.database.begin_write().map_err(unavailable)?;
         let mut revision = self.revision;
         let mut verdicts = Vec::with_capacity(requests.len());
@@ -282,19 +342,96 @@ impl Owner {
                 }
                 verdicts.push(Ok(revision));
             }
-            if !changes.is_empty() {
-                let mut state = transaction.open_table(STATE).map_err(unavailable)?;
-                state.insert(FORMAT_KEY, METADATA_FORMAT).map_err(unavailable)?;
-                state.insert(REVISION_KEY, revision.0).map_err(unavailable)?;
-            }
         }
         if changes.is_empty() {
             transaction.abort().map_err(unavailable)?;
         } else {
-            transaction.commit().map_err(unavailable)?;
+            self.make_durable(transaction, revision, changes)?;
         }
         Ok((revision, verdicts))
     }
+
+    /// Commits a transaction: in the log of changes, or when that has no room, or fails, in the
+    /// database.
+    fn make_durable(
+        &mut self,
+        mut transaction: WriteTransaction,
+        revision: Revision,
+        changes: &[Change],
+    ) -> Result<(), StorageError> {
+        let logged = match self.log().map(|log| log.append(changes)).transpose() {
+            Ok(appended) => appended == Some(Appended::Durable),
+            Err(error) => {
+                tracing::error!("the log of metadata changes failed, so changes take longer from now on: {error}");
+                self.log = Log::Failed;
+                false
+            }
+        };
+        if !logged {
+            record_state(&transaction, revision)?;
+            transaction.commit().map_err(unavailable)?;
+            if let Log::Open(log) = &mut self.log {
+                log.rewind();
+            }
+            return Ok(());
+        }
+        let committed = transaction
+            .set_durability(Durability::None)
+            .map_err(|error| StorageError::Unavailable(format!("metadata store: {error}")))
+            .and_then(|()| transaction.commit().map_err(unavailable));
+        if let Err(error) = &committed {
+            // The log has a change that the database has not: a start will apply it, and no
+            // other may take its revision.
+            self.broken = Some(error.clone());
+        }
+        committed
+    }
+
+    /// The log of changes; `None` when it failed.
+    fn log(&mut self) -> Option<&mut ChangeLog> {
+        if let Log::Unopened(path) = &self.log {
+            self.log = match start_log(path) {
+                Ok(log) => Log::Open(log),
+                Err(error) => {
+                    tracing::error!("cannot make {}, so changes of metadata take longer: {error}", path.display());
+                    Log::Failed
+                }
+            };
+        }
+        match &mut self.log {
+            Log::Open(log) => Some(log),
+            Log::Unopened(_) | Log::Failed => None,
+        }
+    }
+
+    /// Makes the database durable.
+    fn settle(&mut self) -> Result<(), StorageError> {
+        if !matches!(self.log, Log::Open(_)) {
+            return Ok(());
+        }
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let transaction = self.database.begin_write().map_err(unavailable)?;
+        record_state(&transaction, self.revision)?;
+        transaction.commit().map_err(unavailable)
+    }
+}
+
+fn start_log(path: &Path) -> std::io::Result<ChangeLog> {
+    let log = ChangeLog::start(open_file(path, true)?)?;
+    // The name must be there as long as what is written below it counts.
+    let directory = path.parent().unwrap_or(path);
+    std::fs::File::open(directory)?.sync_all()?;
+    Ok(log)
+}
+
+/// Notes how far the database has come.
+fn record_state(transaction: &WriteTransaction, revision: Revision) -> Result<(), StorageError> {
+    let mut state = transaction.open_table(STATE).map_err(unavailable)?;
+    state.insert(FORMAT_KEY, METADATA_FORMAT).map_err(unavailable)?;
+    state.insert(REVISION_KEY, revision.0).map_err(unavailable)?;
+    Ok(())
 }
 
 type Entries<'t> = redb::Table<'t, &'static str, &'static [u8]>;
@@ -342,22 +479,23 @@ fn apply_one(
     changes: &mut Vec<Change>,
 ) -> Result<Revision, StorageError> {
     let next = Revision(revision.0 + 1);
-    match &write.value {
-        Some(value) => {
-            let mut slot =
-                entries.insert_reserve(write.key.as_str(), REVISION_BYTES + value.len()).map_err(unavailable)?;
-            let (head, tail) = slot.as_mut().split_at_mut(REVISION_BYTES);
-            head.copy_from_slice(&next.0.to_le_bytes());
-            tail.copy_from_slice(value);
-        }
-        None => {
-            if entries.remove(write.key.as_str()).map_err(unavailable)?.is_none() {
-                return Ok(revision);
-            }
-        }
+    if !set(entries, &write.key, write.value.as_deref(), next)? {
+        return Ok(revision);
     }
     changes.push(Change { key: write.key.clone(), value: write.value.clone(), revision: next });
     Ok(next)
+}
+
+/// Puts or deletes one entry; `false` when there was nothing to delete.
+fn set(entries: &mut Entries<'_>, key: &str, value: Option<&[u8]>, revision: Revision) -> Result<bool, StorageError> {
+    let Some(value) = value else {
+        return Ok(entries.remove(key).map_err(unavailable)?.is_some());
+    };
+    let mut slot = entries.insert_reserve(key, REVISION_BYTES + value.len()).map_err(unavailable)?;
+    let (head, tail) = slot.as_mut().split_at_mut(REVISION_BYTES);
+    head.copy_from_slice(&revision.0.to_le_bytes());
+    tail.copy_from_slice(value);
+    Ok(true)
 }
 
 fn split<'a>(key: &str, stored: &'a [u8]) -> Result<(Revision, &'a [u8]), StorageError> {

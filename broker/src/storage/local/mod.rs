@@ -4,6 +4,7 @@
 //! data directory (mode 0700)
 //! ├── warren.lock              held by the running process, holds its id
 //! ├── metadata.redb            MetadataStore: small state, one transaction per group
+//! ├── metadata.changes         what the database in memory has and the one on disk has not
 //! └── journal/                 QueueLog: the records of all logs
 //!     ├── 0000000007.journal   segments, oldest first; the last one is appended to
 //!     ├── 0000000008.journal
@@ -14,6 +15,7 @@
 //! |---|---|
 //! | `lock` | the directory |
 //! | `metadata` | the database thread |
+//! | `change_log` | what makes one change of metadata durable with one sync |
 //! | `journal`, `request` | the mailbox and the journal's thread; what callers ask |
 //! | `core` | index, segments, what a group does, when remove records may go |
 //! | `record` | the bytes |
@@ -28,6 +30,7 @@
 //! | `sharing` | payloads that several logs are given |
 //! | `segment` | how much of a segment still matters |
 
+mod change_log;
 mod compact;
 mod core;
 mod disk;
@@ -143,6 +146,8 @@ impl LocalStorage {
             _ => Ok(()),
         };
         deleted(std::fs::remove_dir_all(directory.join(JOURNAL_DIRECTORY)))?;
+        // The log first: without the database its changes would come back.
+        deleted(std::fs::remove_file(directory.join(metadata::CHANGES_FILE)))?;
         deleted(std::fs::remove_file(directory.join(metadata::METADATA_FILE)))?;
         Self::open_locked(Arc::clone(&self.lock))
     }

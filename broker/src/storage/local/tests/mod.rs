@@ -5,6 +5,7 @@ mod damage;
 mod full;
 mod histories;
 mod large;
+mod metadata;
 mod space;
 mod whole;
 
