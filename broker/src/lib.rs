@@ -3,7 +3,7 @@
 //!
 //! Code map: `domain` holds values and rules, `amqp091` the protocol as values,
 //! `storage` the seam to durable state, `runtime` the owners of live state,
-//! `server` the sockets, `facade` the one door for the HTTP API.
+//! `server` the sockets, `tls` what encrypts them, `facade` the one door for the HTTP API.
 
 pub mod amqp091;
 pub mod domain;
@@ -13,6 +13,7 @@ pub mod metrics;
 mod runtime;
 mod server;
 pub mod storage;
+pub mod tls;
 
 pub use error::{Error, ErrorKind, Operation, Resource};
 pub use facade::*;

@@ -1,0 +1,126 @@
+//! What stands in certificates, and what a handshake agreed on, in the reference's words.
+
+use std::path::{Path, PathBuf};
+
+use tokio_rustls::rustls::{CipherSuite, ProtocolVersion, ServerConnection};
+use x509_cert::Certificate;
+use x509_cert::der::{DateTime, Decode as _, Error as DerError};
+
+/// What a certificate of a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateUse {
+    /// Shown to clients.
+    Own,
+    /// What those of clients are checked against.
+    Authority,
+}
+
+/// A certificate of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Where it lies.
+    pub file: PathBuf,
+    /// What it is for.
+    pub usage: CertificateUse,
+    /// Whom it names.
+    pub subject: String,
+    /// Until when it is valid, in seconds since 1970.
+    pub not_after_s: u64,
+}
+
+impl CertificateFacts {
+    /// Reads one.
+    pub(super) fn read(der: &[u8], file: &Path, usage: CertificateUse) -> Result<Self, DerError> {
+        let certificate = Certificate::from_der(der)?;
+        let read = certificate.tbs_certificate();
+        let not_after_s = read.validity().not_after.to_unix_duration().as_secs();
+        Ok(Self { file: file.to_owned(), usage, subject: read.subject().to_string(), not_after_s })
+    }
+}
+
+/// The certificate a client showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Whom it names, `CN=name,O=organisation`.
+    pub subject: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// `from - until`.
+    pub validity: String,
+}
+
+impl PeerCertificate {
+    fn read(der: &[u8]) -> Option<Self> {
+        let certificate = Certificate::from_der(der).ok()?;
+        let read = certificate.tbs_certificate();
+        let validity = read.validity();
+        Some(Self {
+            subject: read.subject().to_string(),
+            issuer: read.issuer().to_string(),
+            validity: format!("{} - {}", date(validity.not_before.to_date_time()), date(validity.not_after.to_date_time())),
+        })
+    }
+}
+
+/// `2026-11-25T13:15:00Z`.
+fn date(at: DateTime) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minutes(),
+        at.seconds()
+    )
+}
+
+/// What a handshake agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `tlsv1.2` or `tlsv1.3`.
+    pub protocol: &'static str,
+    /// `any`, `ecdhe_rsa` or `ecdhe_ecdsa`.
+    pub key_exchange: &'static str,
+    /// `aes_256_gcm` and the like.
+    pub cipher: &'static str,
+    /// `aead`: how all of them guard against changes.
+    pub hash: &'static str,
+    /// The client's certificate.
+    pub peer: Option<PeerCertificate>,
+}
+
+impl TlsFacts {
+    /// Of a connection whose handshake is over.
+    #[must_use]
+    pub fn of(connection: &ServerConnection) -> Self {
+        let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+        let (key_exchange, cipher) = suite.map_or(("any", "unknown"), names);
+        Self {
+            protocol: match connection.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "tlsv1.2",
+                _ => "tlsv1.3",
+            },
+            key_exchange,
+            cipher,
+            hash: "aead",
+            peer: connection.peer_certificates().and_then(|chain| chain.first()).and_then(|der| PeerCertificate::read(der)),
+        }
+    }
+}
+
+/// Key exchange and cipher of a suite.
+fn names(suite: CipherSuite) -> (&'static str, &'static str) {
+    match suite {
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => ("any", "aes_256_gcm"),
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => ("any", "aes_128_gcm"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => ("any", "chacha20_poly1305"),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => ("ecdhe_ecdsa", "aes_256_gcm"),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => ("ecdhe_ecdsa", "aes_128_gcm"),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => ("ecdhe_ecdsa", "chacha20_poly1305"),
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => ("ecdhe_rsa", "aes_256_gcm"),
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => ("ecdhe_rsa", "aes_128_gcm"),
+        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => ("ecdhe_rsa", "chacha20_poly1305"),
+        _ => ("any", "unknown"),
+    }
+}
