@@ -7,26 +7,36 @@
 mod file;
 mod host;
 mod known;
+mod secure;
 mod table;
 mod value;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::{HttpOptions, MetricsSettings, StatisticsSettings};
+use api::{HttpListener, HttpOptions, MetricsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
+use broker::tls::TlsSettings;
 
 use file::{Assignment, Origin};
 use known::Known;
+use secure::{HttpKeys, TlsKeys};
 use table::{Initial, SETTINGS, Setting};
 
 /// Main configuration files looked for when none is named, first found first.
 const FILES_DEFAULT: &[&str] = &["/etc/warren/warren.conf", "/etc/rabbitmq/rabbitmq.conf"];
+
+/// Port of the HTTP API when nothing is configured.
+const MANAGEMENT_PORT: u16 = 15672;
+
+/// Port of the metrics when nothing is configured.
+const METRICS_PORT: u16 = 15692;
 
 /// How alike a key must be to be suggested for an unknown one, 0 to 1.
 const SUGGESTION_LIKENESS_MIN: f64 = 0.75;
@@ -68,18 +78,28 @@ pub struct Config {
     listeners: BTreeMap<String, SocketAddr>,
     /// `listeners.tcp = none`.
     listeners_off: bool,
+    /// Encrypted AMQP listeners by name.
+    tls_listeners: BTreeMap<String, SocketAddr>,
+    /// `listeners.ssl = none`.
+    tls_listeners_off: bool,
+    /// Key material of AMQP.
+    amqp_tls: TlsKeys,
     /// `loopback_users = none`.
     loopback_users_off: bool,
-    /// Port of the HTTP API.
-    pub management_port: u16,
-    /// Address of the HTTP API; `None` is every address.
-    management_address: Option<IpAddr>,
+    /// The HTTP API in the clear.
+    management: HttpKeys,
+    /// The HTTP API over TLS.
+    management_secure: HttpKeys,
+    /// Its key material.
+    management_tls: TlsKeys,
     /// How the HTTP API answers.
     pub http: HttpOptions,
-    /// Port of the metrics.
-    metrics_port: u16,
-    /// Address of the metrics; `None` is every address.
-    metrics_address: Option<IpAddr>,
+    /// The metrics in the clear.
+    metrics_plain: HttpKeys,
+    /// The metrics over TLS.
+    metrics_secure: HttpKeys,
+    /// Their key material.
+    metrics_tls: TlsKeys,
     /// Both in one, or that there is no listener; goes before them.
     metrics_listener: Option<Option<SocketAddr>>,
     /// How metrics are served.
@@ -138,6 +158,9 @@ impl Config {
         let chosen = config.choose(written, &mut problems);
         config.apply_defaults(&chosen);
         config.apply(&chosen, &mut problems);
+        problems.extend(config.amqp_tls.problem("ssl_options"));
+        problems.extend(config.management_tls.problem("management.ssl"));
+        problems.extend(config.metrics_tls.problem("prometheus.ssl"));
         if !problems.is_empty() {
             return Err(ConfigError { problems });
         }
@@ -146,14 +169,20 @@ impl Config {
     }
 
     /// Where the HTTP API listens.
-    pub fn management_listener(&self) -> SocketAddr {
-        SocketAddr::new(self.management_address.unwrap_or_else(value::any_address), self.management_port)
+    pub fn management_listeners(&self) -> Vec<HttpListener> {
+        secure::listeners(&self.management, MANAGEMENT_PORT, &self.management_secure, &self.management_tls)
     }
 
     /// Where metrics are served; nowhere when there is to be no listener.
-    pub fn metrics_listener(&self) -> Option<SocketAddr> {
-        let parts = || SocketAddr::new(self.metrics_address.unwrap_or_else(value::any_address), self.metrics_port);
-        self.metrics_listener.unwrap_or_else(|| Some(parts()))
+    pub fn metrics_listeners(&self) -> Vec<HttpListener> {
+        let parts = || secure::listeners(&self.metrics_plain, METRICS_PORT, &self.metrics_secure, &self.metrics_tls);
+        match self.metrics_listener {
+            None => parts(),
+            Some(plain) => {
+                let encrypted = parts().into_iter().filter(|listener| listener.tls.is_some());
+                plain.map(HttpListener::plain).into_iter().chain(encrypted).collect()
+            }
+        }
     }
 
     /// Nothing set yet but what is not a setting.
@@ -166,6 +195,8 @@ impl Config {
             node_name: node_name(arguments.node.clone().or_else(|| variable("RABBITMQ_NODENAME")))?,
             data_dir,
             amqp_listeners: Vec::new(),
+            amqp_tls_listeners: Vec::new(),
+            amqp_tls: TlsSettings::default(),
             is_provisioned: false,
             default_user: String::new(),
             default_pass: String::new(),
@@ -193,12 +224,17 @@ impl Config {
             node,
             listeners: BTreeMap::new(),
             listeners_off: false,
+            tls_listeners: BTreeMap::new(),
+            tls_listeners_off: false,
+            amqp_tls: TlsKeys::default(),
             loopback_users_off: false,
-            management_port: 0,
-            management_address: None,
+            management: HttpKeys::default(),
+            management_secure: HttpKeys::default(),
+            management_tls: TlsKeys::default(),
             http: HttpOptions::default(),
-            metrics_port: 0,
-            metrics_address: None,
+            metrics_plain: HttpKeys::default(),
+            metrics_secure: HttpKeys::default(),
+            metrics_tls: TlsKeys::default(),
             metrics_listener: None,
             statistics: StatisticsSettings::default(),
             metrics: MetricsSettings { path: String::new(), per_object: false, authenticated: false },
@@ -242,7 +278,7 @@ impl Config {
 
     /// Gives every setting that nothing sets its initial value.
     fn apply_defaults(&mut self, chosen: &BTreeMap<(usize, String), Assignment>) {
-        for (row, setting) in SETTINGS.iter().enumerate() {
+        for (row, setting) in settings().enumerate() {
             let is_set = chosen.range((row, String::new())..(row + 1, String::new())).next().is_some();
             if let (false, Some((key, value))) = (is_set, setting.initial_assignment()) {
                 let word = setting.matches(&key).unwrap_or_default();
@@ -256,7 +292,7 @@ impl Config {
     /// Gives every setting that is set its value.
     fn apply(&mut self, chosen: &BTreeMap<(usize, String), Assignment>, problems: &mut Vec<String>) {
         for ((row, word), Assignment { key, value, origin }) in chosen {
-            let setting = &SETTINGS[*row];
+            let Some(setting) = settings().nth(*row) else { continue };
             if setting.set.put(self, &word.replace("\\.", "."), value) {
                 self.note(setting, key, value);
             } else {
@@ -278,6 +314,10 @@ impl Config {
         if !self.listeners_off {
             self.node.amqp_listeners = self.listeners.values().copied().collect();
         }
+        if !self.tls_listeners_off {
+            self.node.amqp_tls_listeners = self.tls_listeners.values().copied().collect();
+        }
+        self.node.amqp_tls = self.amqp_tls.settings();
         if self.loopback_users_off {
             self.node.loopback_users.clear();
         }
@@ -314,7 +354,7 @@ fn files(named: Option<&Path>, variable: Variables<'_>) -> Result<Vec<PathBuf>, 
 /// What the environment sets.
 fn from_environment(variable: Variables<'_>) -> Vec<Assignment> {
     let mut written = Vec::new();
-    for setting in SETTINGS {
+    for setting in settings() {
         let (Some(name), Some((key, _))) = (setting.environment, setting.initial_assignment()) else { continue };
         if let Some(value) = variable(name) {
             written.push(Assignment { key, value, origin: Origin::Environment(name) });
@@ -337,14 +377,19 @@ fn from_flag(flag: &str) -> Result<Assignment, String> {
     Ok(Assignment { key: key.trim().to_owned(), value: value.trim().to_owned(), origin: Origin::Flag("--set") })
 }
 
+/// Every setting, in the order of the documentation.
+fn settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(secure::SETTINGS.iter().copied().flatten())
+}
+
 /// The row of a key, and the word it gives for the free part.
 fn find(key: &str) -> Option<(usize, &str)> {
-    SETTINGS.iter().enumerate().find_map(|(row, setting)| Some((row, setting.matches(key)?)))
+    settings().enumerate().find_map(|(row, setting)| Some((row, setting.matches(key)?)))
 }
 
 /// The known key most like an unknown one.
 fn nearest(key: &str) -> Option<&'static str> {
-    let own = SETTINGS.iter().flat_map(|setting| [Some(setting.key), setting.alias]).flatten();
+    let own = settings().flat_map(|setting| [Some(setting.key), setting.alias]).flatten();
     own.chain(known::plain_keys())
         .map(|known| (strsim::normalized_damerau_levenshtein(known, key), known))
         .filter(|(likeness, _)| *likeness >= SUGGESTION_LIKENESS_MIN)
@@ -377,7 +422,7 @@ pub fn settings_page() -> String {
                     would leave the broker less protected than configured. A key that is neither stops the start.\n\n\
                     | Key | Type | Default | What it does |\n|---|---|---|---|\n"
             .to_owned();
-    for Setting { key, alias, environment, initial, doc, set } in SETTINGS {
+    for Setting { key, alias, environment, initial, doc, set } in settings() {
         let alias = alias.map(|alias| format!(", also `{alias}`")).unwrap_or_default();
         let environment = environment.map(|name| format!(" Environment: `{name}`.")).unwrap_or_default();
         let initial = match initial {

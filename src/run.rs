@@ -39,9 +39,9 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let (end, ending) = watch::channel(false);
     let facts = facts(config, end, log);
-    let (http, slot) = HttpService::new(vec![config.management_listener()], facts.clone());
+    let (http, slot) = HttpService::new(config.management_listeners(), facts.clone());
     let (metrics, metrics_slot) =
-        HttpService::metrics(config.metrics_listener().into_iter().collect(), config.metrics.clone(), facts.clone());
+        HttpService::metrics(config.metrics_listeners(), config.metrics.clone(), facts.clone());
     let mut services: Vec<Box<dyn AppService>> = Vec::new();
     if let Some(path) = &config.load_definitions {
         services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));

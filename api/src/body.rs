@@ -7,38 +7,44 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 
-/// How much of a body that is too large is read and dropped, so that a client still
-/// sending sees the refusal instead of a reset connection.
-const DRAINED_BYTES_MAX: usize = 64_000_000;
+/// Longest wait for a whole body, however many pieces it comes in.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Longest wait for the next piece of a body.
-const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// Reads a body of at most `bytes_max` to its end. One that says it is larger is not read;
+/// that a client still sending sees the refusal is the connection's care.
+pub(crate) async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    bytes_max: usize,
+    piece_timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > bytes_max as u64) {
+        return Err(ApiError::body_too_large());
+    }
+    let whole = tokio::time::timeout(WHOLE_TIMEOUT, read_pieces(body, bytes_max, piece_timeout));
+    whole.await.unwrap_or_else(|_| Err(ApiError::body_too_slow()))
+}
 
-/// Reads a body of at most `bytes_max` to its end.
-pub(crate) async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+async fn read_pieces(mut body: Body, bytes_max: usize, piece_timeout: Duration) -> Result<Bytes, ApiError> {
     let mut taken = BytesMut::new();
-    let mut seen = 0_usize;
     loop {
-        let next = tokio::time::timeout(FRAME_TIMEOUT, body.frame()).await;
-        let Some(frame) = next.map_err(|_| ApiError::bare(StatusCode::REQUEST_TIMEOUT))? else { break };
+        let next = tokio::time::timeout(piece_timeout, body.frame()).await;
+        let Some(frame) = next.map_err(|_| ApiError::body_too_slow())? else { break };
         let frame = frame.map_err(|_| ApiError::bad_request("the request body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        seen += data.len();
-        if seen <= bytes_max {
-            taken.extend_from_slice(&data);
-        } else if seen - bytes_max > DRAINED_BYTES_MAX {
-            break;
+        if data.len() > bytes_max - taken.len() {
+            return Err(ApiError::body_too_large());
         }
-    }
-    if seen > bytes_max {
-        return Err(ApiError::bad_request("Exceeded HTTP request body size limit"));
+        taken.extend_from_slice(&data);
     }
     Ok(taken.freeze())
 }

@@ -2,6 +2,7 @@
 
 use broker::ConnectionInfo;
 use broker::domain::name::UserName;
+use broker::tls::TlsFacts;
 use openapi::connections as wire;
 use serde_json::{Map, Value, json};
 
@@ -30,18 +31,6 @@ const REASON_DEFAULT: &str = "Closed via management plugin";
 
 /// Longest reason passed on, in bytes: it travels as a short string, which ends in dots when it does not fit.
 const REASON_BYTES_MAX: usize = 255;
-
-/// Fields of an encrypted connection; null on a plain one.
-const TLS_FIELDS: &[&str] = &[
-    "peer_cert_issuer",
-    "peer_cert_serial_number",
-    "peer_cert_subject",
-    "peer_cert_validity",
-    "ssl_cipher",
-    "ssl_hash",
-    "ssl_key_exchange",
-    "ssl_protocol",
-];
 
 /// A connection as it is sent.
 pub(crate) fn to_wire(connection: &ConnectionInfo, node: &str) -> Value {
@@ -78,11 +67,17 @@ pub(crate) fn to_wire(connection: &ConnectionInfo, node: &str) -> Value {
     put("send_oct_details", json!({"rate": 0.0}));
     put("send_cnt", connection.send_cnt.into());
     put("send_pend", connection.send_pend.into());
-    put("ssl", false.into());
-    for name in TLS_FIELDS {
-        put(name, Value::Null);
+    put("ssl", connection.tls.is_some().into());
+    // What there is not to say is null.
+    for (name, value) in tls_fields(connection) {
+        put(name, if value.is_empty() { Value::Null } else { value.into() });
     }
     Value::Object(fields)
+}
+
+/// What encrypts a connection, and who its client is by certificate.
+fn tls_fields(connection: &ConnectionInfo) -> [(&'static str, &str); 8] {
+    connection.tls.as_deref().map_or(TlsFacts::NONE, TlsFacts::fields)
 }
 
 /// Whether the caller sees what belongs to a user.
@@ -124,8 +119,8 @@ async fn get_connection(call: Call) -> Answer {
     let item = to_wire(&connection, &call.node().settings().node_name);
     let mut item = call.rated(Sampled::Connection(connection.id), &call.ranges()?, item);
     // Alone, the reference prints absent certificates as empty text.
-    for name in TLS_FIELDS {
-        item[*name] = "".into();
+    for (name, value) in tls_fields(&connection) {
+        item[name] = value.into();
     }
     Reply::json(&item)
 }

@@ -5,6 +5,7 @@
 //! method, credentials, class, content negotiation, body, object.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -20,7 +21,7 @@ use crate::body;
 use crate::call::{Call, vhost_name};
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::options::HttpOptions;
+use crate::options::{HttpOptions, Timeouts};
 use crate::query::QueryString;
 use crate::reply::{JSON, Reply};
 use crate::route::{Answer, Parameters, Route, Routes};
@@ -49,6 +50,10 @@ const REDIRECTS: &[(&str, &str)] = &[
 
 /// Stands for the vhost `/` in a path, for whoever cannot send an encoded slash.
 const DEFAULT_VHOST_ALIAS: &str = "~default";
+
+/// Longest wait for what a request asks for. Behind a disk that does not answer a client is
+/// told so, and does not hold its connection for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Endpoints that answer while the application is stopped; probes at the root do, too.
 const NODE_PREFIX: &str = "/warren/";
@@ -170,6 +175,7 @@ impl Dispatch {
             None => return Err(ApiError::bare(StatusCode::NOT_ACCEPTABLE)),
         };
         *vary = if route.endpoint.negotiated { VARY } else { VARY_ENCODING };
+        let timeouts = request.extensions().get::<Timeouts>().copied().unwrap_or_default();
         let (parts, body) = request.into_parts();
         if !content_type_is_valid(&parts.headers) {
             return Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
@@ -184,10 +190,11 @@ impl Dispatch {
             address,
             parameters,
             query: QueryString::parse(parts.uri.query()),
+            body: body::read(body, &parts.headers, self.options.body_bytes_max, timeouts.idle).await?,
             headers: parts.headers,
-            body: body::read(body, self.options.body_bytes_max).await?,
         };
-        let reply = handler(call).await?;
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, handler(call)).await;
+        let reply = answered.unwrap_or_else(|_| Err(ApiError::not_answered_in_time()))?;
         if as_bert { Ok(to_bert(reply)) } else { Ok(reply) }
     }
 }
@@ -234,6 +241,10 @@ fn error_response(error: ApiError) -> Response {
     *response.status_mut() = error.status;
     if let Some(seconds) = error.retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    if error.closes {
+        // The rest of the request is not read.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if error.challenge {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);

@@ -18,23 +18,41 @@ pub(crate) struct ApiError {
     pub(crate) challenge: bool,
     /// When to ask again, in seconds.
     pub(crate) retry_after_seconds: Option<u64>,
+    /// Whether the connection ends, because the request was not read to its end.
+    pub(crate) closes: bool,
 }
 
 impl ApiError {
     /// A refusal with `error` and `reason`.
     pub(crate) fn new(status: StatusCode, error: &str, reason: impl Into<Value>) -> Self {
         let body = json!({ "error": error, "reason": reason.into() });
-        Self { status, body: Some(body), challenge: false, retry_after_seconds: None }
+        Self { status, body: Some(body), challenge: false, retry_after_seconds: None, closes: false }
     }
 
     /// A refusal without a body.
     pub(crate) fn bare(status: StatusCode) -> Self {
-        Self { status, body: None, challenge: false, retry_after_seconds: None }
+        Self { status, body: None, challenge: false, retry_after_seconds: None, closes: false }
     }
 
     /// The request is wrong.
     pub(crate) fn bad_request(reason: impl Into<Value>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", reason)
+    }
+
+    /// The body is larger than configured; it was not read.
+    pub(crate) fn body_too_large() -> Self {
+        Self { closes: true, ..Self::bad_request("Exceeded HTTP request body size limit") }
+    }
+
+    /// The body did not come in time.
+    pub(crate) fn body_too_slow() -> Self {
+        let reason = "the request body did not arrive in time";
+        Self { closes: true, ..Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", reason) }
+    }
+
+    /// The answer was waited for long enough.
+    pub(crate) fn not_answered_in_time() -> Self {
+        Self::unavailable("the request was not answered in time; what it asks for may still happen")
     }
 
     /// The object the path names does not exist.

@@ -129,7 +129,7 @@ fn canonical_protocol(name: &str) -> String {
         "amqp091" | "amqp0.9.1" | "amqp0-9-1" | "amqp-0-9-1" | "amqp10" | "amqp1.0" => "amqp".to_owned(),
         "amqps" | "amqp/tls" => "amqp/ssl".to_owned(),
         "management" => "http".to_owned(),
-        "https" | "http/tls" => "http/ssl".to_owned(),
+        "http/tls" | "http/ssl" => "https".to_owned(),
         "prometheus" => "http/prometheus".to_owned(),
         _ => name,
     }

@@ -6,8 +6,8 @@
 //!
 //! Code map: `dispatch` is the way of a request, `route` the match, `auth` who may,
 //! `body`, `query` and `page` what comes in and how lists go out, `reply` and `error`
-//! the answers (`error` holds the table from broker errors to statuses), `serve` and
-//! `service` the sockets; `prometheus` is what another listener answers; every other file is
+//! the answers (`error` holds the table from broker errors to statuses), `service`, `serve`
+//! and `connection` the sockets; `prometheus` is what another listener answers; every other file is
 //! a resource.
 //!
 //! ```no_run
@@ -20,6 +20,7 @@ mod auth;
 mod bert;
 mod body;
 mod call;
+mod connection;
 mod context;
 mod cors;
 mod dispatch;
@@ -86,7 +87,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 pub use context::{LogLevel, ServerFacts};
 pub use cors::Cors;
 pub use logins::Logins;
-pub use options::{BODY_BYTES_LIMIT, HttpOptions, path_prefix};
+pub use options::{BODY_BYTES_LIMIT, HttpOptions, Timeouts, path_prefix};
 pub use plugins::EnabledPlugins;
 pub use prometheus::MetricsSettings;
 pub use serve::{serve_tcp, serve_unix};
@@ -95,6 +96,8 @@ pub use statistics::{
     INTERVAL_MS_MAX, INTERVAL_MS_MIN, Policies, RETENTION_S_MAX, RatesMode, Retention, Statistics, StatisticsService,
     StatisticsSettings,
 };
+pub use serve::serve_unix;
+pub use service::{HttpListener, HttpService, NodeSlot};
 
 use context::Context;
 use dispatch::Dispatch;

@@ -20,6 +20,24 @@ pub const BODY_BYTES_LIMIT: usize = 1 << 30;
 
 const POLICY_INITIAL: HeaderValue = HeaderValue::from_static("script-src 'self'; object-src 'self'");
 
+/// How long the clients of a listener may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From when a connection is ready for a request until its head is there; so also how
+    /// long a connection may wait between two requests.
+    pub request: Duration,
+    /// Between two pieces of a body.
+    pub idle: Duration,
+    /// While nothing goes either way, whatever is waited for.
+    pub inactivity: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(30), idle: Duration::from_secs(60), inactivity: Duration::from_secs(300) }
+    }
+}
+
 /// Options of the HTTP API.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {

@@ -29,13 +29,13 @@ fn listeners(node: &Node) -> Value {
     let name = &node.settings().node_name;
     let listeners = node.listeners().into_iter().map(|listener| {
         let (ip, port) = (listener.address.ip().to_string(), listener.address.port());
-        let options = if listener.protocol == "amqp" {
+        let options = if listener.protocol.starts_with("amqp") {
             json!({"backlog": 128, "nodelay": true, "linger": [true, 0], "exit_on_close": false})
         } else {
             json!({"ip": ip, "port": port})
         };
         json!({"node": name, "protocol": listener.protocol, "ip_address": ip, "port": port,
-               "socket_opts": options, "tls": false})
+               "socket_opts": options, "tls": listener.tls.is_some()})
     });
     Value::Array(listeners.collect())
 }
@@ -45,7 +45,11 @@ pub(crate) fn contexts(node: &Node) -> Value {
     let name = &node.settings().node_name;
     let http = node.listeners().into_iter().filter(|listener| listener.protocol.starts_with("http"));
     let contexts = http.map(|listener| {
-        let description = if listener.protocol == "http" { "Warren Management" } else { "Warren Prometheus" };
+        let description = if matches!(listener.protocol.as_str(), "http" | "https") {
+            "Warren Management"
+        } else {
+            "Warren Prometheus"
+        };
         json!({"ssl_opts": [], "node": name, "description": description, "path": "/", "cowboy_opts": "[]",
                "ip": listener.address.ip().to_string(), "port": listener.address.port().to_string()})
     });

@@ -7,25 +7,24 @@ use std::time::Duration;
 
 use axum::Router;
 use broker::Accepting;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use broker::tls::TlsAcceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 use crate::PeerAddress;
+use crate::connection::{self, Spoken, stopped};
+use crate::options::Timeouts;
 
 /// Most connections at a time; further ones wait in the listener's backlog.
 const CONNECTIONS_MAX: usize = 4096;
 
-/// Longest wait for the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long requests may go on once the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is offered over TLS, best first.
+pub(crate) const ALPN: &[&str] = &["h2", "http/1.1"];
 
 /// A listener of either kind.
 trait Accept: Send + Sync {
@@ -54,17 +53,57 @@ impl Accept for UnixListener {
     }
 }
 
+/// How the connections of a listener are served.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    /// Answers requests.
+    pub(crate) router: Router,
+    /// How long clients may take.
+    pub(crate) timeouts: Timeouts,
+    /// Encrypts; without it connections are in the clear.
+    pub(crate) tls: Option<Arc<TlsAcceptor>>,
+}
+
+impl Serving {
+    /// In the clear, with the initial time-outs.
+    fn plain(router: Router) -> Self {
+        Self { router, timeouts: Timeouts::default(), tls: None }
+    }
+
+    async fn connection<S>(self, stream: S, peer: PeerAddress, mut stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { router, timeouts, tls } = self;
+        let Some(tls) = tls else {
+            return connection::serve(stream, Spoken::Http1, peer, timeouts, router, stop).await;
+        };
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream) => accepted,
+            () = stopped(&mut stop) => return,
+        };
+        match accepted {
+            Ok(stream) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
+                connection::serve(stream, spoken, peer, timeouts, router, stop).await;
+            }
+            Err(error) => tracing::debug!(%error, "a TLS handshake of an HTTP client failed"),
+        }
+    }
+}
+
 /// Serves a TCP listener until `stop` turns true, then lets running requests finish.
-pub async fn serve_tcp(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
-    serve(listener, router, stop).await;
+pub(crate) async fn serve_tcp(listener: TcpListener, serving: Serving, stop: watch::Receiver<bool>) {
+    serve(listener, serving, stop).await;
 }
 
 /// Serves a Unix socket until `stop` turns true, then lets running requests finish.
 pub async fn serve_unix(listener: UnixListener, router: Router, stop: watch::Receiver<bool>) {
-    serve(listener, router, stop).await;
+    serve(listener, Serving::plain(router), stop).await;
 }
 
-async fn serve<L: Accept>(listener: L, router: Router, mut stop: watch::Receiver<bool>) {
+async fn serve<L: Accept>(listener: L, serving: Serving, mut stop: watch::Receiver<bool>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut accepting = Accepting::new("HTTP connections");
@@ -77,7 +116,7 @@ async fn serve<L: Accept>(listener: L, router: Router, mut stop: watch::Receiver
             accepted = listener.next() => match accepted {
                 Ok((stream, address)) => {
                     accepting.succeeded();
-                    let connection = serve_connection(stream, address, router.clone(), stop.clone());
+                    let connection = serving.clone().connection(stream, PeerAddress(address), stop.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(permit);
@@ -92,36 +131,6 @@ async fn serve<L: Accept>(listener: L, router: Router, mut stop: watch::Receiver
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
         tracing::warn!("HTTP connections were abandoned with requests running");
-    }
-}
-
-/// Resolves when the end is asked for, also by dropping the sender.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-async fn serve_connection<S>(stream: S, address: Option<IpAddr>, router: Router, mut stop: watch::Receiver<bool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(PeerAddress(address));
-        router.clone().oneshot(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an HTTP connection ended early");
     }
 }
 
@@ -154,7 +163,7 @@ mod tests {
         let path = dir.path().join("socket");
         let unix = UnixListener::bind(&path).unwrap();
         let loops = [
-            tokio::spawn(serve_tcp(tcp, answers_address(), stopping.clone())),
+            tokio::spawn(serve_tcp(tcp, Serving::plain(answers_address()), stopping.clone())),
             tokio::spawn(serve_unix(unix, answers_address(), stopping)),
         ];
         let over_tcp = ask(TcpStream::connect(address).await.unwrap()).await;

@@ -6,20 +6,42 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 
 use broker::storage::BoxFuture;
+use broker::tls::{TlsAcceptor, TlsSettings};
 use broker::{AppService, Broker, Error, Listener, Node};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::options::Timeouts;
 use crate::prometheus::{self, MetricsSettings};
-use crate::{ServerFacts, Transport, router, serve_tcp};
+use crate::serve::{ALPN, Serving, serve_tcp};
+use crate::{ServerFacts, Transport, router};
+
+/// Where clients connect, and how they are served there.
+#[derive(Debug, Clone)]
+pub struct HttpListener {
+    /// Address; port 0 picks a free one.
+    pub address: SocketAddr,
+    /// Key material of an encrypted listener.
+    pub tls: Option<TlsSettings>,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+}
+
+impl HttpListener {
+    /// In the clear, with the initial time-outs.
+    #[must_use]
+    pub fn plain(address: SocketAddr) -> Self {
+        Self { address, tls: None, timeouts: Timeouts::default() }
+    }
+}
 
 /// The HTTP listeners. The node they serve is told after it has started; requests that
 /// come before wait in the listener's backlog.
 pub struct HttpService {
-    /// As listings name it.
-    protocol: &'static str,
-    addresses: Vec<SocketAddr>,
+    /// As listings name it, in the clear and encrypted.
+    protocols: [&'static str; 2],
+    wanted: Vec<HttpListener>,
     answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
     node: watch::Sender<Option<Node>>,
     /// What runs now. A leaf lock, never held over an await.
@@ -43,46 +65,47 @@ impl NodeSlot {
 }
 
 impl HttpService {
-    /// Listeners of the API on these addresses; port 0 picks a free one.
+    /// Listeners of the API.
     #[must_use]
-    pub fn new(addresses: Vec<SocketAddr>, facts: ServerFacts) -> (Self, NodeSlot) {
+    pub fn new(wanted: Vec<HttpListener>, facts: ServerFacts) -> (Self, NodeSlot) {
         let answers = move |node| router(node, Transport::Tcp, facts.clone());
-        Self::of("http", addresses, Arc::new(answers))
+        Self::of(["http", "https"], wanted, Arc::new(answers))
     }
 
-    /// Listeners of metrics on these addresses. They do not wait for the plugin that metrics
+    /// Listeners of metrics. They do not wait for the plugin that metrics
     /// are in RabbitMQ: who enables another plugin must not lose them.
     #[must_use]
-    pub fn metrics(addresses: Vec<SocketAddr>, settings: MetricsSettings, facts: ServerFacts) -> (Self, NodeSlot) {
+    pub fn metrics(wanted: Vec<HttpListener>, settings: MetricsSettings, facts: ServerFacts) -> (Self, NodeSlot) {
         let answers = move |node| prometheus::router(node, settings.clone(), facts.clone());
-        Self::of("http/prometheus", addresses, Arc::new(answers))
+        Self::of(["http/prometheus", "https/prometheus"], wanted, Arc::new(answers))
     }
 
     fn of(
-        protocol: &'static str,
-        addresses: Vec<SocketAddr>,
+        protocols: [&'static str; 2],
+        wanted: Vec<HttpListener>,
         answers: Arc<dyn Fn(Node) -> Router + Send + Sync>,
     ) -> (Self, NodeSlot) {
         let (node, _) = watch::channel(None);
         let slot = NodeSlot(node.clone());
-        (Self { protocol, addresses, answers, node, running: Mutex::new(None) }, slot)
+        (Self { protocols, wanted, answers, node, running: Mutex::new(None) }, slot)
     }
 
     async fn open(&self) -> Result<Vec<Listener>, Error> {
         let (stop, stopping) = watch::channel(false);
         let mut listeners = Vec::new();
         let mut bound = Vec::new();
-        for address in &self.addresses {
-            let protocol = self.protocol;
+        for HttpListener { address, tls, timeouts } in &self.wanted {
+            let protocol = self.protocols[usize::from(tls.is_some())];
             let failed = |error| Error::Unavailable(format!("cannot listen for {protocol} on {address}: {error}"));
+            let tls = tls.clone().map(|tls| TlsAcceptor::load(tls, ALPN)).transpose()?.map(Arc::new);
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
-            listeners.push(Listener { protocol: protocol.to_owned(), address });
-            bound.push(listener);
+            listeners.push(Listener { protocol: protocol.to_owned(), address, tls: tls.clone() });
+            bound.push((listener, *timeouts, tls));
         }
         let loops = bound
             .into_iter()
-            .map(|listener| {
+            .map(|(listener, timeouts, tls)| {
                 let (answers, mut node, mut stop) =
                     (Arc::clone(&self.answers), self.node.subscribe(), stopping.clone());
                 tokio::spawn(async move {
@@ -91,7 +114,7 @@ impl HttpService {
                         _ = stop.wait_for(|stop| *stop) => None,
                     };
                     if let Some(node) = node {
-                        serve_tcp(listener, answers(node), stop).await;
+                        serve_tcp(listener, Serving { router: answers(node), timeouts, tls }, stop).await;
                     }
                 })
             })

@@ -61,8 +61,8 @@ mod tests {
             ("cluster_tags", None),
             ("cluster_tags.a.b", None),
             ("cluster_tags.a\\.b", Some(Known::Ignored)),
-            ("ssl_options.cacertfile", Some(Known::Refused)),
-            ("listeners.ssl.default", Some(Known::Refused)),
+            ("ssl_options.depth", Some(Known::Refused)),
+            ("ssl_options.reuse_sessions", Some(Known::Ignored)),
             ("hearthbeat", None),
         ] {
             assert_eq!(look_up(key), expected, "{key}");

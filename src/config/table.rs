@@ -1,7 +1,7 @@
 //! Every setting, declared once: key, type, default, documentation, and where it goes.
 //!
 //! The parser, the defaults, `--list-settings`, the documentation page and the nearest-key
-//! suggestion are folds over [`SETTINGS`]. To add a setting, add a row. Where two rows set
+//! suggestion are folds over [`SETTINGS`] and those of `secure`. To add a setting, add a row. Where two rows set
 //! the same thing, the later row has precedence.
 
 use std::time::Duration;
@@ -75,17 +75,17 @@ pub const SETTINGS: &[Setting] = &[
         key: "listeners.ssl",
         alias: None,
         environment: None,
-        initial: Initial::Value("none"),
-        doc: "TLS listeners are not offered, so `none` is all there is to say.",
-        set: Set::Choice(&["none"], |_, _| {}),
+        initial: Initial::Unset("listeners as configured"),
+        doc: "`none` closes all encrypted AMQP listeners, whatever `listeners.ssl.$name` says.",
+        set: Set::Choice(&["none"], |config, _| config.tls_listeners_off = true),
     },
     Setting {
         key: "management.tcp.port",
         alias: None,
         environment: None,
-        initial: Initial::Value("15672"),
-        doc: "Port of the HTTP API; 0 takes a free one.",
-        set: Set::Number(0, 65_535, |config, port| config.management_port = narrow(port)),
+        initial: Initial::Unset("15672"),
+        doc: "Port of the HTTP API in the clear; 0 takes a free one.",
+        set: Set::Number(0, 65_535, |config, port| config.management.port = Some(narrow(port))),
     },
     Setting {
         key: "management.tcp.ip",
@@ -93,7 +93,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: None,
         initial: Initial::Unset("every address"),
         doc: "Address of the HTTP API.",
-        set: Set::Address(|config, address| config.management_address = Some(address)),
+        set: Set::Address(|config, address| config.management.address = Some(address)),
     },
     Setting {
         key: "management.path_prefix",
@@ -197,9 +197,9 @@ pub const SETTINGS: &[Setting] = &[
         key: "prometheus.tcp.port",
         alias: None,
         environment: None,
-        initial: Initial::Value("15692"),
-        doc: "Port of the metrics; 0 takes a free one.",
-        set: Set::Number(0, 65_535, |config, port| config.metrics_port = narrow(port)),
+        initial: Initial::Unset("15692"),
+        doc: "Port of the metrics in the clear; 0 takes a free one.",
+        set: Set::Number(0, 65_535, |config, port| config.metrics_plain.port = Some(narrow(port))),
     },
     Setting {
         key: "prometheus.tcp.ip",
@@ -207,7 +207,7 @@ pub const SETTINGS: &[Setting] = &[
         environment: None,
         initial: Initial::Unset("every address"),
         doc: "Address of the metrics.",
-        set: Set::Address(|config, address| config.metrics_address = Some(address)),
+        set: Set::Address(|config, address| config.metrics_plain.address = Some(address)),
     },
     Setting {
         key: "prometheus.tcp.listener",
@@ -514,7 +514,7 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// A number whose range the row has checked.
-fn narrow(number: u32) -> u16 {
+pub fn narrow(number: u32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 

@@ -136,8 +136,9 @@ impl Owner {
         for service in &self.services {
             opened.extend(service.start(broker.clone()).await?);
         }
-        let amqp = AmqpListener::start(&broker, &self.shared.settings.amqp_listeners).await?;
-        let listeners = with_amqp(&amqp, opened);
+        let amqp = AmqpListener::start(&broker).await?;
+        // AMQP first.
+        let listeners = amqp.listeners().chain(opened).collect();
         self.application = Some(Application { broker, amqp: Some(amqp) });
         self.shared.listeners_suspended.store(false, Relaxed);
         self.set_listeners(listeners);
@@ -244,10 +245,4 @@ impl Owner {
             None => Ok(()),
         }
     }
-}
-
-/// All listeners: AMQP first.
-fn with_amqp(amqp: &AmqpListener, opened: Vec<Listener>) -> Vec<Listener> {
-    let of_amqp = amqp.addresses().iter().map(|&address| Listener { protocol: "amqp".to_owned(), address });
-    of_amqp.chain(opened).collect()
 }

@@ -1,10 +1,13 @@
 //! Connections, channels and consumers as they are now.
 
+use std::sync::Arc;
+
 use super::Broker;
 use crate::domain::name::{QueueName, UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
 use crate::runtime::queue::QueueCommand;
+use crate::tls::TlsFacts;
 
 /// A connection as listings show it.
 #[derive(Debug, Clone)]
@@ -51,6 +54,8 @@ pub struct ConnectionInfo {
     pub send_cnt: u64,
     /// Bytes waiting to be written.
     pub send_pend: u64,
+    /// What encrypts it.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 /// A channel as listings show it.

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::runtime::alarms::AlarmPicture;
 use crate::runtime::system;
 use crate::storage::BoxFuture;
+use crate::tls::{TlsAcceptor, TlsSettings};
 
 /// What a node needs to know before it starts; every value has been checked.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Addresses of the AMQP listener; port 0 picks a free one.
     pub amqp_listeners: Vec<SocketAddr>,
+    /// Addresses of the encrypted AMQP listener.
+    pub amqp_tls_listeners: Vec<SocketAddr>,
+    /// Key material of the encrypted AMQP listener.
+    pub amqp_tls: TlsSettings,
     /// A service provisions the node, so an empty one gets no default user and vhost.
     pub is_provisioned: bool,
     /// First user of an empty node.
@@ -83,6 +88,8 @@ impl Settings {
             node_name: "rabbit@localhost".to_owned(),
             data_dir,
             amqp_listeners: Vec::new(),
+            amqp_tls_listeners: Vec::new(),
+            amqp_tls: TlsSettings::default(),
             is_provisioned: false,
             default_user: "guest".to_owned(),
             default_pass: "guest".to_owned(),
@@ -143,12 +150,14 @@ pub enum AppState {
 }
 
 /// A listener as status shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Listener {
-    /// `amqp`, `http`, `http/prometheus`, …
+    /// `amqp`, `http`, `http/prometheus`, …; `amqp/ssl`, `https`, `https/prometheus`.
     pub protocol: String,
     /// Where.
     pub address: SocketAddr,
+    /// What encrypts its connections, and with which certificates.
+    pub tls: Option<Arc<TlsAcceptor>>,
 }
 
 /// A node at a glance.

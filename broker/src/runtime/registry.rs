@@ -23,6 +23,7 @@ use crate::domain::value::FieldTable;
 use crate::error::Error;
 use crate::facade::{ChannelInfo, ConnectionInfo, LiveSums};
 use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
+use crate::tls::TlsFacts;
 use counts::{ChannelCount, Counts};
 use sampling::Pasts;
 
@@ -41,6 +42,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) frame_max: u32,
     pub(crate) channel_max: u16,
     pub(crate) connected_at_ms: u64,
+    pub(crate) tls: Option<Arc<TlsFacts>>,
 }
 
 /// One live connection.
@@ -140,6 +142,7 @@ impl ConnectionEntry {
             send_oct: self.send_oct.load(Relaxed),
             send_cnt: self.send_cnt.load(Relaxed),
             send_pend: self.send_pend.load(Relaxed),
+            tls: facts.tls.clone(),
         }
     }
 }

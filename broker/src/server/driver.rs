@@ -37,7 +37,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stop: watch::Receiver<bool>,
 ) {
     let opened = tokio::select! {
-        opened = handshake::open(&broker, &mut socket, ends) => opened,
+        opened = handshake::open(&broker, &mut socket, &ends) => opened,
         _ = stop.wait_for(|stop| *stop) => return,
     };
     let Some((session, input)) = opened else { return };
@@ -259,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_wait(&mut self, context: &mut Context<'_>, may_read: bool) -> Poll<std::io::Result<Woken>> {
         let mut woken = Woken::default();
         let mut any = false;
-        if self.session.output.pending() > 0 {
+        if self.session.output.pending() > 0 || self.session.output.is_unflushed() {
             match self.session.output.poll_write(&mut self.socket, context) {
                 Poll::Ready(Ok(())) => {
                     woken.written = true;

@@ -25,6 +25,7 @@ use crate::runtime::clock::now_ms;
 use crate::runtime::events::connection as events;
 use crate::runtime::queue::ConnectionSender;
 use crate::runtime::registry::{ConnectionFacts, OpenConnections, connection_name};
+use crate::tls::TlsFacts;
 
 /// How long a refused login waits when the client cannot be told in the protocol: slows
 /// guessing, and matches the reference.
@@ -34,10 +35,12 @@ const REFUSED_LOGIN_PAUSE: Duration = Duration::from_secs(3);
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 /// Where a socket leads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Ends {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
+    /// What encrypts what goes between them.
+    pub(super) tls: Option<Arc<TlsFacts>>,
 }
 
 struct Handshake<'a, S> {
@@ -62,7 +65,7 @@ impl From<std::io::Error> for Over {
 pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Broker,
     socket: &mut S,
-    ends: Ends,
+    ends: &Ends,
 ) -> Option<(Session, BytesMut)> {
     let timeout = broker.settings().handshake_timeout;
     let mut handshake = Handshake {
@@ -85,7 +88,7 @@ pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
-    async fn run(&mut self, broker: &Broker, ends: Ends) -> Result<Session, Over> {
+    async fn run(&mut self, broker: &Broker, ends: &Ends) -> Result<Session, Over> {
         self.protocol_header(ends).await?;
         let settings = broker.settings();
         let properties =
@@ -142,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             frame_max: tuned.frame_max,
             channel_max: tuned.channel_max,
             connected_at_ms: now_ms(),
+            tls: ends.tls.clone(),
         };
         // Others may have opened since the check above; this one counts and enters in one step.
         let admit = |open| {
@@ -167,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         Ok(session)
     }
 
-    async fn protocol_header(&mut self, ends: Ends) -> Result<(), Over> {
+    async fn protocol_header(&mut self, ends: &Ends) -> Result<(), Over> {
         let mut header = [0u8; HEADER_BYTES];
         self.socket.read_exact(&mut header).await?;
         if accepts_header(&header) {
@@ -175,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         }
         let spoken = match &header {
             header if header.starts_with(b"GET ") || header.starts_with(b"POST ") => "HTTP",
-            [0x16, 3, ..] => "TLS",
+            [0x16, 3, ..] => "TLS (listeners.ssl.default is for that)",
             header if header.starts_with(b"AMQP") => "another AMQP version",
             _ => "something else",
         };
@@ -185,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         Err(Over)
     }
 
-    async fn log_in(&mut self, broker: &Broker, ends: Ends) -> Result<(Arc<User>, FieldTable, String), Over> {
+    async fn log_in(&mut self, broker: &Broker, ends: &Ends) -> Result<(Arc<User>, FieldTable, String), Over> {
         let (client_properties, mechanism, response) = self
             .method("starting", |method| match method {
                 Method::ConnectionStartOk { client_properties, mechanism, response, .. } => {
@@ -207,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         };
         broker.events().tell(|| {
             let refused = authenticated.as_ref().err();
-            events::login(ends.peer, ends.local, &mechanism, &claimed, refused)
+            events::login((ends.peer, ends.local, ends.tls.is_some()), &mechanism, &claimed, refused)
         });
         match authenticated {
             Ok(user) => Ok((user, client_properties, mechanism)),
@@ -275,6 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         let mut out = Vec::new();
         write(&mut out);
         self.socket.write_all(&out).await?;
+        self.socket.flush().await?;
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use super::accept::Accepting;
 use super::driver;
 use super::handshake::Ends;
 use crate::error::Error;
-use crate::facade::Broker;
+use crate::facade::{Broker, Listener};
+use crate::tls::{TlsAcceptor, TlsFacts};
 
 /// Connections open at once; beyond it, new ones wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 100_000;
@@ -21,7 +22,8 @@ const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// The AMQP listener of a running broker.
 pub(crate) struct AmqpListener {
-    addresses: Vec<SocketAddr>,
+    /// Where it listens, and what encrypts there.
+    places: Vec<(SocketAddr, Option<Arc<TlsAcceptor>>)>,
     stop: watch::Sender<bool>,
     permits: Arc<Semaphore>,
     /// The accepting tasks; none while suspended. Each holds its socket, so ending it closes it.
@@ -29,14 +31,21 @@ pub(crate) struct AmqpListener {
 }
 
 impl AmqpListener {
-    /// Binds every address and starts accepting.
+    /// Binds every address of the settings and starts accepting.
     ///
     /// # Errors
-    /// `Unavailable` naming the address that cannot be bound.
-    pub(crate) async fn start(broker: &Broker, wanted: &[SocketAddr]) -> Result<Self, Error> {
+    /// `Unavailable` naming the address that cannot be bound, or the file with key material
+    /// that cannot be used.
+    pub(crate) async fn start(broker: &Broker) -> Result<Self, Error> {
+        let settings = broker.settings();
+        let mut places: Vec<_> = settings.amqp_listeners.iter().map(|address| (*address, None)).collect();
+        if !settings.amqp_tls_listeners.is_empty() {
+            let tls = Arc::new(TlsAcceptor::load(settings.amqp_tls.clone(), &[])?);
+            places.extend(settings.amqp_tls_listeners.iter().map(|address| (*address, Some(tls.clone()))));
+        }
         let (stop, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut listener = Self { addresses: wanted.to_vec(), stop, permits, accepting: Vec::new() };
+        let mut listener = Self { places, stop, permits, accepting: Vec::new() };
         listener.resume(broker).await?;
         Ok(listener)
     }
@@ -49,20 +58,22 @@ impl AmqpListener {
         if !self.accepting.is_empty() {
             return Ok(());
         }
-        let mut addresses = Vec::new();
+        let mut places = Vec::new();
         let mut listeners = Vec::new();
-        for &address in &self.addresses {
+        for (address, tls) in &self.places {
             let refused =
                 |error: std::io::Error| Error::Unavailable(format!("cannot listen for AMQP on {address}: {error}"));
             let listener = TcpListener::bind(address).await.map_err(refused)?;
-            addresses.push(listener.local_addr().map_err(refused)?);
-            listeners.push(listener);
+            places.push((listener.local_addr().map_err(refused)?, tls.clone()));
+            listeners.push((listener, tls.clone()));
         }
         // A port that was picked is kept, so that a suspended listener comes back where it was.
-        self.addresses = addresses;
+        self.places = places;
         self.accepting = listeners
             .into_iter()
-            .map(|one| tokio::spawn(accept(one, broker.clone(), self.permits.clone(), self.stop.subscribe())))
+            .map(|(one, tls)| {
+                tokio::spawn(accept(one, tls, broker.clone(), self.permits.clone(), self.stop.subscribe()))
+            })
             .collect();
         Ok(())
     }
@@ -76,8 +87,11 @@ impl AmqpListener {
     }
 
     /// Where it listens.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = Listener> {
+        self.places.iter().map(|(address, tls)| {
+            let protocol = if tls.is_some() { "amqp/ssl" } else { "amqp" };
+            Listener { protocol: protocol.to_owned(), address: *address, tls: tls.clone() }
+        })
     }
 
     /// Stops accepting. Connections are told by their registry, not here.
@@ -95,7 +109,13 @@ impl AmqpListener {
     }
 }
 
-async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<Arc<TlsAcceptor>>,
+    broker: Broker,
+    permits: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut accepting = Accepting::new("connections");
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
@@ -106,9 +126,9 @@ async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, 
         match accepted {
             Ok((socket, peer)) => {
                 accepting.succeeded();
-                let (broker, stop) = (broker.clone(), stop.clone());
+                let (broker, tls, stop) = (broker.clone(), tls.clone(), stop.clone());
                 tokio::spawn(async move {
-                    serve(broker, socket, peer, stop).await;
+                    serve(broker, tls, socket, peer, stop).await;
                     drop(permit);
                 });
             }
@@ -117,10 +137,27 @@ async fn accept(listener: TcpListener, broker: Broker, permits: Arc<Semaphore>, 
     }
 }
 
-async fn serve(broker: Broker, socket: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
+async fn serve(
+    broker: Broker,
+    tls: Option<Arc<TlsAcceptor>>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    mut stop: watch::Receiver<bool>,
+) {
     let Ok(local) = socket.local_addr() else { return };
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%peer, "no TCP_NODELAY: {error}");
     }
-    driver::serve(broker, socket, Ends { peer, local }, stop).await;
+    let Some(tls) = tls else { return driver::serve(broker, socket, Ends { peer, local, tls: None }, stop).await };
+    let accepted = tokio::select! {
+        accepted = tls.accept(socket) => accepted,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    match accepted {
+        Ok(socket) => {
+            let tls = Some(Arc::new(TlsFacts::of(socket.get_ref().1)));
+            driver::serve(broker, socket, Ends { peer, local, tls }, stop).await;
+        }
+        Err(error) => tracing::warn!(%peer, "a TLS handshake failed: {error}"),
+    }
 }

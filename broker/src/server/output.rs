@@ -51,6 +51,8 @@ pub(super) struct Output {
     /// How far `bytes` is written.
     start: usize,
     written: u64,
+    /// The socket has taken bytes and not said that they left: one that encrypts keeps some.
+    unflushed: bool,
     grants: VecDeque<Grant>,
     replies: VecDeque<(u64, ReplyRoom)>,
 }
@@ -59,6 +61,11 @@ impl Output {
     /// Bytes not written yet.
     pub(super) fn pending(&self) -> usize {
         self.bytes.len() - self.start + self.bodies.len()
+    }
+
+    /// Whether the socket may hold bytes back.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed
     }
 
     /// Writes messages for a channel.
@@ -118,6 +125,11 @@ impl Output {
             }
             self.start = self.bodies.advance(self.start, count);
             self.written += count as u64;
+            self.unflushed = true;
+        }
+        if self.unflushed && self.pending() == 0 {
+            let Poll::Ready(()) = Pin::new(&mut *socket).poll_flush(context)? else { return Poll::Pending };
+            self.unflushed = false;
         }
         if self.pending() == 0 {
             let needed = self.bytes.len();

@@ -30,7 +30,7 @@ impl Client {
         let (socket, served) = tokio::io::duplex(PIPE_BYTES);
         let here = "127.0.0.1:1".parse().unwrap();
         let (_stop, stopping) = watch::channel(false);
-        tokio::spawn(driver::serve(broker.clone(), served, Ends { peer: here, local: here }, stopping));
+        tokio::spawn(driver::serve(broker.clone(), served, Ends { peer: here, local: here, tls: None }, stopping));
         let mut client = Self { socket, input: BytesMut::new(), output: Vec::new(), _stop };
         client.output.extend_from_slice(b"AMQP\0\0\x09\x01");
         client.until(0, 10, 10).await;

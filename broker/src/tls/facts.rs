@@ -47,6 +47,8 @@ pub struct PeerCertificate {
     pub issuer: String,
     /// `from - until`.
     pub validity: String,
+    /// Its number at whoever signed it, in hexadecimal digits.
+    pub serial_number: String,
 }
 
 impl PeerCertificate {
@@ -57,7 +59,12 @@ impl PeerCertificate {
         Some(Self {
             subject: read.subject().to_string(),
             issuer: read.issuer().to_string(),
-            validity: format!("{} - {}", date(validity.not_before.to_date_time()), date(validity.not_after.to_date_time())),
+            validity: format!(
+                "{} - {}",
+                date(validity.not_before.to_date_time()),
+                date(validity.not_after.to_date_time())
+            ),
+            serial_number: read.serial_number().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
 }
@@ -91,6 +98,34 @@ pub struct TlsFacts {
 }
 
 impl TlsFacts {
+    /// The fields of a connection that is not encrypted.
+    pub const NONE: [(&'static str, &'static str); 8] = [
+        ("peer_cert_issuer", ""),
+        ("peer_cert_serial_number", ""),
+        ("peer_cert_subject", ""),
+        ("peer_cert_validity", ""),
+        ("ssl_cipher", ""),
+        ("ssl_hash", ""),
+        ("ssl_key_exchange", ""),
+        ("ssl_protocol", ""),
+    ];
+
+    /// Everything under the names the reference gives it; empty where there is nothing.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, &str); 8] {
+        let of_peer = |field: fn(&PeerCertificate) -> &str| self.peer.as_ref().map_or("", field);
+        [
+            ("peer_cert_issuer", of_peer(|peer| &peer.issuer)),
+            ("peer_cert_serial_number", of_peer(|peer| &peer.serial_number)),
+            ("peer_cert_subject", of_peer(|peer| &peer.subject)),
+            ("peer_cert_validity", of_peer(|peer| &peer.validity)),
+            ("ssl_cipher", self.cipher),
+            ("ssl_hash", self.hash),
+            ("ssl_key_exchange", self.key_exchange),
+            ("ssl_protocol", self.protocol),
+        ]
+    }
+
     /// Of a connection whose handshake is over.
     #[must_use]
     pub fn of(connection: &ServerConnection) -> Self {
@@ -104,7 +139,10 @@ impl TlsFacts {
             key_exchange,
             cipher,
             hash: "aead",
-            peer: connection.peer_certificates().and_then(|chain| chain.first()).and_then(|der| PeerCertificate::read(der)),
+            peer: connection
+                .peer_certificates()
+                .and_then(|chain| chain.first())
+                .and_then(|der| PeerCertificate::read(der)),
         }
     }
 }

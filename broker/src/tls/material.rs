@@ -69,9 +69,7 @@ impl Material {
                 let reason = "verify = verify_peer needs the setting cacertfile: whose clients are to be trusted";
                 return Err(Error::Unavailable(reason.to_owned()));
             }
-            (wanted, Some((file, read))) => {
-                builder.with_client_cert_verifier(verifier(wanted, file, read, provider)?)
-            }
+            (wanted, Some((file, read))) => builder.with_client_cert_verifier(verifier(wanted, file, read, provider)?),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => wrong(

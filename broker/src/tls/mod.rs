@@ -95,6 +95,12 @@ pub struct TlsAcceptor {
     looked_s: AtomicU64,
 }
 
+impl std::fmt::Debug for TlsAcceptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsAcceptor").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl TlsAcceptor {
     /// Reads the key material. Blocks for the time of some small files.
     ///
@@ -113,8 +119,7 @@ impl TlsAcceptor {
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S) -> io::Result<TlsStream<S>> {
         let now_s = self.started.elapsed().as_secs();
         let looked_s = self.looked_s.load(Relaxed);
-        if now_s >= looked_s + LOOK_EVERY_S
-            && self.looked_s.compare_exchange(looked_s, now_s, Relaxed, Relaxed).is_ok()
+        if now_s >= looked_s + LOOK_EVERY_S && self.looked_s.compare_exchange(looked_s, now_s, Relaxed, Relaxed).is_ok()
         {
             self.refresh();
         }

@@ -188,15 +188,14 @@ fn an_encrypted_key_opens_with_its_password() {
     let files = Files::new();
     let (_, plain) = SecretDocument::from_pem(&std::fs::read_to_string(files.path("server.key")).unwrap()).unwrap();
     let plain = PrivateKeyInfoRef::try_from(plain.as_bytes()).unwrap();
-    let parameters = pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1000, b"saltsalt", [7; 16]).unwrap();
+    let parameters =
+        pkcs8::pkcs5::pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(1000, b"saltsalt", [7; 16]).unwrap();
     let encrypted = plain.encrypt_with_params(parameters, "secret").unwrap();
     let pem = encrypted.to_pem("ENCRYPTED PRIVATE KEY", pkcs8::LineEnding::LF).unwrap();
     std::fs::write(files.path("server.key"), pem.as_str()).unwrap();
     let load = |password: Option<&str>| {
-        let settings = TlsSettings {
-            key_password: password.map(str::to_owned),
-            ..files.settings(ClientCertificates::Ignored)
-        };
+        let settings =
+            TlsSettings { key_password: password.map(str::to_owned), ..files.settings(ClientCertificates::Ignored) };
         TlsAcceptor::load(settings, &[]).map(|_| ()).map_err(|error| error.to_string())
     };
     assert_eq!(load(Some("secret")), Ok(()));

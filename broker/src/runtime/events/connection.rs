@@ -9,6 +9,7 @@ use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::Error;
 use crate::facade::ConsumerInfo;
 use crate::runtime::registry::{ConnectionEntry, ConnectionFacts, connection_name};
+use crate::tls::TlsFacts;
 
 /// What the reference calls AMQP 0-9-1.
 const PROTOCOL: &str = "{0,9,1}";
@@ -29,8 +30,7 @@ fn tuple(address: IpAddr) -> String {
 
 /// A client logged in, or was refused. The reference tells the reason letter by letter.
 pub(crate) fn login(
-    peer: SocketAddr,
-    local: SocketAddr,
+    (peer, local, encrypted): (SocketAddr, SocketAddr, bool),
     mechanism: &str,
     user: &str,
     refused: Option<&Error>,
@@ -45,7 +45,7 @@ pub(crate) fn login(
         .text("peer_host", &tuple(peer.ip()))
         .number("peer_port", peer.port().into())
         .text("protocol", PROTOCOL)
-        .flag("ssl", false);
+        .flag("ssl", encrypted);
     let Some(error) = refused else { return event };
     let reason = error.to_string();
     let letters = reason.chars().map(|letter| FieldValue::I64(u32::from(letter).into()));
@@ -78,24 +78,15 @@ pub(crate) fn connection_created(node: &str, entry: &ConnectionEntry) -> Event {
         .text("pid", &process(node, entry.id, 0))
         .number("port", local.port().into())
         .text("protocol", PROTOCOL)
-        .flag("ssl", false)
+        .flag("ssl", facts.tls.is_some())
         .number("timeout", facts.heartbeat_s.into())
         .text("type", "network")
         .text("user", user.as_str())
         .text("vhost", vhost.as_str())
         .by(user.as_str());
-    // There is no TLS to tell of.
-    for name in [
-        "peer_cert_issuer",
-        "peer_cert_serial_number",
-        "peer_cert_subject",
-        "peer_cert_validity",
-        "ssl_cipher",
-        "ssl_hash",
-        "ssl_key_exchange",
-        "ssl_protocol",
-    ] {
-        event = event.text(name, "");
+    let tls = facts.tls.as_deref().map(TlsFacts::fields).unwrap_or(TlsFacts::NONE);
+    for (name, value) in tls {
+        event = event.text(name, value);
     }
     with_own_name(event, client_properties)
 }

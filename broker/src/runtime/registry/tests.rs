@@ -46,6 +46,7 @@ fn facts(user: UserName, vhost: VhostName) -> ConnectionFacts {
         frame_max: 131_072,
         channel_max: 2047,
         connected_at_ms: 0,
+        tls: None,
     }
 }
 
