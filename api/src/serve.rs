@@ -135,46 +135,4 @@ async fn serve<L: Accept>(listener: L, serving: Serving, mut stop: watch::Receiv
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::Extension;
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    use super::*;
-
-    fn answers_address() -> Router {
-        let address = async |Extension(PeerAddress(address)): Extension<PeerAddress>| format!("from {address:?}");
-        Router::new().route("/", get(address))
-    }
-
-    async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> String {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    #[tokio::test]
-    async fn both_kinds_of_listener_say_where_a_request_comes_from_and_stop() {
-        let (stop, stopping) = watch::channel(false);
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = tcp.local_addr().unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("socket");
-        let unix = UnixListener::bind(&path).unwrap();
-        let loops = [
-            tokio::spawn(serve_tcp(tcp, Serving::plain(answers_address()), stopping.clone())),
-            tokio::spawn(serve_unix(unix, answers_address(), stopping)),
-        ];
-        let over_tcp = ask(TcpStream::connect(address).await.unwrap()).await;
-        assert!(over_tcp.ends_with("from Some(127.0.0.1)"), "{over_tcp}");
-        let over_unix = ask(UnixStream::connect(&path).await.unwrap()).await;
-        assert!(over_unix.ends_with("from None"), "{over_unix}");
-        // An idle connection does not keep the loops from ending.
-        let _idle = TcpStream::connect(address).await.unwrap();
-        stop.send_replace(true);
-        for accepting in loops {
-            accepting.await.unwrap();
-        }
-    }
-}
+mod tests;
