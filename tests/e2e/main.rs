@@ -13,4 +13,5 @@ mod node;
 mod pika;
 mod shell;
 mod targets;
+mod tls;
 mod transcripts;

@@ -84,11 +84,7 @@ impl Server {
             }
             ready(&lines(&log))
         });
-        let listener = |protocol: &str| {
-            let text = format!("listening for {protocol} on ");
-            let found = lines(&log).iter().find_map(|line| after(line, &text).map(str::to_owned));
-            found.and_then(|address| address.parse().ok())
-        };
+        let listener = |protocol: &str| listener(&log, protocol);
         let amqp = listener("amqp").expect("an AMQP listener");
         let http = listener("http").expect("an HTTP listener");
         let metrics = listener("http/prometheus");
@@ -99,6 +95,12 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         lines(&self.log)
+    }
+
+    /// Where it listens for this protocol, as its log says.
+    #[must_use]
+    pub fn listener(&self, protocol: &str) -> Option<SocketAddr> {
+        listener(&self.log, protocol)
     }
 
     /// Its data directory.
@@ -231,6 +233,13 @@ fn launch(dir: &Path, node: &str, options: &Options) -> (Child, Log) {
 
 fn lines(log: &Log) -> Vec<String> {
     log.lock().expect("no holder panics").clone()
+}
+
+/// The address behind "listening for PROTOCOL on" in a log.
+fn listener(log: &Log, protocol: &str) -> Option<SocketAddr> {
+    let text = format!("listening for {protocol} on ");
+    let found = lines(log).iter().find_map(|line| after(line, &text).map(str::to_owned));
+    found.and_then(|address| address.parse().ok())
 }
 
 fn after<'l>(line: &'l str, text: &str) -> Option<&'l str> {
