@@ -16,8 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::{HttpOptions, MetricsSettings, StatisticsSettings};
-use api::{HttpListener, HttpOptions, MetricsSettings};
+use api::{HttpListener, HttpOptions, MetricsSettings, StatisticsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;

@@ -90,14 +90,12 @@ pub use logins::Logins;
 pub use options::{BODY_BYTES_LIMIT, HttpOptions, Timeouts, path_prefix};
 pub use plugins::EnabledPlugins;
 pub use prometheus::MetricsSettings;
-pub use serve::{serve_tcp, serve_unix};
-pub use service::{HttpService, NodeSlot};
+pub use serve::serve_unix;
+pub use service::{HttpListener, HttpService, NodeSlot};
 pub use statistics::{
     INTERVAL_MS_MAX, INTERVAL_MS_MIN, Policies, RETENTION_S_MAX, RatesMode, Retention, Statistics, StatisticsService,
     StatisticsSettings,
 };
-pub use serve::serve_unix;
-pub use service::{HttpListener, HttpService, NodeSlot};
 
 use context::Context;
 use dispatch::Dispatch;
