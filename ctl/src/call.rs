@@ -14,9 +14,12 @@ use serde_json::Value;
 
 use crate::client::{Client, REQUEST_WAIT_MAX, Reply, Request, Trouble};
 use crate::command::{Command, Needs, Tool};
+use crate::elsewhere;
+use crate::endpoints::{NODES, OVERVIEW};
 use crate::exit::{Failure, Kind};
 use crate::output::{Answer, Format};
 use crate::parse::{Parsed, Setting};
+use crate::standard::{self, Broker};
 use crate::target::{Route, Surroundings, Target, resolve, short_host};
 
 /// Longest secret or document read from standard input, in bytes.
@@ -94,13 +97,16 @@ impl Call {
         }
         self.name
             .get_or_init(|| {
-                let told = self.request(&Request::new(Method::Get, &NODE.fill(&[]))).ok().and_then(|reply| {
-                    if reply.is_ok() {
-                        return reply.body["node"].as_str().map(str::to_owned);
-                    }
-                    let overview = self.request(&Request::new(Method::Get, "/api/overview?columns=node")).ok()?;
-                    overview.body["node"].as_str().map(str::to_owned)
-                });
+                let ask = |path: &str| {
+                    let reply = self.request(&Request::new(Method::Get, path)).ok().filter(Reply::is_ok)?;
+                    reply.body["node"].as_str().map(str::to_owned)
+                };
+                let (own, standard) = (NODE.fill(&[]), "/api/overview?columns=node");
+                // A socket is Warren's; what is behind an address need not be.
+                let told = match self.target.route {
+                    Route::Http { .. } => ask(standard).or_else(|| ask(&own)),
+                    _ => ask(&own),
+                };
                 told.unwrap_or_else(|| format!("rabbit@{}", short_host()))
             })
             .clone()
@@ -130,7 +136,11 @@ impl Call {
     /// A command only asks the endpoints it names.
     fn declared<'a>(&self, endpoint: &'a Endpoint) -> &'a Endpoint {
         debug_assert!(
-            self.command.endpoints.iter().any(|known| known.path == endpoint.path),
+            self.command
+                .endpoints
+                .iter()
+                .chain(elsewhere::endpoints(self.command.name))
+                .any(|known| known.path == endpoint.path),
             "{} does not name {}",
             self.command.name,
             endpoint.path
@@ -140,33 +150,47 @@ impl Call {
 
     /// Asks an endpoint.
     pub fn get(&self, endpoint: &Endpoint, names: &[&str], query: &str) -> Result<Reply, Failure> {
-        let path = self.declared(endpoint).fill(names);
-        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-        self.ask(Method::Get, &path, None)
+        self.ask(Method::Get, endpoint, names, query, None)
     }
 
     /// Asks a health check, whose failure is an answer as well.
     pub fn get_checked(&self, endpoint: &Endpoint, names: &[&str]) -> Result<Reply, Failure> {
         let path = self.declared(endpoint).fill(names);
         let reply = self.request(&Request::new(Method::Get, &path))?;
-        if reply.status == 503 && reply.error() != APP_STOPPED { Ok(reply) } else { self.judge(reply) }
+        if reply.status == 503 && reply.error() != APP_STOPPED {
+            return Ok(reply);
+        }
+        self.judge(endpoint, Method::Get, reply)
     }
 
     /// Creates or changes something.
     pub fn put(&self, endpoint: &Endpoint, names: &[&str], body: &Value) -> Result<Reply, Failure> {
-        self.ask(Method::Put, &self.declared(endpoint).fill(names), Some(body))
+        self.ask(Method::Put, endpoint, names, "", Some(body))
     }
 
     /// Has something done.
     pub fn post(&self, endpoint: &Endpoint, names: &[&str], body: Option<&Value>) -> Result<Reply, Failure> {
-        self.ask(Method::Post, &self.declared(endpoint).fill(names), body)
+        self.ask(Method::Post, endpoint, names, "", body)
     }
 
     /// Removes something.
     pub fn delete(&self, endpoint: &Endpoint, names: &[&str], query: &str) -> Result<Reply, Failure> {
-        let path = self.declared(endpoint).fill(names);
-        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-        self.ask(Method::Delete, &path, None)
+        self.ask(Method::Delete, endpoint, names, query, None)
+    }
+
+    /// Removes what a body names.
+    pub fn delete_with(&self, endpoint: &Endpoint, names: &[&str], body: &Value) -> Result<Reply, Failure> {
+        self.ask(Method::Delete, endpoint, names, "", Some(body))
+    }
+
+    /// The broker behind an address that is not Warren; `None` when it is, or there is no doubt.
+    pub fn other_broker(&self) -> Result<Option<Broker>, Failure> {
+        if !matches!(self.target.route, Route::Http { .. }) || self.summary()?.is_some() {
+            return Ok(None);
+        }
+        let overview = self.request(&Request::new(Method::Get, &OVERVIEW.fill(&[])))?;
+        let overview = self.judge(&OVERVIEW, Method::Get, overview)?;
+        Ok(overview.is_ok().then(|| Broker::of(&overview.body)))
     }
 
     /// Asks as another user.
@@ -188,7 +212,18 @@ impl Call {
     /// The node at a glance; `None` when what answers is not Warren.
     pub fn summary(&self) -> Result<Option<NodeSummary>, Failure> {
         let reply = self.request(&Request::new(Method::Get, &NODE.fill(&[])))?;
+        if reply.status == 401 {
+            return Err(unwelcome());
+        }
         Ok(if reply.is_ok() { serde_json::from_value(reply.body).ok() } else { None })
+    }
+
+    /// The node at a glance, whatever it is: of another broker as far as its standard endpoints tell.
+    pub fn described(&self) -> Result<NodeSummary, Failure> {
+        let reply = self.request(&Request::new(Method::Get, &NODE.fill(&[])))?;
+        let reply = self.judge(&NODE, Method::Get, reply)?;
+        serde_json::from_value(reply.body)
+            .map_err(|error| Failure::refused(Kind::Unavailable, format!("the node does not describe itself: {error}")))
     }
 
     /// Checks what the command needs of the node. For a running application this is only
@@ -205,27 +240,60 @@ impl Call {
         }
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
-        self.judge(self.request(&Request { body, ..Request::new(method, path) })?)
+    fn ask(
+        &self,
+        method: Method,
+        endpoint: &Endpoint,
+        names: &[&str],
+        query: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, Failure> {
+        let path = self.declared(endpoint).fill(names);
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        let reply = self.request(&Request { body, ..Request::new(method, &path) })?;
+        self.judge(endpoint, method, reply)
     }
 
     /// Removes something, and says why to whom it concerns.
     pub fn delete_because(&self, endpoint: &Endpoint, names: &[&str], reason: &str) -> Result<Reply, Failure> {
         let path = self.declared(endpoint).fill(names);
         let asked = Request { reason: Some(reason), ..Request::new(Method::Delete, &path) };
-        self.judge(self.request(&asked)?)
+        self.judge(endpoint, Method::Delete, self.request(&asked)?)
     }
 
-    fn judge(&self, reply: Reply) -> Result<Reply, Failure> {
+    fn judge(&self, endpoint: &Endpoint, method: Method, reply: Reply) -> Result<Reply, Failure> {
         match reply.status {
             503 if reply.error() == APP_STOPPED => Err(app_must_run()),
             409 | 400 | 503 if reply.error() == APP_RUNNING => Err(app_must_be_stopped()),
-            401 => {
-                let text = "the node does not accept these credentials; over its control socket none are needed";
-                Err(Failure::refused(Kind::Unavailable, text).before_banner())
-            }
+            401 => Err(unwelcome()),
             500.. => Err(Failure::refused(Kind::Software, reply.reason())),
+            status if matches!(self.target.route, Route::Http { .. }) && standard::may_lack(endpoint, status) => {
+                self.elsewhere(endpoint, method, reply)
+            }
             _ => Ok(reply),
+        }
+    }
+
+    /// What is behind an address answers as if it did not have the endpoint: it may be another broker.
+    fn elsewhere(&self, endpoint: &Endpoint, method: Method, reply: Reply) -> Result<Reply, Failure> {
+        let overview = self.request(&Request::new(Method::Get, &OVERVIEW.fill(&[])))?;
+        if !overview.is_ok() {
+            return Ok(reply);
+        }
+        if standard::is_own(endpoint) && method == Method::Get {
+            let nodes = self.request(&Request::new(Method::Get, &NODES.fill(&[])))?;
+            let own = overview.body["node"].as_str().unwrap_or_default();
+            let all = nodes.body.as_array().map(Vec::as_slice).unwrap_or_default();
+            let node = all.iter().find(|node| node["name"] == own).or(all.first());
+            let made = node.and_then(|node| standard::made(endpoint, method, &overview.body, node));
+            if let Some(body) = made {
+                return Ok(Reply { status: 200, body });
+            }
+        }
+        let broker = Broker::of(&overview.body);
+        match standard::lacks(&broker, &self.shown_node(), endpoint, method, reply.status) {
+            Some(text) => Err(Failure::refused(Kind::Unavailable, text)),
+            None => Ok(reply),
         }
     }
 
@@ -352,6 +420,11 @@ impl Call {
 
 /// How often a waiting command asks.
 const POLL_EVERY: Duration = Duration::from_millis(100);
+
+fn unwelcome() -> Failure {
+    let text = "the node does not accept these credentials; over its control socket none are needed";
+    Failure::refused(Kind::Unavailable, text).before_banner()
+}
 
 /// The application must run.
 pub fn app_must_run() -> Failure {

@@ -29,8 +29,12 @@ pub fn page() -> String {
                 Needs::AppRunning => "application running",
                 Needs::AppStopped => "application stopped",
             };
-            let asks: Vec<String> =
-                command.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.full_path())).collect();
+            let asks: Vec<String> = command
+                .endpoints
+                .iter()
+                .chain(crate::elsewhere::endpoints(command.name))
+                .map(|endpoint| format!("`{}`", endpoint.full_path()))
+                .collect();
             let asks = if asks.is_empty() { "—".to_owned() } else { asks.join(" ") };
             let cell = |text: &str| text.trim().replace('|', "\\|");
             let summary = if command.summary.is_empty() { "—".to_owned() } else { cell(command.summary) };

@@ -7,9 +7,10 @@
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Tool};
+use crate::elsewhere;
 use crate::exit::{Failure, Kind, Shape, exit_code};
 use crate::help;
-use crate::output::{Format, Headers, Style, render};
+use crate::output::{Answer, Format, Headers, Style, render};
 use crate::parse::{GLOBAL, Parsed, Switch, TABLE, parse};
 use crate::registry;
 use crate::target::{Surroundings, resolve};
@@ -158,7 +159,7 @@ fn perform(call: &Call, script: &str, line: &[String]) -> Printed {
     if dry {
         return Printed::ok(call.take_banner());
     }
-    match (command.run)(call) {
+    match act(call) {
         Ok(answer) => {
             let style = Style { format: call.format, headers: headers(call), pad: call.switches.flag("pad-to-header") };
             Printed::ok(call.take_banner() + &render(&answer, style, &|| call.node()))
@@ -171,6 +172,16 @@ fn perform(call: &Call, script: &str, line: &[String]) -> Printed {
             printed
         }
     }
+}
+
+/// Runs the command; one that a Warren node answers from what it is asks something else of another broker.
+fn act(call: &Call) -> Result<Answer, Failure> {
+    if let Some(way) = elsewhere::of(call.command.name)
+        && let Some(broker) = call.other_broker()?
+    {
+        return elsewhere::run(way, call, &broker);
+    }
+    (call.command.run)(call)
 }
 
 /// The banner and the answer of another command for the same node, as text.

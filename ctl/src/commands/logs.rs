@@ -7,7 +7,6 @@ use openapi::control::NODE;
 
 use crate::call::Call;
 use crate::command::{Command, Section, Tool};
-use crate::commands::runtime::summary;
 use crate::exit::{Failure, Kind};
 use crate::node_view;
 use crate::output::Answer;
@@ -37,7 +36,7 @@ pub const LOG_LOCATION: Command = Command {
 };
 
 fn log_location(call: &Call) -> Result<Answer, Failure> {
-    let files = node_view::log_names(summary(call)?.log_files);
+    let files = node_view::log_names(call.described()?.log_files);
     let count = if call.switches.flag("all") { files.len() } else { 1 };
     let shown: Vec<String> = files.into_iter().take(count).collect();
     Ok(Answer::Message(shown.join("\n")))
@@ -68,18 +67,24 @@ pub const LOG_TAIL: Command = Command {
 const LOG_LINES: i64 = 50;
 
 fn log_file(call: &Call) -> Result<String, Failure> {
-    let files = summary(call)?.log_files;
+    let files = call.described()?.log_files;
     files
         .into_iter()
         .find(|file| file.starts_with('/'))
         .ok_or_else(|| Failure::refused(Kind::Unavailable, "the node logs to its standard output, not to a file"))
 }
 
+/// The file is the node's, and it may be on another host.
+fn unreadable(path: &str, error: &std::io::Error) -> Failure {
+    let text = format!("{path}: {error}; the log can be read on the node's own host only");
+    Failure::refused(Kind::Unavailable, text)
+}
+
 fn log_tail(call: &Call) -> Result<Answer, Failure> {
     let count = usize::try_from(call.switches.integer("number").unwrap_or(LOG_LINES))
         .map_err(|_| Failure::refused(Kind::Unavailable, "the number of lines cannot be negative"))?;
     let path = log_file(call)?;
-    let broken = |error: std::io::Error| Failure::refused(Kind::Unavailable, format!("{path}: {error}"));
+    let broken = |error: std::io::Error| unreadable(&path, &error);
     let mut file = std::fs::File::open(&path).map_err(broken)?;
     let length = file.metadata().map_err(broken)?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX))).map_err(broken)?;
@@ -107,7 +112,7 @@ pub const LOG_TAIL_STREAM: Command = Command {
 
 fn log_tail_stream(call: &Call) -> Result<Answer, Failure> {
     let path = log_file(call)?;
-    let broken = |error: std::io::Error| Failure::refused(Kind::Unavailable, format!("{path}: {error}"));
+    let broken = |error: std::io::Error| unreadable(&path, &error);
     let mut file = std::fs::File::open(&path).map_err(broken)?;
     file.seek(SeekFrom::End(0)).map_err(broken)?;
     print!("{}", call.take_banner());

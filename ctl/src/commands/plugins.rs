@@ -472,6 +472,13 @@ fn banner_of_directories(call: &Call) -> Option<String> {
 }
 
 fn directories(call: &Call) -> Result<Answer, Failure> {
+    if let Some(broker) = call.other_broker()? {
+        let text = format!(
+            "the HTTP API of {} does not tell where plugins lie; run rabbitmq-plugins on its host",
+            broker.product
+        );
+        return Err(Failure::refused(Kind::Unavailable, text));
+    }
     let data = call.summary()?.map_or_else(String::new, |summary| summary.data_dir);
     // The plugins are part of the program; only the list of enabled ones is a file.
     Ok(Answer::Message(format!(

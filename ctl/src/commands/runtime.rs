@@ -34,7 +34,12 @@ pub const ALL: &[&Command] = &[
 
 pub fn summary(call: &Call) -> Result<NodeSummary, Failure> {
     let told = call.summary()?;
-    told.ok_or_else(|| Failure::refused(Kind::Unavailable, "this node does not tell; only a Warren node does"))
+    told.ok_or_else(|| {
+        Failure::refused(
+            Kind::Unavailable,
+            "the HTTP API does not tell about the process; run the broker's own tools on its host",
+        )
+    })
 }
 
 /// `server_version`.
