@@ -70,7 +70,11 @@ impl Call {
 
     /// The same call for a node that may have come up, or moved, since the last look.
     pub fn again(&self) -> Result<Self, Failure> {
-        let target = resolve(&self.switches, self.command.name, &Surroundings::of_process())?;
+        let target = match self.target.route {
+            // An address stays what it is, and nobody wants to be asked for a password twice.
+            Route::Http { .. } => self.target.clone(),
+            _ => resolve(&self.switches, self.command.name, &Surroundings::of_process())?,
+        };
         let who = (self.tool, self.script.clone());
         Ok(Self::new(who, self.command, self.words.clone(), self.switches.clone(), self.format, target))
     }
@@ -161,6 +165,11 @@ impl Call {
             return Ok(reply);
         }
         self.judge(endpoint, Method::Get, reply)
+    }
+
+    /// Asks a probe: every status is an answer.
+    pub fn probe(&self, endpoint: &Endpoint) -> Result<Reply, Failure> {
+        self.request(&Request::new(Method::Get, &self.declared(endpoint).fill(&[])))
     }
 
     /// Creates or changes something.

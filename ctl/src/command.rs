@@ -92,6 +92,8 @@ pub enum Section {
     Plugins,
     /// What the management plugin adds.
     Management,
+    /// What the reference's tools do not have.
+    Own,
     /// Everything else.
     Other,
     /// What should not be used any more.
@@ -121,6 +123,7 @@ impl Section {
             Self::Definitions => "Definitions",
             Self::Plugins => "Plugin Management",
             Self::Management => "Management plugin",
+            Self::Own => "Beyond the reference",
             Self::Other => "Other",
             Self::Deprecated => "Deprecated",
         }
@@ -210,6 +213,8 @@ pub struct Command {
     pub format: Format,
     /// What the node must be like.
     pub needs: Needs,
+    /// Whether it shows with `--dry-run` what it would do; others only check and print their banner.
+    pub previews: bool,
     /// Endpoints it may ask.
     pub endpoints: &'static [&'static Endpoint],
     /// Checks words and switches before anything is asked of the node.
@@ -235,6 +240,7 @@ impl Command {
         columns: None,
         format: Format::Text,
         needs: Needs::Nothing,
+        previews: false,
         endpoints: &[],
         check: |_| Ok(()),
         banner: |_| None,

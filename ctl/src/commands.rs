@@ -4,6 +4,7 @@
 //! that file's list.
 
 pub mod access_control;
+pub mod bulk;
 pub mod cluster;
 pub mod connections;
 pub mod definitions;
@@ -23,11 +24,13 @@ pub mod operations;
 pub mod parameters;
 pub mod plugins;
 pub mod policies;
+pub mod probes;
 pub mod queues;
 pub mod replicas;
 pub mod runtime;
 pub mod status;
 pub mod streams;
+pub mod topology;
 pub mod users;
 pub mod virtual_hosts;
 
@@ -62,4 +65,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     erlang::ALL,
     definitions::ALL,
     plugins::ALL,
+    topology::ALL,
+    bulk::ALL,
+    probes::ALL,
 ];

@@ -7,7 +7,7 @@ use openapi::Endpoint;
 use serde_json::{Value, json};
 
 use crate::call::Call;
-use crate::commands::health::passed;
+use crate::commands::health::{leaders_answer, passed};
 use crate::endpoints::{
     HEALTH_CLUSTER_SIZE, HEALTH_LEADERS, HEALTH_LEADERS_IN, HEALTH_QUORUM, QUORUM_GROW, QUORUM_MEMBER,
     QUORUM_MEMBER_GONE, QUORUM_SHRINK, QUORUM_STATUS, REBALANCE,
@@ -186,7 +186,7 @@ fn quorum_critical(call: &Call) -> Result<Answer, Failure> {
 fn cluster_size(call: &Call) -> Result<Answer, Failure> {
     let reply = call.get_checked(&HEALTH_CLUSTER_SIZE, &[])?;
     if reply.is_ok() {
-        return Ok(passed(call, format!("Cluster of node {} has reached its target size", call.node())));
+        return Ok(passed(call, format!("Target cluster size has been reached on node {}", call.node())));
     }
     Err(Failure::plain(Kind::Unavailable, reply.reason()).with_json(reply.body))
 }
@@ -198,8 +198,7 @@ fn leaders(call: &Call) -> Result<Answer, Failure> {
         call.get_checked(&HEALTH_LEADERS_IN, &[call.vhost(), call.word(0)])?
     };
     if reply.is_ok() {
-        let text = format!("Node {} reported all quorum queue as having responsive leader replicas", call.node());
-        return Ok(passed(call, text));
+        return Ok(leaders_answer(call));
     }
     Err(Failure::plain(Kind::Unavailable, reply.reason()).with_json(reply.body))
 }

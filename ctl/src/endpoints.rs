@@ -3,7 +3,10 @@
 //! Owns nothing but the choice of names: an endpoint and its wire types are `openapi`'s.
 
 pub use openapi::authentication::{ATTEMPTS as AUTH_ATTEMPTS, ATTEMPTS_BY_SOURCE as AUTH_ATTEMPTS_BY_SOURCE};
-pub use openapi::bindings::OF_VHOST as BINDINGS_IN;
+pub use openapi::bindings::{
+    OF_VHOST as BINDINGS_IN, ONE_TO_EXCHANGE as BINDING_TO_EXCHANGE, ONE_TO_QUEUE as BINDING_TO_QUEUE,
+    TO_EXCHANGE as BINDINGS_TO_EXCHANGE, TO_QUEUE as BINDINGS_TO_QUEUE,
+};
 pub use openapi::channels::CHANNELS;
 pub use openapi::cluster::CLUSTER_NAME;
 pub use openapi::connections::{
@@ -18,8 +21,8 @@ pub use openapi::features::{
 };
 pub use openapi::health::{
     CERTIFICATE_EXPIRATION as HEALTH_CERTIFICATES, LEADERS_ALL_PATTERN as HEALTH_LEADERS,
-    LEADERS_VHOST_PATTERN as HEALTH_LEADERS_IN, QUORUM_CRITICAL as HEALTH_QUORUM,
-    TARGET_CLUSTER_SIZE as HEALTH_CLUSTER_SIZE, VIRTUAL_HOSTS as HEALTH_VHOSTS,
+    LEADERS_VHOST_PATTERN as HEALTH_LEADERS_IN, LIVE, QUORUM_CRITICAL as HEALTH_QUORUM, READY,
+    READY_TO_SERVE as HEALTH_READY, TARGET_CLUSTER_SIZE as HEALTH_CLUSTER_SIZE, VIRTUAL_HOSTS as HEALTH_VHOSTS,
 };
 pub use openapi::limits::{OF_VHOST as VHOST_LIMITS_OF, USER_LIMIT, USER_LIMITS, VHOST_LIMITS};
 pub use openapi::maintenance::{EFFECTIVE_CONFIG, REBALANCE, RESET as RESET_STATISTICS};

@@ -48,6 +48,10 @@ pub fn command_list(tool: Option<Tool>) -> String {
 
 fn sections(tool: Option<Tool>) -> String {
     let mut commands = registry::of_tool(tool);
+    // In a pipe the list is the reference's, word for word; whoever looks sees everything.
+    if !crate::terminal::is_watched() {
+        commands.retain(|command| command.section != Section::Own);
+    }
     commands.sort_by_key(|command| command.section);
     let width = commands.iter().map(|command| command.name.len()).max().unwrap_or(0);
     let mut out = String::new();
@@ -93,6 +97,42 @@ pub fn page(command: &Command, script: &str) -> String {
 /// The usage line with the switches all commands share.
 pub fn usage_line(command: &Command, script: &str) -> String {
     format!("{script} [--node <node>] [--longnames] [--quiet] {}", command.usage)
+}
+
+/// The switches of all commands, for manual pages and completion.
+pub const GLOBAL_EXPLAINS: &[(&str, &str)] = &[
+    ("--node <node>", "node of this host, by its name"),
+    ("--socket <path>", "control socket of the node"),
+    ("--uri <address>", "HTTP API of the node: http://user:password@host:port"),
+    ("--profile <name>", "profile of the configuration file"),
+    ("--config-file <path>", "file of profiles"),
+    ("--username <user>", "user name for --uri"),
+    ("--password <password>", "its password; every user of this host can see it in the list of processes"),
+    ("--password-file <path>", "file with the password in its first line; - is the standard input"),
+    ("--ask-password", "ask for the password on the terminal"),
+    ("--ca-cert <path>", "certificates of authorities to trust, PEM"),
+    ("--client-cert <path>", "own certificate, PEM"),
+    ("--client-key <path>", "own private key, PEM"),
+    ("--insecure", "accept any certificate of the node"),
+    ("--vhost <vhost>", "virtual host of commands that are for one"),
+    ("--timeout <seconds>", "time limit of commands that have one"),
+    ("--formatter <name>", "table, json, csv, pretty_table, erlang, inspect, string or json_stream"),
+    ("--json", "short for --formatter json"),
+    ("--quiet", "no banners"),
+    ("--silent", "no banners and no header rows"),
+    ("--table-headers", "header rows in tables; --no-table-headers leaves them out"),
+    ("--pad-to-header", "fill values up to the width of their header"),
+    ("--longnames", "node names with a full host name"),
+    ("--dry-run", "only check, or show what would be done"),
+    ("--help", "the page of a command"),
+];
+
+/// What a switch of all commands does.
+pub fn explained(switch: &str) -> Option<&'static str> {
+    let (_, about) = GLOBAL_EXPLAINS
+        .iter()
+        .find(|(term, _)| term.strip_prefix("--").and_then(|rest| rest.split(' ').next()) == Some(switch))?;
+    Some(about)
 }
 
 /// What nothing is completed to: the switches every command of the reference accepts.

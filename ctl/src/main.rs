@@ -13,6 +13,7 @@ mod call;
 mod client;
 mod command;
 mod commands;
+mod complete;
 mod document;
 mod elsewhere;
 mod encryption;
@@ -20,21 +21,26 @@ mod endpoints;
 mod etf;
 mod exit;
 mod help;
+mod interrupt;
 mod links;
 mod literal;
+mod man;
 mod node_view;
 mod output;
 mod own;
 mod parse;
 mod pattern;
 mod profile;
+mod progress;
 mod reference;
 mod registry;
 mod run;
 mod secret;
+mod shells;
 mod standard;
 mod target;
 mod term;
+mod terminal;
 mod tls;
 mod uri;
 
@@ -50,10 +56,15 @@ fn main() -> ExitCode {
     if command::Tool::of(&name).is_none() && words.first().is_some_and(|word| own::has(word)) {
         return own::run(&words);
     }
+    if words.first().is_some_and(|word| word == complete::NAME) {
+        let tool = command::Tool::of(&name).unwrap_or(command::Tool::Ctl);
+        std::io::stdout().write_all(complete::run(tool, &words[1..]).as_bytes()).ok();
+        return ExitCode::SUCCESS;
+    }
     let printed = run::run(&name, &words);
     // A reader that went away is no failure.
     std::io::stdout().write_all(printed.stdout.as_bytes()).ok();
     std::io::stdout().flush().ok();
-    std::io::stderr().write_all(printed.stderr.as_bytes()).ok();
+    std::io::stderr().write_all(terminal::complaint(&printed.stderr).as_bytes()).ok();
     ExitCode::from(printed.code)
 }

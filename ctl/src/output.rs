@@ -245,6 +245,9 @@ fn rows(rows: &Rows, style: Style) -> String {
                 Headers::Off => false,
                 Headers::Usual => !rows.headless,
             };
+            if crate::terminal::is_watched() && !style.pad {
+                return table::aligned(rows, headers, crate::terminal::heading);
+            }
             table::render(rows, headers, style.pad)
         }
     }

@@ -126,6 +126,11 @@ pub fn find(name: &str, named_file: Option<&str>, around: &Surroundings) -> Resu
     })
 }
 
+/// Names of all profiles; none when the file cannot be read.
+pub fn names(named_file: Option<&str>, around: &Surroundings) -> Vec<String> {
+    file(named_file, around).and_then(|path| read(&path)).map(|all| all.into_keys().collect()).unwrap_or_default()
+}
+
 fn read(path: &Path) -> Result<BTreeMap<String, Profile>, String> {
     use std::io::Read as _;
     let mut text = String::new();
@@ -138,7 +143,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Profile>, String> {
 mod tests {
     use super::*;
 
-    const AROUND: Surroundings = Surroundings { variable: |_| None, uid: 1 };
+    const AROUND: Surroundings = Surroundings { variable: |_| None, uid: 1, may_ask: false };
 
     fn look(text: &str, name: &str) -> Result<Profile, Failure> {
         let folder = tempfile::tempdir().expect("a folder");

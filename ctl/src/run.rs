@@ -148,7 +148,7 @@ fn perform(call: &Call, script: &str, line: &[String]) -> Printed {
     if let Err(failure) = check(call) {
         return failed(&failure, command, script, line, json);
     }
-    let dry = call.switches.flag("dry-run");
+    let dry = call.switches.flag("dry-run") && !command.previews;
     let ahead = dry || command.needs == Needs::AppStopped;
     if ahead && let Err(failure) = call.require() {
         return failed(&failure, command, script, line, json);

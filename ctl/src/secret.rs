@@ -26,7 +26,7 @@ pub fn given(switches: &Parsed, around: &Surroundings) -> Result<Option<String>,
     if let Some(file) = switches.text("password-file") {
         return read_file(file).map(Some);
     }
-    if switches.flag("ask-password") {
+    if switches.flag("ask-password") && around.may_ask {
         return ask("Password").map(Some);
     }
     Ok((around.variable)("WARREN_PASSWORD"))
@@ -136,6 +136,7 @@ mod tests {
         let around = Surroundings {
             variable: |name| (name == "WARREN_PASSWORD").then(|| "of the environment".to_owned()),
             uid: 1,
+            may_ask: false,
         };
         let line = |text: &str| given(&parse(text.split(' '), &[GLOBAL]), &around);
         assert_eq!(line(&format!("--password-file {}", path.display())), Ok(Some("pass word".to_owned())));

@@ -60,13 +60,20 @@ pub struct Surroundings {
     pub variable: fn(&str) -> Option<String>,
     /// Effective user id.
     pub uid: u32,
+    /// Whether somebody may be asked for a password.
+    pub may_ask: bool,
 }
 
 impl Surroundings {
     /// Those of this process.
     pub fn of_process() -> Self {
         let variable: fn(&str) -> Option<String> = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self { variable, uid: rustix::process::geteuid().as_raw() }
+        Self { variable, uid: rustix::process::geteuid().as_raw(), may_ask: true }
+    }
+
+    /// The same, while nobody may be asked for anything.
+    pub fn silent() -> Self {
+        Self { may_ask: false, ..Self::of_process() }
     }
 }
 
@@ -135,7 +142,7 @@ fn over_http(uri: &str, profile: &Profile, switches: &Parsed, around: &Surroundi
         (Some(user), Some(password)) => Some((user, password)),
         // Someone who names a user and sits at a terminal is asked.
         (Some(user), None) => {
-            let password = secret::ask_at_terminal(&user)?.unwrap_or_default();
+            let password = if around.may_ask { secret::ask_at_terminal(&user)? } else { None }.unwrap_or_default();
             Some((user, password))
         }
         (None, _) => None,
@@ -211,6 +218,13 @@ fn find_only(directories: &[PathBuf]) -> Option<RegistryEntry> {
     live.next().is_none().then_some(only)
 }
 
+/// Names of the nodes that are registered on this host and live.
+pub fn registered_nodes(around: &Surroundings) -> Vec<String> {
+    let directories = registry_dirs(around.uid, (around.variable)("XDG_RUNTIME_DIR").as_deref());
+    let files = directories.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().take(REGISTRY_FILES_MAX);
+    files.filter_map(|file| read_entry(&file.ok()?.path())).filter(is_alive).map(|entry| entry.node).collect()
+}
+
 fn read_entry(path: &Path) -> Option<RegistryEntry> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
@@ -232,7 +246,11 @@ mod tests {
     }
 
     fn target(line: &str) -> Result<Target, Failure> {
-        resolve(&parse(line.split(' '), &[GLOBAL]), "list_users", &Surroundings { variable: nothing, uid: 4_000_000 })
+        resolve(
+            &parse(line.split(' '), &[GLOBAL]),
+            "list_users",
+            &Surroundings { variable: nothing, uid: 4_000_000, may_ask: false },
+        )
     }
 
     #[test]

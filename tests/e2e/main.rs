@@ -15,3 +15,4 @@ mod shell;
 mod targets;
 mod tls;
 mod transcripts;
+mod verbs;

@@ -8,6 +8,7 @@ use crate::endpoints::{CONNECTION, CONNECTIONS, CONNECTIONS_OF_USER, VHOST_CONNE
 use crate::exit::{Failure, Kind};
 use crate::output::Answer;
 use crate::parse::Switch;
+use crate::target::Route;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&CLOSE_ALL_CONNECTIONS, &CLOSE_ALL_USER_CONNECTIONS, &CLOSE_CONNECTION];
@@ -110,6 +111,11 @@ pub const CLOSE_CONNECTION: Command = Command {
 
 fn close_connection(call: &Call) -> Result<Answer, Failure> {
     let pid = call.word(0);
+    // The API of RabbitMQ does not tell process ids; names it does.
+    if !is_pid(pid) && matches!(call.target.route, Route::Http { .. }) && call.get(&CONNECTION, &[pid], "")?.is_ok() {
+        call.delete_because(&CONNECTION, &[pid], call.word(1))?;
+        return Ok(Answer::Done);
+    }
     if !is_pid(pid) {
         call.require()?;
         let text = format!("Error:\n{{:invalid_pid_syntax, \"{pid}\"}}");

@@ -10,6 +10,7 @@ use crate::endpoints::DEFINITIONS;
 use crate::exit::{Failure, Kind};
 use crate::output::Answer;
 use crate::parse::Switch;
+use crate::progress::Progress;
 use crate::term::Term;
 
 /// Commands of this file.
@@ -88,9 +89,22 @@ fn export_definitions(call: &Call) -> Result<Answer, Failure> {
     if call.word(0) == "-" {
         return Ok(Answer::Message(String::from_utf8_lossy(&bytes).into_owned()));
     }
-    std::fs::write(call.word(0), bytes)
+    write_whole(Path::new(call.word(0)), &bytes)
         .map_err(|error| Failure::refused(Kind::Data, format!("{}: {error}", call.word(0))))?;
     Ok(Answer::Done)
+}
+
+/// Writes a file so that whoever looks finds the old one or the whole new one, also after Ctrl-C.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // A device or pipe is no file that could be replaced, and a link stays a link.
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, bytes);
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    std::fs::write(&beside, bytes)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&beside)))
 }
 
 /// `import_definitions`.
@@ -151,7 +165,14 @@ fn import_definitions(call: &Call) -> Result<Answer, Failure> {
         let text = format!("{{:badmap, {}}}\n", crate::output::elixir(&definitions));
         return Err(Failure::refused(Kind::Software, text));
     }
-    let reply = call.post(&DEFINITIONS, &[], Some(&definitions))?;
+    let count: usize =
+        definitions.as_object().into_iter().flatten().filter_map(|(_, list)| list.as_array()).map(Vec::len).sum();
+    // What was sent is carried out whole; Ctrl-C meanwhile must not hide how it went.
+    let _held = crate::interrupt::hold();
+    let progress = Progress::wait(format!("importing {count} objects"));
+    let reply = call.post(&DEFINITIONS, &[], Some(&definitions));
+    progress.end();
+    let reply = reply?;
     if !reply.is_ok() {
         return Err(Failure::refused(Kind::Unavailable, reply.reason()));
     }

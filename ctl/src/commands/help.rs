@@ -9,12 +9,13 @@ use crate::help as layout;
 use crate::output::Answer;
 use crate::parse::Switch;
 use crate::registry;
+use crate::shells::{self, Shell};
 
 /// The version of the reference this tool behaves like.
 pub const COMPATIBLE_VERSION: &str = "4.3.5";
 
 /// Commands of this file.
-pub const ALL: &[&Command] = &[&AUTOCOMPLETE, &HELP, &VERSION];
+pub const ALL: &[&Command] = &[&AUTOCOMPLETE, &COMPLETION, &HELP, &VERSION];
 
 /// `autocomplete`.
 pub const AUTOCOMPLETE: Command = Command {
@@ -32,6 +33,31 @@ pub const AUTOCOMPLETE: Command = Command {
 fn autocomplete(call: &Call) -> Result<Answer, Failure> {
     let names = layout::completions(call.tool, call.word(0));
     Ok(if names.is_empty() { Answer::Silent } else { Answer::Message(names.join("\n")) })
+}
+
+/// `completion`.
+pub const COMPLETION: Command = Command {
+    name: "completion",
+    tools: &Tool::ALL,
+    section: Section::Own,
+    summary: "Prints a script that makes a shell complete commands, switches, columns and names",
+    usage: "completion <bash|zsh|fish>",
+    explains: &[(
+        "<bash|zsh|fish>",
+        "the shell; eval \"$(rabbitmqctl completion bash)\" in its start file turns it on",
+    )],
+    guides: &["cli"],
+    words: Words::exactly(1),
+    check: check_shell,
+    run: |call| Ok(Shell::of(call.word(0)).map_or(Answer::Silent, |shell| Answer::Message(shells::script(shell)))),
+    ..Command::BLANK
+};
+
+fn check_shell(call: &Call) -> Result<(), Failure> {
+    match Shell::of(call.word(0)) {
+        Some(_) => Ok(()),
+        None => Err(Failure::bad_argument(format!("'{}' is none of bash, zsh, fish", call.word(0)))),
+    }
 }
 
 /// `help`.

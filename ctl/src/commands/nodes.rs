@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use openapi::Endpoint;
-use openapi::control::{self, AppState};
+use openapi::control::{self, AppState, NODE};
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
+use crate::commands::probes;
+use crate::endpoints::{HEALTH_READY, QUEUE, READY};
 use crate::exit::{Failure, Kind};
 use crate::output::Answer;
 use crate::parse::Switch;
@@ -221,9 +223,15 @@ pub const WAIT: Command = Command {
     section: Section::Nodes,
     summary: "Waits for RabbitMQ node startup by monitoring a local PID file. See also 'rabbitmqctl await_online_nodes'",
     usage: "wait [<pidfile>] [--pid|-P <pid>] [--timeout <timeout>]",
-    explains: &[("<pidfile>", "file with the process id of the node"), ("--pid <pid>", "process id of the node")],
-    switches: &[Switch::integer("pid").short('P')],
+    explains: &[
+        ("<pidfile>", "file with the process id of the node"),
+        ("--pid <pid>", "process id of the node"),
+        ("--ready", "wait until the node is ready for clients, wherever it is"),
+        ("--queue <queue>", "with --ready: until that queue of --vhost is there and runs"),
+    ],
+    switches: &[Switch::integer("pid").short('P'), Switch::flag("ready"), Switch::text("queue")],
     words: Words::between(0, 1),
+    endpoints: &[&NODE, &READY, &HEALTH_READY, &QUEUE],
     check: check_wait,
     run: wait,
     ..Command::BLANK
@@ -231,9 +239,49 @@ pub const WAIT: Command = Command {
 
 fn check_wait(call: &Call) -> Result<(), Failure> {
     match (call.words.first(), call.switches.integer("pid")) {
+        (None, None) if call.switches.flag("ready") => Ok(()),
         (None, None) => Err(Failure::usage("\"No pid or pidfile specified\"")),
         (Some(_), Some(_)) => Err(Failure::usage("\"Cannot specify both pid and pidfile\"")),
         _ => Ok(()),
+    }
+}
+
+/// Waits until the node takes clients, and a queue of it runs.
+fn wait_until_ready(call: &Call, wait: Duration) -> Result<Option<()>, Failure> {
+    // What is in the way lately is what a failure tells.
+    let mut last = None;
+    let found = call.until(wait, || {
+        let call = call.again()?;
+        match ready(&call) {
+            Ok(()) => Ok(Some(())),
+            Err(failure) if matches!(failure.kind, Kind::Unavailable | Kind::TryAgain | Kind::Software) => {
+                last = Some(failure.text);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    })?;
+    match (found, last) {
+        (None, Some(why)) => {
+            let timed_out = Failure::timed_out("wait", &call.shown_node(), wait.as_millis());
+            Err(Failure { text: format!("{}\n{why}", timed_out.text), early: false, ..timed_out })
+        }
+        (found, _) => Ok(found),
+    }
+}
+
+fn ready(call: &Call) -> Result<(), Failure> {
+    probes::readiness(call)?;
+    let Some(name) = call.switches.text("queue") else { return Ok(()) };
+    let reply = call.get(&QUEUE, &[call.vhost(), name], "columns=state")?;
+    let state = reply.body["state"].as_str().unwrap_or("running");
+    match (reply.is_ok(), state) {
+        (true, "running" | "idle" | "flow") => Ok(()),
+        (true, other) => Err(Failure::refused(Kind::Unavailable, format!("queue '{name}' is {other}"))),
+        (false, _) => {
+            let text = format!("queue '{name}' is not there in virtual host '{}'", call.vhost());
+            Err(Failure::refused(Kind::Unavailable, text))
+        }
     }
 }
 
@@ -241,6 +289,9 @@ fn wait(call: &Call) -> Result<Answer, Failure> {
     let seconds = call.switches.integer("timeout").and_then(|seconds| u64::try_from(seconds).ok());
     let wait = Duration::from_secs(seconds.unwrap_or(WAIT_SECONDS));
     let late = || Failure { early: false, ..Failure::timed_out("wait", &call.shown_node(), wait.as_millis()) };
+    if call.switches.flag("ready") && call.words.is_empty() && !call.switches.has("pid") {
+        return wait_until_ready(call, wait)?.map(|()| Answer::Done).ok_or_else(late);
+    }
     let given = call.switches.integer("pid").and_then(|pid| u32::try_from(pid).ok());
     let pid = match given {
         Some(pid) => pid,

@@ -1,4 +1,4 @@
-//! The table form: one line per row, cells separated by one tab, text raw.
+//! The table form: one line per row, cells separated by one tab, text raw. Aligned, by further tabs, where somebody looks.
 
 use crate::output::Rows;
 use crate::output::erlang;
@@ -24,6 +24,38 @@ pub fn render(rows: &Rows, headers: bool, pad: bool) -> String {
             }
         }
         out.push('\n');
+    }
+    out
+}
+
+/// Columns between two tab stops of a terminal.
+const TAB_STOP: usize = 8;
+
+/// The rows with their columns one below the other: as many tabs behind a cell as its column needs.
+pub fn aligned(rows: &Rows, headers: bool, heading: fn(&str) -> String) -> String {
+    let cells: Vec<Vec<String>> = rows.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    let width = |text: &str| text.chars().count();
+    let stops: Vec<usize> = (0..rows.columns.len().max(cells.iter().map(Vec::len).max().unwrap_or(0)))
+        .map(|at| {
+            let header = rows.columns.get(at).filter(|_| headers).map_or(0, |name| width(name));
+            let widest = cells.iter().filter_map(|row| row.get(at)).map(|text| width(text)).max().unwrap_or(0);
+            header.max(widest) / TAB_STOP + 1
+        })
+        .collect();
+    let line = |texts: &[String], heading: fn(&str) -> String| {
+        let last = texts.len().saturating_sub(1);
+        let parts = texts.iter().enumerate().map(|(at, text)| {
+            let tabs = if at == last { 0 } else { stops[at] - width(text) / TAB_STOP };
+            format!("{}{}", heading(text), "\t".repeat(tabs))
+        });
+        format!("{}\n", parts.collect::<String>())
+    };
+    let mut out = String::new();
+    if headers && !rows.columns.is_empty() {
+        out.push_str(&line(&rows.columns, heading));
+    }
+    for row in &cells {
+        out.push_str(&line(row, str::to_owned));
     }
     out
 }
@@ -112,6 +144,23 @@ mod tests {
         ] {
             assert_eq!(cell(&term), expected);
         }
+    }
+
+    #[test]
+    fn columns_stand_one_below_the_other_where_somebody_looks() {
+        let rows = Rows {
+            columns: vec!["name".into(), "messages".into()],
+            rows: vec![vec![Term::text("a name of nineteen"), Term::Int(2)], vec![Term::text("b"), Term::Int(3)]],
+            ..Rows::default()
+        };
+        let expected = "name\t\t\tmessages\na name of nineteen\t2\nb\t\t\t3\n";
+        assert_eq!(aligned(&rows, true, str::to_owned), expected);
+        let narrow = Rows {
+            columns: vec!["user".into(), "tags".into()],
+            rows: vec![vec![Term::text("guest"), Term::text("[]")]],
+            ..Rows::default()
+        };
+        assert_eq!(aligned(&narrow, true, str::to_owned), render(&narrow, true, false));
     }
 
     #[test]
