@@ -158,6 +158,15 @@ impl Broker {
         futures_util::future::join_all(asked).await.into_iter().flatten().flatten().collect()
     }
 
+    /// All consumers of a queue.
+    pub async fn consumers_of(&self, vhost: &VhostName, queue: &QueueName) -> Vec<ConsumerInfo> {
+        let Some(topology) = self.topology(vhost) else { return Vec::new() };
+        let Some(queue) = topology.queue(queue.as_str()).filter(|queue| queue.totals().consumers > 0) else {
+            return Vec::new();
+        };
+        queue.ask(|reply| QueueCommand::Consumers { reply }).await.unwrap_or_default()
+    }
+
     /// Closes a connection with 320 and the reason; false when there is none.
     pub async fn close_connection(&self, connection: ConnectionId, reason: &str) -> bool {
         self.registry().close(connection, reason)

@@ -48,8 +48,8 @@ pub use node::{AppService, AppState, Listener, Node, NodeStatus, Settings};
 
 pub use parameters::PutPolicy;
 pub use statistics::{NodeCounters, VhostCounters};
-pub use topology::{DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, QueueInfo, QueueTotals};
-pub use vhosts::PutVhost;
+pub use topology::{DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, LiveQueue, QueueInfo, QueueTotals};
+pub use vhosts::{PutVhost, VhostTotals};
 
 /// Whether a put created the object or found it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +217,8 @@ impl Broker {
     }
 
     /// What came and went since the application started.
-    pub(crate) fn churn(&self) -> Churn {
+    #[must_use]
+    pub fn churn(&self) -> Churn {
         let queues = self.inner.vhosts.churn();
         Churn {
             queue_declared: queues.declared.load(Relaxed),

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, ExchangeKind};
+use crate::domain::message::Message;
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
 use crate::domain::parameter::Parameter;
 use crate::domain::permission::{Permissions, TopicPermissions};
@@ -362,4 +363,38 @@ async fn the_node_itself_gets_no_permissions_by_importing() {
     world.broker.import_definitions(&Caller::internal(), everything()).await.unwrap();
     let directory = world.broker.directory();
     assert!(!directory.may_enter(&user("guest"), &vhost("dv")) && directory.may_enter(&user("du"), &vhost("dv")));
+}
+
+#[tokio::test]
+async fn sums_of_a_vhost_are_those_of_its_queues() {
+    let World { broker, _folder } = World::new().await;
+    let root = vhost("/");
+    let empty = broker.queue_sums(&root);
+    assert_eq!((empty.queues, empty.exchanges), (0, 7));
+    let declare = |name: &str, kind: &str| DeclareQueue {
+        name: name.to_owned(),
+        durable: true,
+        exclusive: false,
+        auto_delete: false,
+        arguments: [("x-queue-type".to_owned(), FieldValue::text(kind))].into_iter().collect(),
+    };
+    let kinds = [("a", "classic"), ("b", "quorum"), ("c", "stream")];
+    for (name, kind) in kinds {
+        broker.declare_queue(&guest(), &root, declare(name, kind)).await.unwrap();
+        for _ in 0..2 {
+            let message = Message::build("", name, &[0, 0], b"body", true);
+            broker.publish(&guest(), &root, message).await.unwrap();
+        }
+        // Answered after everything that was sent to it before.
+        broker.declare_queue(&guest(), &root, declare(name, kind)).await.unwrap();
+    }
+    let sums = broker.queue_sums(&root);
+    let ready: u64 = broker.queues(&root).iter().map(|queue| queue.totals.ready).sum();
+    assert_eq!((sums.queues, sums.messages_ready, sums.messages_unacknowledged), (3, ready, 0));
+    assert_eq!(ready, 6);
+    for (name, _) in kinds {
+        broker.delete_queue(&guest(), &root, &QueueName::new(name).unwrap(), false, false).await.unwrap();
+    }
+    assert_eq!(broker.queue_sums(&root), empty);
+    assert_eq!(broker.queue_sums(&vhost("none")), VhostTotals::default());
 }

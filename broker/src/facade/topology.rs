@@ -113,6 +113,30 @@ pub struct QueueInfo {
     pub first_at_ms: u64,
 }
 
+/// A live queue: cheap to hold, and looked at when asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveQueue(QueueHandle);
+
+impl LiveQueue {
+    /// As declared.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<QueueSpec> {
+        self.0.spec()
+    }
+
+    /// Its vhost.
+    #[must_use]
+    pub fn vhost(&self) -> &VhostName {
+        self.0.vhost()
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn info(&self) -> QueueInfo {
+        queue_info(&self.0)
+    }
+}
+
 /// An exchange as listings show it.
 #[derive(Debug, Clone)]
 pub struct ExchangeInfo {
@@ -148,8 +172,15 @@ impl Broker {
     /// Queues of a vhost in name order; empty for an unknown vhost.
     #[must_use]
     pub fn queues(&self, vhost: &VhostName) -> Vec<QueueInfo> {
-        let Some(topology) = self.live_topology(vhost) else { return Vec::new() };
-        topology.queues().iter().map(queue_info).collect()
+        let Some(vhost) = self.inner.vhosts.get(vhost) else { return Vec::new() };
+        vhost.queues().iter().map(queue_info).collect()
+    }
+
+    /// Queues of a vhost in name order, not yet looked at; empty for an unknown vhost.
+    #[must_use]
+    pub fn live_queues(&self, vhost: &VhostName) -> Vec<LiveQueue> {
+        let Some(vhost) = self.inner.vhosts.get(vhost) else { return Vec::new() };
+        vhost.queues().iter().cloned().map(LiveQueue).collect()
     }
 
     /// One queue.

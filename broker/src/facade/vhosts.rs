@@ -25,6 +25,21 @@ pub struct PutVhost {
     pub tracing: Option<bool>,
 }
 
+/// What a vhost holds, in sums.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VhostTotals {
+    /// Queues.
+    pub queues: u64,
+    /// Exchanges.
+    pub exchanges: u64,
+    /// Consumers of its queues.
+    pub consumers: u64,
+    /// Ready messages.
+    pub messages_ready: u64,
+    /// Delivered and not yet acknowledged.
+    pub messages_unacknowledged: u64,
+}
+
 impl Broker {
     /// Creates or changes a vhost; the creator gets full permissions on a new one.
     ///
@@ -51,5 +66,23 @@ impl Broker {
     pub async fn set_vhost_limits(&self, vhost: &VhostName, limits: VhostLimits) -> Result<(), Error> {
         let name = vhost.clone();
         self.change(move |directory| vhosts::set_limits(directory, &name, limits)).await
+    }
+
+    /// Sums over a vhost's queues, at the same cost however many there are.
+    #[must_use]
+    pub fn queue_sums(&self, vhost: &VhostName) -> VhostTotals {
+        let Some(vhost) = self.inner.vhosts.get(vhost) else { return VhostTotals::default() };
+        let (queues, exchanges) = {
+            let topology = vhost.published().load();
+            (topology.queue_count() as u64, topology.exchange_count() as u64)
+        };
+        let sums = vhost.queue_sums();
+        VhostTotals {
+            queues,
+            exchanges,
+            consumers: sums.consumers,
+            messages_ready: sums.ready,
+            messages_unacknowledged: sums.unacknowledged,
+        }
     }
 }

@@ -107,6 +107,7 @@ mod tests {
             recover: Recover::Mixed,
             memory: Arc::new(QueueMemory::of_node(1 << 30)),
             traffic: Arc::default(),
+            sums: Arc::default(),
             notices,
             dead_letters,
         });

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::command::QueueCommand;
 use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
+use super::sums::Counted;
 use super::task::Owner;
 
 impl Owner {
@@ -38,6 +39,7 @@ impl Owner {
     /// queue's record deletes them after that, so no crash leaves a queue without its messages.
     pub(super) async fn delete(&mut self, commands: &mut Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
+        self.stats.count(Counted::default(), &self.context.sums);
         commands.close();
         // A queue deleted meanwhile counts as having taken what was on its way to it.
         for append in self.appends.drain(..) {

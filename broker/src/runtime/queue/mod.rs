@@ -29,6 +29,7 @@ mod recovery;
 mod spill;
 mod spilled;
 pub(super) mod stored;
+mod sums;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -47,4 +48,5 @@ pub(crate) use memory::QueueMemory;
 pub(crate) use outbound::{ChannelLimiter, ConnectionEvent, ConnectionSender, OutboundCredit};
 pub(crate) use recovery::Recover;
 pub(in crate::runtime) use stored::{from_record, to_record};
+pub(crate) use sums::{Counted, QueueSums};
 pub(crate) use task::{QueueContext, QueueNotice};

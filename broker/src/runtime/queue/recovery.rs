@@ -10,6 +10,7 @@ use super::lane::Demised;
 use super::logs::LogKind;
 use super::notes::{Note, What};
 use super::stored::{self, Stored};
+use super::sums::Counted;
 use super::task::{Append, Owner};
 use crate::domain::queue::page::Sum;
 use crate::domain::queue::ready::Entry;
@@ -89,8 +90,8 @@ impl Owner {
         }
         // Listings tell how long the queue is while its order is found out.
         let stats = &self.stats;
+        stats.count(Counted { ready: summary.records, ..Counted::default() }, &self.context.sums);
         for (count, value) in [
-            (&stats.ready, summary.records),
             (&stats.ready_bytes, summary.weight),
             (&stats.ready_paged, summary.records),
             (&stats.ready_paged_bytes, summary.weight),

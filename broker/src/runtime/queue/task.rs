@@ -21,6 +21,7 @@ use super::notes::Notes;
 use super::outlet::Outlets;
 use super::recovery::Recover;
 use super::spill::Spills;
+use super::sums::{Counted, QueueSums};
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::message::Message;
 use crate::domain::name::{QueueName, VhostName};
@@ -66,6 +67,8 @@ pub(crate) struct QueueContext {
     pub(crate) memory: Arc<QueueMemory>,
     /// What passed through the node.
     pub(crate) traffic: Arc<AtomicTraffic>,
+    /// Sums over the queues of its vhost.
+    pub(crate) sums: Arc<QueueSums>,
     /// To its vhost.
     pub(crate) notices: mpsc::UnboundedSender<QueueNotice>,
     /// To its vhost's pump of dead letters.
@@ -331,12 +334,12 @@ impl Owner {
         let (ready, ready_bytes) = self.state.ready();
         let (unacked, unacked_bytes) = self.state.unacked();
         let (persistent, persistent_bytes) = self.state.persistent();
-        stats.ready.store(ready, Relaxed);
+        let consumers = self.state.consumers().len() as u64;
+        stats.count(Counted { ready, unacknowledged: unacked, consumers }, &self.context.sums);
         stats.ready_bytes.store(ready_bytes, Relaxed);
         let paged = self.state.paged();
         stats.ready_paged.store(paged.messages, Relaxed);
         stats.ready_paged_bytes.store(paged.bytes, Relaxed);
-        stats.unacknowledged.store(unacked, Relaxed);
         stats.unacknowledged_bytes.store(unacked_bytes, Relaxed);
         let paged = self.state.out_paged();
         stats.unacknowledged_paged.store(paged.messages, Relaxed);
@@ -349,7 +352,6 @@ impl Owner {
         stats.delayed_bytes.store(delayed.bytes, Relaxed);
         stats.persistent.store(persistent + dead.messages, Relaxed);
         stats.persistent_bytes.store(persistent_bytes + dead.bytes, Relaxed);
-        stats.consumers.store(self.state.consumers().len() as u64, Relaxed);
         let counters = self.state.counters();
         self.context.traffic.queue_went_on(self.context.spec.kind, &stats.counters.load(), &counters);
         stats.counters.store(counters);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::appends::Appends;
 use super::task::Owner;
 use crate::error::Error;
-use crate::runtime::queue::{ConnectionEvent, QueueCommand, Receiver};
+use crate::runtime::queue::{ConnectionEvent, Counted, QueueCommand, Receiver};
 use crate::storage::StorageError;
 
 impl Owner {
@@ -29,6 +29,7 @@ impl Owner {
     /// deletes them after that, so no crash leaves a stream without its messages.
     pub(super) async fn delete(&mut self, commands: &mut Receiver<QueueCommand>) {
         self.stats.gone.store(true, Relaxed);
+        self.stats.count(Counted::default(), &self.context.sums);
         commands.close();
         // A stream deleted meanwhile counts as having taken what was on its way to it.
         self.appends.confirm_all();

@@ -17,8 +17,8 @@ use crate::error::{Error, Resource};
 use crate::metrics::QueueCounters;
 use crate::runtime::clock::now_ms;
 use crate::runtime::queue::{
-    MemoryShare, QUEUE_MAILBOX_COMMANDS_MAX, QueueCommand, QueueContext, QueueHandle, QueueStats, Receiver, Settled,
-    mailbox,
+    Counted, MemoryShare, QUEUE_MAILBOX_COMMANDS_MAX, QueueCommand, QueueContext, QueueHandle, QueueStats, Receiver,
+    Settled, mailbox,
 };
 use crate::storage::{Epoch, LogId, StorageError};
 
@@ -189,13 +189,13 @@ impl Owner {
     pub(super) fn publish_stats(&self) {
         let stats = &self.stats;
         let (messages, bytes) = (self.segments.next() - self.segments.first(), self.segments.body_bytes());
-        stats.ready.store(messages, Relaxed);
+        let consumers = self.readers.len() as u64;
+        stats.count(Counted { ready: messages, unacknowledged: 0, consumers }, &self.context.sums);
         stats.ready_bytes.store(bytes, Relaxed);
         stats.ready_paged.store(messages.saturating_sub(self.pages.tail_len()), Relaxed);
         stats.ready_paged_bytes.store(bytes.saturating_sub(self.pages.bytes() as u64), Relaxed);
         stats.persistent.store(messages, Relaxed);
         stats.persistent_bytes.store(bytes, Relaxed);
-        stats.consumers.store(self.readers.len() as u64, Relaxed);
         stats.segments.store(self.segments.len() as u64, Relaxed);
         stats.first_at_ms.store(self.segments.first_at_ms(), Relaxed);
         self.context.traffic.queue_went_on(self.context.spec.kind, &stats.counters.load(), &self.counters);

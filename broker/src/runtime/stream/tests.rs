@@ -69,6 +69,7 @@ impl World {
             recover: if recover { Recover::Alike } else { Recover::Nothing },
             memory: memory.clone(),
             traffic: Arc::default(),
+            sums: Arc::default(),
             notices: mpsc::unbounded_channel().0,
             dead_letters: mpsc::channel(1).0,
         });

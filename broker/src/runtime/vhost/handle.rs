@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
@@ -13,7 +13,7 @@ use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName, strip_li
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
-use crate::runtime::queue::QueueHandle;
+use crate::runtime::queue::{Counted, QueueHandle, QueueSums};
 
 pub(super) struct Shared {
     pub(super) vhost: VhostName,
@@ -22,8 +22,18 @@ pub(super) struct Shared {
     pub(super) access: Arc<dyn Access>,
     pub(super) replies: Replies,
     pub(super) histories: Histories,
+    /// Sums over its queues.
+    pub(super) sums: Arc<QueueSums>,
+    /// Its queues in name order, as they were when they were last listed.
+    pub(super) listed: ArcSwapOption<Listed>,
     /// Signalled when another picture was published.
     pub(super) changed: Notify,
+}
+
+/// The queues of one picture in name order.
+pub(super) struct Listed {
+    version: u64,
+    queues: Arc<[QueueHandle]>,
 }
 
 /// A live vhost. Cheap to clone.
@@ -50,6 +60,25 @@ impl VhostHandle {
     /// Who listens for direct replies.
     pub(crate) fn replies(&self) -> &Replies {
         &self.0.replies
+    }
+
+    /// Its queues in name order. They are put in order once for each picture that is listed.
+    pub(crate) fn queues(&self) -> Arc<[QueueHandle]> {
+        let topology = self.0.topology.load();
+        let version = topology.version();
+        if let Some(listed) = &*self.0.listed.load()
+            && listed.version == version
+        {
+            return listed.queues.clone();
+        }
+        let queues: Arc<[_]> = topology.queues().into();
+        self.0.listed.store(Some(Arc::new(Listed { version, queues: queues.clone() })));
+        queues
+    }
+
+    /// Sums over its queues.
+    pub(crate) fn queue_sums(&self) -> Counted {
+        self.0.sums.load()
     }
 
     /// What recent-history exchanges keep.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, mpsc};
 
 use super::command::{Reply, VhostCommand};
@@ -98,6 +99,8 @@ impl Unstarted {
             access: context.access.clone(),
             replies: Replies::default(),
             histories: Histories::default(),
+            sums: Arc::default(),
+            listed: ArcSwapOption::empty(),
             changed: Notify::new(),
         });
         let owner = Owner {
@@ -354,6 +357,8 @@ impl Owner {
     fn publish(&self) {
         if self.shared.topology.load().version() != self.topology.version() {
             self.shared.topology.store(Arc::new(self.topology.clone()));
+            // What was listed keeps queues that may be gone.
+            self.shared.listed.store(None);
             self.shared.changed.notify_one();
         }
     }
@@ -376,6 +381,7 @@ impl Owner {
             recover,
             memory: self.context.queue_memory.clone(),
             traffic: self.context.traffic.clone(),
+            sums: self.shared.sums.clone(),
             notices: self.notices.clone(),
             dead_letters: self.dead_letters.clone(),
         });

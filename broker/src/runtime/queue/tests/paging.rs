@@ -76,6 +76,7 @@ fn rig(engine: MemoryEngine, spec: QueueSpec) -> Rig {
         recover: Recover::of(LOG, |log| logs.contains(&log)),
         memory: Arc::new(QueueMemory::tiny(TINY)),
         traffic: Arc::default(),
+        sums: Arc::default(),
         notices,
         dead_letters,
     });
