@@ -1,23 +1,19 @@
 //! Which policies apply to the objects of one vhost, for listings.
 
+use std::sync::Arc;
+
 use broker::Directory;
 use broker::domain::name::VhostName;
 use broker::domain::policy::{PolicySet, Selected, Subject, effective};
 use serde_json::{Map, Value};
 
-/// The policies of one vhost, compiled once for a whole listing.
-pub(crate) struct Applied(PolicySet);
+/// The policies of one vhost.
+pub(crate) struct Applied(Arc<PolicySet>);
 
 impl Applied {
     /// The policies of a vhost.
     pub(crate) fn new(directory: &Directory, vhost: &VhostName) -> Self {
-        let own = |(place, policy): (&(VhostName, String), &std::sync::Arc<_>)| {
-            (place.0 == *vhost).then(|| std::sync::Arc::clone(policy))
-        };
-        Self(PolicySet::new(
-            directory.policies.iter().filter_map(own),
-            directory.operator_policies.iter().filter_map(own),
-        ))
+        Self(directory.policy_set(vhost))
     }
 
     /// The policies that apply to an object.

@@ -8,7 +8,7 @@ use broker::domain::name::{ExchangeName, NAME_BYTES_MAX, NameTooLong, QueueName,
 use broker::domain::vhost::Vhost;
 use broker::{Broker, Caller, Directory, Node};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer as _};
 use serde_json::Value;
 
 use crate::auth::Identity;
@@ -142,6 +142,11 @@ impl Call {
 
     /// Answers with a list, as the listing parameters ask for it.
     pub(crate) fn list<T: Serialize>(&self, items: impl IntoIterator<Item = T>, kind: Listing) -> Answer {
+        if page::is_as_it_comes(&self.query, kind)? {
+            let mut body = serde_json::Serializer::new(Vec::new());
+            body.collect_seq(items).map_err(|error| ApiError::internal(error.to_string()))?;
+            return Ok(Reply::json_text(body.into_inner()));
+        }
         let items = items.into_iter().map(|item| to_value(&item)).collect::<Result<_, _>>()?;
         Reply::json(&page::listing(items, &self.query, kind)?)
     }

@@ -31,6 +31,7 @@ mod page;
 mod query;
 mod reply;
 mod route;
+mod rows;
 mod serve;
 mod service;
 mod session;

@@ -1,8 +1,8 @@
 //! The broker at a glance.
 
-use broker::Node;
 use broker::domain::exchange::ExchangeKind;
 use broker::metrics::ChannelCounters;
+use broker::{Node, VhostTotals};
 use openapi::overview as wire;
 use serde_json::{Map, Value, json};
 
@@ -86,7 +86,7 @@ async fn get_overview(call: Call) -> Answer {
         "enable_queue_totals": call.query.is_true("enable_queue_totals"),
         "require_definition_json_extension": false,
     });
-    let more = if without_stats { counted(&call)? } else { measured(&call).await? };
+    let more = if without_stats { counted(&call)? } else { measured(&call)? };
     extend(&mut overview, more);
     if call.identity.is_monitoring() && !without_stats {
         extend(&mut overview, json!({"listeners": listeners(node), "contexts": contexts(node)}));
@@ -109,66 +109,75 @@ fn extend(object: &mut Value, more: Value) {
     }
 }
 
+/// Sums over what the vhosts hold that the caller sees.
+fn sums(call: &Call) -> Result<VhostTotals, ApiError> {
+    let broker = call.broker()?;
+    let mut sums = VhostTotals::default();
+    for vhost in call.visible_vhosts()? {
+        let of_vhost = broker.queue_sums(&vhost);
+        sums.queues += of_vhost.queues;
+        sums.exchanges += of_vhost.exchanges;
+        sums.consumers += of_vhost.consumers;
+        sums.messages_ready += of_vhost.messages_ready;
+        sums.messages_unacknowledged += of_vhost.messages_unacknowledged;
+    }
+    Ok(sums)
+}
+
 /// Totals that need no statistics.
 fn counted(call: &Call) -> Result<Value, ApiError> {
-    let broker = call.broker()?;
-    let vhosts = call.visible_vhosts()?;
-    let queues: usize = vhosts.iter().map(|vhost| broker.queues(vhost).len()).sum();
-    let exchanges: usize = vhosts.iter().map(|vhost| broker.exchanges(vhost).len()).sum();
-    let connections = broker.connections().len();
+    let sums = sums(call)?;
     Ok(json!({
         "node": call.node().settings().node_name,
-        "object_totals": {"queues": queues, "exchanges": exchanges, "connections": connections},
+        "object_totals": {
+            "queues": sums.queues,
+            "exchanges": sums.exchanges,
+            "connections": call.broker()?.live_sums().connections,
+        },
     }))
 }
 
-async fn measured(call: &Call) -> Result<Value, ApiError> {
+/// What happened to messages, and how many connections and channels there are, of those the
+/// caller sees. Who sees everything sees what went before as well.
+fn happened(call: &Call) -> Result<(MessageStats, u64, u64), ApiError> {
     let broker = call.broker()?;
-    let vhosts = call.visible_vhosts()?;
-    let sees = |user: &broker::domain::name::UserName| call.identity.is_monitoring() || call.identity.is_user(user);
-    let (mut queues, mut exchanges, mut consumers) = (0, 0, 0);
-    let (mut ready, mut unacknowledged) = (0, 0);
-    for vhost in &vhosts {
-        exchanges += broker.exchanges(vhost).len();
-        for queue in broker.queues(vhost) {
-            queues += 1;
-            consumers += queue.totals.consumers;
-            ready += queue.totals.ready;
-            unacknowledged += queue.totals.unacknowledged;
-        }
+    if call.identity.is_monitoring() {
+        let sums = broker.live_sums();
+        let happened = broker.sum_of_vhosts(Default::default()).happened;
+        return Ok((MessageStats::from(happened), sums.connections, sums.channels));
     }
-    let channels: Vec<_> = broker.channels().into_iter().filter(|channel| sees(&channel.user)).collect();
-    // Who sees everything sees what went before as well.
-    let happened = if call.identity.is_monitoring() {
-        broker.sum_of_vhosts(Default::default()).happened
-    } else {
-        let of_vhosts = vhosts.iter().map(|vhost| broker.vhost_counters(vhost).happened);
-        of_vhosts.fold(ChannelCounters::default(), |sum, happened| sum.plus(&happened))
-    };
-    let stats = MessageStats::from(happened);
-    let connections = broker.connections().into_iter().filter(|connection| sees(&connection.user)).count();
-    let totals = if queues == 0 {
-        json!({})
-    } else {
-        let mut totals = Map::new();
+    let vhosts = call.visible_vhosts()?;
+    let of_vhosts = vhosts.iter().map(|vhost| broker.vhost_counters(vhost).happened);
+    let happened = of_vhosts.fold(ChannelCounters::default(), |sum, happened| sum.plus(&happened));
+    let channels = broker.channels();
+    let channels = channels.iter().filter(|channel| call.identity.is_user(&channel.user)).count();
+    let connections = broker.connections();
+    let connections = connections.iter().filter(|connection| call.identity.is_user(&connection.user)).count();
+    Ok((MessageStats::from(happened), connections as u64, channels as u64))
+}
+
+fn measured(call: &Call) -> Result<Value, ApiError> {
+    let sums = sums(call)?;
+    let (stats, connections, channels) = happened(call)?;
+    let mut totals = Map::new();
+    if sums.queues > 0 {
         for (name, count) in [
-            ("messages", ready + unacknowledged),
-            ("messages_ready", ready),
-            ("messages_unacknowledged", unacknowledged),
+            ("messages", sums.messages_ready + sums.messages_unacknowledged),
+            ("messages_ready", sums.messages_ready),
+            ("messages_unacknowledged", sums.messages_unacknowledged),
         ] {
             crate::stats::counter(&mut totals, name, count);
         }
-        Value::Object(totals)
-    };
+    }
     Ok(json!({
         "message_stats": stats.to_wire(),
-        "churn_rates": crate::stats::churn(&call.node().status().churn),
+        "churn_rates": crate::stats::churn(&call.broker()?.churn()),
         "queue_totals": totals,
         "object_totals": {
-            "channels": channels.len(),
-            "consumers": consumers,
-            "exchanges": exchanges,
-            "queues": queues,
+            "channels": channels,
+            "consumers": sums.consumers,
+            "exchanges": sums.exchanges,
+            "queues": sums.queues,
             "connections": connections,
         },
         "statistics_db_event_queue": 0,

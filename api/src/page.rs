@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use axum::http::StatusCode;
 use fancy_regex::Regex;
@@ -35,54 +36,46 @@ pub(crate) enum Listing {
 }
 
 /// Refuses ranges of samples that make no sense.
-fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
+pub(crate) fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
     Ranges::parse(query).map(drop)
+}
+
+impl Listing {
+    fn page(self, query: &QueryString) -> Result<Option<Page>, ApiError> {
+        match self {
+            Self::Plain => Ok(None),
+            Self::Paged => Page::parse(query),
+            Self::PageIgnored => Page::parse(query).map(|_| None),
+        }
+    }
+}
+
+/// Whether a list is asked for as it comes: whole, in its default order, with all columns.
+pub(crate) fn is_as_it_comes(query: &QueryString, kind: Listing) -> Result<bool, ApiError> {
+    let page = kind.page(query)?;
+    check_ranges(query)?;
+    Ok(page.is_none() && query.get("columns").is_none() && order(query).is_none() && !query.is_true("sort_reverse"))
 }
 
 /// Sorts, filters, cuts and pages a list that comes in its default order.
 pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing) -> Result<Value, ApiError> {
-    let page = match kind {
-        Listing::Plain => None,
-        Listing::Paged => Page::parse(query)?,
-        Listing::PageIgnored => Page::parse(query)?.and(None),
-    };
+    let page = kind.page(query)?;
     check_ranges(query)?;
     let total = items.len();
     if let Some(page) = &page {
-        let name = |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        page.keep_named(&mut items, name);
+        page.keep_named(&mut items, |item| item.get("name").and_then(Value::as_str).unwrap_or_default());
     }
     sort(&mut items, query);
     let columns = columns(query);
     let cut = |item| cut(columns.as_ref(), item);
     match page {
         None => Ok(Value::Array(items.into_iter().map(cut).collect())),
-        Some(page) => page.envelope(items, total, |item| Ok(cut(item))),
+        Some(page) => {
+            let sheet = page.sheet(items.len(), total)?;
+            let shown: Vec<_> = items.drain(sheet.places.clone()).map(cut).collect();
+            Ok(sheet.envelope(&shown))
+        }
     }
-}
-
-/// As [`listing`] with pages, of things that are built only when they are sent: one page of
-/// many costs what is on it. A sorted listing has to build them all.
-pub(crate) fn listing_of<T>(
-    mut things: Vec<T>,
-    name: impl Fn(&T) -> String,
-    build: impl Fn(&T) -> Result<Value, ApiError>,
-    query: &QueryString,
-) -> Result<Value, ApiError> {
-    let is_sorted = query.get("sort").is_some_and(|field| !field.is_empty());
-    let page = Page::parse(query)?.filter(|_| !is_sorted);
-    let Some(page) = page else {
-        let items = things.iter().map(build).collect::<Result<_, _>>()?;
-        return listing(items, query, Listing::Paged);
-    };
-    check_ranges(query)?;
-    let total = things.len();
-    page.keep_named(&mut things, name);
-    if query.is_true("sort_reverse") {
-        things.reverse();
-    }
-    let columns = columns(query);
-    page.envelope(things, total, |thing| Ok(cut(columns.as_ref(), build(&thing)?)))
 }
 
 fn cut(columns: Option<&Columns>, item: Value) -> Value {
@@ -98,9 +91,14 @@ pub(crate) fn object(item: Value, query: &QueryString) -> Result<Value, ApiError
     Ok(cut(columns(query).as_ref(), item))
 }
 
+/// The path of the field a listing is to be ordered by, if by any but the default.
+pub(crate) fn order(query: &QueryString) -> Option<Vec<&str>> {
+    let field = query.get("sort").filter(|field| !field.is_empty())?;
+    Some(field.split('.').collect())
+}
+
 fn sort(items: &mut [Value], query: &QueryString) {
-    if let Some(field) = query.get("sort").filter(|field| !field.is_empty()) {
-        let path: Vec<_> = field.split('.').collect();
+    if let Some(path) = order(query) {
         items.sort_by(|left, right| compare(&reach(left, &path), &reach(right, &path)));
     }
     if query.is_true("sort_reverse") {
@@ -109,7 +107,7 @@ fn sort(items: &mut [Value], query: &QueryString) {
 }
 
 /// The value at a path; a missing one sorts as zero.
-fn reach<'a>(item: &'a Value, path: &[&str]) -> Cow<'a, Value> {
+pub(crate) fn reach<'a>(item: &'a Value, path: &[&str]) -> Cow<'a, Value> {
     let found = path.iter().try_fold(item, |value, field| value.get(field));
     found.map_or_else(|| Cow::Owned(Value::from(0)), Cow::Borrowed)
 }
@@ -125,7 +123,7 @@ fn rank(value: &Value) -> u8 {
 }
 
 /// The order of the reference's terms.
-fn compare(left: &Value, right: &Value) -> Ordering {
+pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => match (left.as_i64(), right.as_i64()) {
             (Some(left), Some(right)) => left.cmp(&right),
@@ -144,9 +142,10 @@ fn compare(left: &Value, right: &Value) -> Ordering {
 
 /// A tree of wanted fields.
 #[derive(Debug, Default)]
-struct Columns(Vec<(String, Columns)>);
+pub(crate) struct Columns(Vec<(String, Columns)>);
 
-fn columns(query: &QueryString) -> Option<Columns> {
+/// The columns asked for.
+pub(crate) fn columns(query: &QueryString) -> Option<Columns> {
     let wanted = query.get("columns")?;
     let mut root = Columns::default();
     for column in wanted.split(',') {
@@ -166,15 +165,31 @@ fn columns(query: &QueryString) -> Option<Columns> {
 const WHOLE: &[&str] = &["arguments", "client_properties"];
 
 impl Columns {
-    fn cut(&self, item: Value) -> Value {
+    /// The columns inside a field; `None` when the field is not wanted.
+    pub(crate) fn of(&self, field: &str) -> Option<&Self> {
+        self.0.iter().find(|(wanted, _)| wanted == field).map(|(_, inner)| inner)
+    }
+
+    /// Whether a field is wanted, or part of it.
+    pub(crate) fn wants(&self, field: &str) -> bool {
+        self.of(field).is_some()
+    }
+
+    /// Whether nothing is left out of the field these are the columns inside of.
+    pub(crate) fn takes_all_of(&self, field: &str) -> bool {
+        self.0.is_empty() || WHOLE.contains(&field)
+    }
+
+    /// The value with what is wanted of it.
+    pub(crate) fn cut(&self, item: Value) -> Value {
         if self.0.is_empty() {
             return item;
         }
         match item {
             Value::Object(fields) => {
                 let kept = fields.into_iter().filter_map(|(name, value)| {
-                    let (_, inner) = self.0.iter().find(|(wanted, _)| *wanted == name)?;
-                    let value = if WHOLE.contains(&name.as_str()) { value } else { inner.cut(value) };
+                    let inner = self.of(&name)?;
+                    let value = if inner.takes_all_of(&name) { value } else { inner.cut(value) };
                     Some((name, value))
                 });
                 let kept: Map<_, _> = kept.collect();
@@ -189,7 +204,7 @@ impl Columns {
 
 /// The page asked for.
 #[derive(Debug)]
-struct Page {
+pub(crate) struct Page {
     number: i64,
     size: i64,
     filter: Filter,
@@ -204,7 +219,8 @@ enum Filter {
 }
 
 impl Page {
-    fn parse(query: &QueryString) -> Result<Option<Self>, ApiError> {
+    /// The page a query asks for, if any.
+    pub(crate) fn parse(query: &QueryString) -> Result<Option<Self>, ApiError> {
         let integer = |name: &str| match query.get(name) {
             None => Ok(None),
             Some(text) => match text.trim().parse::<i64>() {
@@ -233,42 +249,77 @@ impl Page {
         Ok(Some(Self { number, size: size.unwrap_or(PAGE_SIZE_DEFAULT), filter }))
     }
 
-    fn keep_named<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> String) {
+    /// Keeps what the name filter lets through.
+    pub(crate) fn keep_named<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> &str) {
         match &self.filter {
             Filter::Everything => {}
             Filter::Nothing => items.clear(),
             Filter::Contains(part) => items.retain(|item| name(item).to_lowercase().contains(part)),
-            Filter::Matches(regex) => items.retain(|item| regex.is_match(&name(item)).unwrap_or(false)),
+            Filter::Matches(regex) => items.retain(|item| regex.is_match(name(item)).unwrap_or(false)),
         }
     }
 
-    fn envelope<T>(
-        &self,
-        items: Vec<T>,
-        total: usize,
-        show: impl Fn(T) -> Result<Value, ApiError>,
-    ) -> Result<Value, ApiError> {
-        let filtered = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    /// Which of so many items, left of `total` by the filter, stand on the page.
+    pub(crate) fn sheet(&self, filtered: usize, total: usize) -> Result<Sheet, ApiError> {
+        let count = i64::try_from(filtered).unwrap_or(i64::MAX);
         let offset = (self.number - 1).saturating_mul(self.size);
-        if offset > filtered {
+        if offset > count {
             return Err(ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "page_out_of_range",
-                format!("Page out of range, page: {} page size: {}, len: {filtered}", self.number, self.size),
+                format!("Page out of range, page: {} page size: {}, len: {count}", self.number, self.size),
             ));
         }
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let take = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let items = items.into_iter().skip(skip).take(take).map(show).collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({
-            "filtered_count": filtered,
+        let first = usize::try_from(offset).unwrap_or(usize::MAX);
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        Ok(Sheet {
+            places: first..filtered.min(first.saturating_add(size)),
+            number: self.number,
+            size: self.size,
+            filtered: count,
+            total,
+        })
+    }
+}
+
+/// What stands on a page, and what is said around it.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    /// Places of the items that stand on it.
+    pub(crate) places: Range<usize>,
+    number: i64,
+    size: i64,
+    filtered: i64,
+    total: usize,
+}
+
+impl Sheet {
+    fn pages(&self) -> i64 {
+        (self.filtered + self.size - 1) / self.size
+    }
+
+    /// What is written before the list of items.
+    pub(crate) fn before(&self) -> String {
+        format!("{{\"filtered_count\":{},\"item_count\":{},\"items\":", self.filtered, self.places.len())
+    }
+
+    /// What is written behind it.
+    pub(crate) fn after(&self) -> String {
+        let Self { number, size, total, .. } = self;
+        let pages = self.pages();
+        format!(",\"page\":{number},\"page_count\":{pages},\"page_size\":{size},\"total_count\":{total}}}")
+    }
+
+    fn envelope(&self, items: &[Value]) -> Value {
+        json!({
+            "filtered_count": self.filtered,
             "item_count": items.len(),
             "items": items,
             "page": self.number,
-            "page_count": (filtered + self.size - 1) / self.size,
+            "page_count": self.pages(),
             "page_size": self.size,
-            "total_count": total,
-        }))
+            "total_count": self.total,
+        })
     }
 }
 
@@ -289,31 +340,6 @@ mod tests {
         let query = QueryString::parse(Some(query));
         let got = listing(people(), &query, Listing::Paged).unwrap_or_else(|error| error.body.unwrap());
         assert_eq!(got, expected);
-    }
-
-    #[test]
-    fn only_what_is_on_a_page_is_built() {
-        let built = std::cell::Cell::new(0);
-        let build = |item: &Value| {
-            built.set(built.get() + 1);
-            Ok(item.clone())
-        };
-        let name = |item: &Value| item["name"].as_str().unwrap().to_owned();
-        for (query, builds) in [
-            ("page=1&page_size=2", 2),
-            ("page=2&page_size=2&columns=name", 1),
-            ("page=1&name=B", 1),
-            ("page=1&page_size=1&sort_reverse=true", 1),
-            ("page=1&page_size=1&sort=age", 3),
-            ("columns=name", 3),
-        ] {
-            built.set(0);
-            let parsed = QueryString::parse(Some(query));
-            let lazy = listing_of(people(), name, build, &parsed).unwrap();
-            assert_eq!((lazy, built.get()), (listing(people(), &parsed, Listing::Paged).unwrap(), builds), "{query}");
-        }
-        let parsed = QueryString::parse(Some("page=9"));
-        assert_eq!(listing_of(people(), name, build, &parsed), listing(people(), &parsed, Listing::Paged));
     }
 
     #[test]

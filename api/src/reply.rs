@@ -32,6 +32,11 @@ impl Reply {
         Self { status, body: None, headers: HeaderMap::new() }
     }
 
+    /// `200` with a JSON body that is written already.
+    pub(crate) fn json_text(body: Vec<u8>) -> Self {
+        Self::with_body(StatusCode::OK, JSON, body.into())
+    }
+
     /// `200` with a JSON body.
     pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, ApiError> {
         Self::json_status(StatusCode::OK, value)

@@ -7,6 +7,7 @@
 use broker::domain::name::NAME_BYTES_MAX;
 use broker::domain::value::{FieldTable, FieldValue};
 use broker::domain::wire::NESTING_MAX;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use crate::error::ApiError;
@@ -87,6 +88,32 @@ pub(crate) fn to_object(table: &FieldTable) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect()
 }
 
+/// A table that is written as it is sent, without being built first.
+pub(crate) struct AsJson<'a>(pub(crate) &'a FieldTable);
+
+impl Serialize for AsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, ValueAsJson(value))))
+    }
+}
+
+struct ValueAsJson<'a>(&'a FieldValue);
+
+impl Serialize for ValueAsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FieldValue::Boolean(value) => serializer.serialize_bool(*value),
+            FieldValue::I64(value) => serializer.serialize_i64(*value),
+            FieldValue::LongString(bytes) | FieldValue::ByteArray(bytes) => {
+                serializer.serialize_str(&String::from_utf8_lossy(bytes))
+            }
+            FieldValue::Table(table) => AsJson(table).serialize(serializer),
+            FieldValue::Array(items) => serializer.collect_seq(items.iter().map(ValueAsJson)),
+            other => value_to_json(other).serialize(serializer),
+        }
+    }
+}
+
 fn value_to_json(value: &FieldValue) -> Value {
     let float = |value: f64| Number::from_f64(value).map_or(Value::Null, Value::Number);
     match value {
@@ -127,6 +154,7 @@ mod tests {
         ] {
             let parsed = from_json(&table).unwrap();
             assert_eq!(to_json(&parsed), table);
+            assert_eq!(serde_json::to_value(AsJson(&parsed)).unwrap(), table);
         }
         assert_eq!(from_json(&json!([])), Ok(FieldTable::new()));
     }
@@ -167,6 +195,7 @@ mod tests {
             (FieldValue::U32(u32::MAX), json!(4_294_967_295_u32)),
         ] {
             assert_eq!(value_to_json(&value), expected);
+            assert_eq!(serde_json::to_value(ValueAsJson(&value)).unwrap(), expected);
         }
     }
 }
