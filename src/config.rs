@@ -208,6 +208,8 @@ impl Config {
             channel_max: 0,
             handshake_timeout: Duration::ZERO,
             max_message_size: 0,
+            connection_max: None,
+            target_cluster_size: 0,
             consumer_timeout: Duration::ZERO,
             password_hashing: HashAlgorithm::default(),
             default_queue_type: QueueKind::default(),

@@ -70,8 +70,12 @@ impl Call {
     /// # Panics
     /// When the endpoint has no such parameter.
     pub(crate) fn parameter(&self, name: &str) -> &str {
-        let found = self.parameters.iter().find(|(own, _)| *own == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("the path has no parameter {name}"))
+        self.find_parameter(name).unwrap_or_else(|| panic!("the path has no parameter {name}"))
+    }
+
+    /// The value of a parameter of the path, for handlers of several paths.
+    pub(crate) fn find_parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
     /// The name of the vhost in the path.

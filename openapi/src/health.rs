@@ -5,14 +5,103 @@ use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, Operation, Status, wire};
 
-/// A check that passed. A failed one answers 503 with `failed`, a reason and details.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What a check found. Which details a failed one has depends on the check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// `ok` or `failed`.
     pub status: String,
-    /// What is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What is wrong, or why nothing can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Alarms in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<Vec<AlarmInForce>>,
+    /// Virtual hosts that are down.
+    #[serde(default, rename = "virtual-hosts", skip_serializing_if = "Option::is_none")]
+    pub virtual_hosts: Option<Vec<String>>,
+    /// Queues that are down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<QueueWithoutLeader>>,
+    /// Open connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
+    /// Nodes that run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<u32>,
+    /// Nodes there should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<u32>,
+}
+
+impl Health {
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self { status: "ok".to_owned(), ..Self::default() }
+    }
+
+    /// Something is wrong.
+    #[must_use]
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self { status: "failed".to_owned(), reason: Some(reason.into()), ..Self::default() }
+    }
+}
+
+/// An alarm in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlarmInForce {
+    /// The node.
+    pub node: String,
+    /// What is scarce: `memory`, `disk space`, …
+    pub resource: String,
+}
+
+/// A quorum queue that cannot serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueWithoutLeader {
+    /// Its name.
+    pub name: String,
+    /// Its name and virtual host in words.
+    pub readable_name: String,
+    /// `rabbit_quorum_queue`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its virtual host.
+    pub virtual_host: String,
+}
+
+/// Whether a listener is open on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PortHealth {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The port, if it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i64>,
+    /// The port, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<i64>,
+    /// Ports that are open, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<u16>>,
+}
+
+/// Whether protocols are served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProtocolHealth {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Protocols that are asked for and not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
+    /// Protocols that are served.
+    pub protocols: Vec<String>,
 }
 
 /// Whether the node is fit to be used. The answer bears 503 when it is not.
@@ -62,12 +151,18 @@ pub const LOCAL_ALARMS: Endpoint = Endpoint::new("/health/checks/local-alarms", 
 pub const VIRTUAL_HOSTS: Endpoint =
     Endpoint::new("/health/checks/virtual-hosts", &[check("All virtual hosts run on this node")]);
 /// A port is open.
-pub const PORT_LISTENER: Endpoint =
-    Endpoint::new("/health/checks/port-listener/{port}", &[check("A listener is open on a port")]);
+pub const PORT_LISTENER: Endpoint = Endpoint::new(
+    "/health/checks/port-listener/{port}",
+    &[Operation::get(Access::Any, "A listener is open on a port")
+        .gives(wire::<PortHealth>())
+        .status(Status::new(503, "It is not").gives(wire::<PortHealth>()))],
+);
 /// Protocols are served.
 pub const PROTOCOL_LISTENER: Endpoint = Endpoint::new(
     "/health/checks/protocol-listener/{protocols}",
-    &[check("Listeners are open for protocols, separated by commas")],
+    &[Operation::get(Access::Any, "Listeners are open for protocols, separated by commas")
+        .gives(wire::<ProtocolHealth>())
+        .status(Status::new(503, "One is not").gives(wire::<ProtocolHealth>()))],
 );
 /// No certificate expires soon.
 pub const CERTIFICATE_EXPIRATION: Endpoint = Endpoint::new(
@@ -85,7 +180,7 @@ pub const METADATA_STORE: Endpoint =
 /// Metadata is there.
 pub const METADATA_STORE_DATA: Endpoint = Endpoint::new(
     "/health/checks/metadata-store/initialized/with-data",
-    &[check("The metadata store is initialised and holds a virtual host and a user")],
+    &[check("The metadata store is initialised and holds a virtual host")],
 );
 /// All quorum queues have leaders.
 pub const LEADERS_ALL: Endpoint = Endpoint::new(

@@ -400,6 +400,14 @@ pub const SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
+        key: "connection_max",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("infinity"),
+        doc: "AMQP connections that may be open at once; further ones are refused.",
+        set: Set::NumberOrInfinity(|config, connections| config.node.connection_max = connections),
+    },
+    Setting {
         key: "handshake_timeout",
         alias: None,
         environment: None,
@@ -470,6 +478,14 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Value("50MB"),
         doc: "Publishers wait while less than this is free on disk; goes before the relative one when set.",
         set: Set::Amount(|config, bytes| config.node.disk_free_limit = Watermark::Absolute(bytes)),
+    },
+    Setting {
+        key: "cluster_formation.target_cluster_size_hint",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("1"),
+        doc: "Nodes the cluster should have; a health check fails while there are fewer. Warren is one node.",
+        set: Set::Number(1, 255, |config, nodes| config.node.target_cluster_size = nodes),
     },
     Setting {
         key: "cluster_name",

@@ -16,6 +16,8 @@ use super::Config;
 pub enum Set {
     /// A whole number.
     Number(u32, u32, fn(&mut Config, u32)),
+    /// A whole number, or `infinity`, which limits nothing.
+    NumberOrInfinity(fn(&mut Config, Option<u32>)),
     /// Bytes; `KB`, `MB`, `GB` count by 1024, as `frame_max` is spelled.
     Size(u32, u32, fn(&mut Config, u32)),
     /// Bytes; `k`, `M`, `G`, `T` count by 1000, `Ki`, `Mi`, `Gi`, `Ti` by 1024, as watermarks are spelled.
@@ -51,6 +53,7 @@ impl Set {
     pub fn type_name(self) -> String {
         match self {
             Self::Number(min, max, _) => format!("number from {min} to {max}"),
+            Self::NumberOrInfinity(_) => "number, or `infinity`".to_owned(),
             Self::Size(min, max, _) => format!("bytes from {min} to {max}, or with KB, MB, GB"),
             Self::Amount(_) => "bytes, or with k, M, G, T, Ki, Mi, Gi, Ti".to_owned(),
             Self::Share(max, _) => format!("number over 0, up to {max}"),
@@ -73,6 +76,10 @@ impl Set {
         let done = match self {
             Self::Number(min, max, put) => {
                 value.parse().ok().filter(|n| (min..=max).contains(n)).map(|n| put(config, n))
+            }
+            Self::NumberOrInfinity(put) => {
+                let number = if value == "infinity" { Some(None) } else { value.parse().ok().map(Some) };
+                number.map(|number| put(config, number))
             }
             Self::Size(min, max, put) => size(value)
                 .and_then(|n| u32::try_from(n).ok())

@@ -7,6 +7,7 @@ mod crash;
 mod dependencies;
 mod documents;
 mod events;
+mod health;
 mod many;
 mod metrics;
 mod node;

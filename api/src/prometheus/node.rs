@@ -31,10 +31,14 @@ pub(super) const USED: &[Metric<NodeStatus>] = &[
     gauge("process_open_fds", "File descriptors that are open", |node| node.fd_used.into()),
     gauge("process_resident_memory_bytes", "Resident memory of the process", |node| node.memory_used.into()),
     gauge("disk_space_available_bytes", "Free bytes on the disk of the data", |node| node.disk_free.into()),
-    gauge("erlang_processes_used", "Processes", |node| u64::from(node.os_pid > 0).into()),
+    gauge("erlang_processes_used", "Tasks: one for each connection, queue, virtual host, ...", |node| {
+        node.tasks.into()
+    }),
     counter("erlang_gc_runs_total", "Garbage collections of an Erlang runtime: none here", |_| NONE),
     counter("erlang_gc_reclaimed_bytes_total", "Bytes they gave back: none here", |_| NONE),
-    counter("erlang_scheduler_context_switches_total", "Context switches of an Erlang runtime: none here", |_| NONE),
+    counter("erlang_scheduler_context_switches_total", "Context switches of the process", |node| {
+        node.context_switches.into()
+    }),
 ];
 
 /// What the node may use.
@@ -45,30 +49,38 @@ pub(super) const LIMITS: &[Metric<NodeStatus>] = &[
         node.disk_free_limit.into()
     }),
     gauge("erlang_processes_limit", "Processes there may be", |_| PROCESSES_MAX),
-    gauge("erlang_scheduler_run_queue", "Run queue of an Erlang runtime: none here", |_| NONE),
+    gauge("erlang_scheduler_run_queue", "Tasks that are ready to run and wait for a thread", |node| {
+        node.tasks_waiting.into()
+    }),
     gauge("erlang_net_ticktime_seconds", "Time between signs of life of cluster nodes", |_| NET_TICK_SECONDS),
     gauge("erlang_uptime_seconds", "Time since the node started", |node| (node.uptime_ms as f64 / 1000.0).into()),
 ];
 
-/// Work of the stores of the reference's older versions; it answers zero itself.
+/// What messages cost the disk. The rest is of stores the reference no longer has either.
 pub(super) const PERSISTER: &[Metric<NodeStatus>] = &[
-    counter("io_read_ops_total", "Reads of the old file cache: none", |_| NONE),
-    counter("io_read_bytes_total", "Bytes read through the old file cache: none", |_| NONE),
-    counter("io_write_ops_total", "Writes of the old file cache: none", |_| NONE),
-    counter("io_write_bytes_total", "Bytes written through the old file cache: none", |_| NONE),
-    counter("io_sync_ops_total", "Syncs of the old file cache: none", |_| NONE),
-    counter("io_seek_ops_total", "Seeks of the old file cache: none", |_| NONE),
-    counter("io_reopen_ops_total", "Files the old file cache opened again: none", |_| NONE),
+    counter("io_read_ops_total", "Reads of the journal", |node| node.io.reads.count.into()),
+    counter("io_read_bytes_total", "Bytes read from the journal", |node| node.io.reads.bytes.into()),
+    counter("io_write_ops_total", "Writes to the journal", |node| node.io.writes.count.into()),
+    counter("io_write_bytes_total", "Bytes written to the journal", |node| node.io.writes.bytes.into()),
+    counter("io_sync_ops_total", "Syncs of the journal", |node| node.io.syncs.count.into()),
+    counter("io_seek_ops_total", "Seeks: none, places are named", |_| NONE),
+    counter("io_reopen_ops_total", "Files of the old file cache opened again: none", |_| NONE),
     counter("schema_db_ram_tx_total", "Transactions of the old schema database in memory: none", |_| NONE),
     counter("schema_db_disk_tx_total", "Transactions of the old schema database on disk: none", |_| NONE),
     counter("msg_store_read_total", "Reads of the old message store: none", |_| NONE),
     counter("msg_store_write_total", "Writes of the old message store: none", |_| NONE),
     counter("queue_index_read_ops_total", "Reads of the old queue index: none", |_| NONE),
     counter("queue_index_write_ops_total", "Writes of the old queue index: none", |_| NONE),
-    counter("io_read_time_seconds_total", "Time of reads of the old file cache: none", |_| NONE),
-    counter("io_write_time_seconds_total", "Time of writes of the old file cache: none", |_| NONE),
-    counter("io_sync_time_seconds_total", "Time of syncs of the old file cache: none", |_| NONE),
-    counter("io_seek_time_seconds_total", "Time of seeks of the old file cache: none", |_| NONE),
+    counter("io_read_time_seconds_total", "Time of reads of the journal", |node| {
+        node.io.reads.time.as_secs_f64().into()
+    }),
+    counter("io_write_time_seconds_total", "Time of writes to the journal", |node| {
+        node.io.writes.time.as_secs_f64().into()
+    }),
+    counter("io_sync_time_seconds_total", "Time of syncs of the journal", |node| {
+        node.io.syncs.time.as_secs_f64().into()
+    }),
+    counter("io_seek_time_seconds_total", "Time of seeks: none", |_| NONE),
 ];
 
 /// Logins by protocol.

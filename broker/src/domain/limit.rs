@@ -82,6 +82,19 @@ impl UserLimits {
     }
 }
 
+/// Refuses a connection the node has no room for.
+///
+/// # Errors
+/// [`Error::NotAllowed`]
+pub fn check_node_connections(max: Option<u32>, open: usize) -> Result<(), Error> {
+    match max {
+        Some(max) if is_reached(Some(max.into()), open) => {
+            Err(Error::NotAllowed(format!("connection refused: node connection limit ({max}) is reached")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl VhostLimits {
     /// Whether nothing is limited and nothing was set.
     #[must_use]

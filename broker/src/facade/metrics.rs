@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Broker, QueueTotals};
 use crate::domain::queue::QueueKind;
 use crate::metrics::{AtomicTraffic, Traffic};
+use crate::storage::IoCounters;
 
 /// Sums over live connections and their channels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +40,12 @@ impl Broker {
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.traffic_counters().load()
+    }
+
+    /// What messages cost the disk since the application started.
+    #[must_use]
+    pub fn io(&self) -> IoCounters {
+        self.inner.vhosts.io()
     }
 
     /// Sums over live connections and channels.

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod firehose;
+mod health;
 mod identity;
 mod lifecycle;
 mod live;
@@ -40,6 +41,7 @@ use crate::storage::{MetadataStore, QueueLog};
 
 pub use crate::runtime::alarms::ChangeLimits;
 pub use definitions::{Definitions, ImportReport};
+pub use health::{ConnectionRoom, QueueDown};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
 pub use live::{ChannelInfo, ConnectionInfo, ConsumerInfo};
 pub use messages::{AckMode, FetchedMessage, Published};

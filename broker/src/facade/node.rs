@@ -17,7 +17,7 @@ use crate::domain::user::HashAlgorithm;
 use crate::error::Error;
 use crate::runtime::alarms::AlarmPicture;
 use crate::runtime::system;
-use crate::storage::BoxFuture;
+use crate::storage::{BoxFuture, IoCounters};
 use crate::tls::{TlsAcceptor, TlsSettings};
 
 /// What a node needs to know before it starts; every value has been checked.
@@ -57,6 +57,10 @@ pub struct Settings {
     pub handshake_timeout: Duration,
     /// Largest accepted message body, in bytes.
     pub max_message_size: u32,
+    /// AMQP connections that may be open at once; `None`: as many as the process can hold.
+    pub connection_max: Option<u32>,
+    /// Nodes the cluster should have.
+    pub target_cluster_size: u32,
     /// How long a consumer of a quorum queue may leave a delivery unsettled.
     pub consumer_timeout: Duration,
     /// How new passwords are hashed.
@@ -102,6 +106,8 @@ impl Settings {
             channel_max: 2047,
             handshake_timeout: Duration::from_secs(10),
             max_message_size: 16 << 20,
+            connection_max: None,
+            target_cluster_size: 1,
             consumer_timeout: Duration::from_secs(1800),
             password_hashing: HashAlgorithm::default(),
             default_queue_type: QueueKind::default(),
@@ -187,6 +193,18 @@ pub struct NodeStatus {
     pub data_dir: PathBuf,
     /// Processors.
     pub processors: usize,
+    /// Open AMQP connections.
+    pub connections: u64,
+    /// Tasks of the runtime: one for each connection, queue, vhost, …
+    pub tasks: u64,
+    /// Tasks that are ready to run and wait for a thread.
+    pub tasks_waiting: u64,
+    /// Context switches of the process.
+    pub context_switches: u64,
+    /// Of the resident memory, what is pages of files: the program itself.
+    pub memory_file_backed: u64,
+    /// What messages cost the disk since the application started.
+    pub io: IoCounters,
     /// Connections opened, closed; channels opened, closed; queues declared, created, deleted since boot.
     pub churn: crate::metrics::Churn,
 }
@@ -351,6 +369,7 @@ impl Node {
             None => AlarmPicture::take(settings.limits(), settings.measure()),
         };
         let (fd_used, fd_total) = system::file_descriptors();
+        let (tasks, tasks_waiting) = system::tasks();
         NodeStatus {
             name: settings.node_name.clone(),
             os_pid: std::process::id(),
@@ -364,6 +383,12 @@ impl Node {
             fd_total,
             data_dir: settings.data_dir.clone(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
+            connections: broker.as_ref().map_or(0, |broker| broker.registry().connection_count() as u64),
+            tasks,
+            tasks_waiting,
+            context_switches: system::context_switches(),
+            memory_file_backed: system::resident_file_bytes(),
+            io: broker.as_ref().map(Broker::io).unwrap_or_default(),
             churn: broker.map(|broker| broker.churn()).unwrap_or_default(),
         }
     }

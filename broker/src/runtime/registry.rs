@@ -340,6 +340,11 @@ impl Registry {
         self.lock().counts.connections(vhost, user)
     }
 
+    /// How many connections are open.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.lock().counts.all_connections()
+    }
+
     /// Sends an event to every connection for which `wanted` holds.
     pub(crate) fn tell(&self, wanted: impl Fn(&ConnectionFacts) -> bool, event: impl Fn() -> ConnectionEvent) -> usize {
         let entries = self.entries();

@@ -7,9 +7,36 @@ const MEMORY_BYTES_ASSUMED: u64 = 1 << 30;
 
 /// Resident memory of this process, in bytes; 0 where the system does not tell.
 pub(crate) fn resident_bytes() -> u64 {
+    statm_bytes(1)
+}
+
+/// How much of it is pages of files: the program itself and libraries.
+pub(crate) fn resident_file_bytes() -> u64 {
+    statm_bytes(2)
+}
+
+fn statm_bytes(column: usize) -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    let pages: u64 = statm.split_whitespace().nth(column).and_then(|pages| pages.parse().ok()).unwrap_or_default();
     pages * rustix::param::page_size() as u64
+}
+
+/// Context switches of this process since it started, voluntary or not; 0 where the system
+/// does not tell.
+pub(crate) fn context_switches() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let count = |switches: i64| u64::try_from(switches).unwrap_or_default();
+    getrusage(UsageWho::RUSAGE_SELF)
+        .map_or(0, |usage| count(usage.voluntary_context_switches()) + count(usage.involuntary_context_switches()))
+}
+
+/// Tasks of the runtime this is called in: how many there are, and how many of them wait in
+/// its queue for a thread. Nothing outside a runtime.
+pub(crate) fn tasks() -> (u64, u64) {
+    tokio::runtime::Handle::try_current().map_or((0, 0), |runtime| {
+        let metrics = runtime.metrics();
+        (metrics.num_alive_tasks() as u64, metrics.global_queue_depth() as u64)
+    })
 }
 
 /// Memory this process may use: the least of the machine's and of the limits of its
@@ -69,6 +96,23 @@ pub(crate) fn file_descriptors() -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_is_part_of_resident_memory() {
+        let (file, all) = (resident_file_bytes(), resident_bytes());
+        assert!(file > 0 && file < all, "{file} of {all}");
+    }
+
+    #[tokio::test]
+    async fn tasks_and_context_switches_are_counted() {
+        let before = context_switches();
+        let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(std::future::pending::<()>())).collect();
+        assert!(tasks().0 >= 3);
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+        // Whoever waits for another thread gives up the processor.
+        std::thread::spawn(std::thread::yield_now).join().unwrap();
+        assert!(context_switches() > before);
+    }
 
     #[test]
     fn open_files_are_counted() {

@@ -15,6 +15,7 @@ use crate::amqp091::handshake::{
 };
 use crate::amqp091::method::Method;
 use crate::amqp091::reply::{ReplyCode, Violation};
+use crate::domain::limit::check_node_connections;
 use crate::domain::name::VhostName;
 use crate::domain::user::User;
 use crate::domain::value::FieldTable;
@@ -149,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         };
         // Others may have opened since the check above; this one counts and enters in one step.
         let admit = |open| {
+            check_node(broker, open)?;
             broker.directory().vhosts.get(&vhost).map_or(Ok(()), |found| limits(&found.limits, &vhost, &user, open))
         };
         let entry = match broker.registry().add(id, facts, sender.clone(), admit) {
@@ -311,12 +313,19 @@ const CLOSE_OK: [u8; 12] = [frame::METHOD, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frame
 fn check_open(broker: &Broker, user: &User, name: &str) -> Result<VhostName, Error> {
     let directory = broker.directory();
     let vhost = VhostName::new(name).map_err(|error| Error::NotAllowed(error.to_string()))?;
+    let open = broker.registry().open_connections(&vhost, &user.name);
+    check_node(broker, open)?;
     let Some(found) = directory.vhosts.get(&vhost) else { return Err(Error::NoSuchVhost(vhost)) };
-    limits(&found.limits, &vhost, user, broker.registry().open_connections(&vhost, &user.name))?;
+    limits(&found.limits, &vhost, user, open)?;
     if !directory.may_enter(&user.name, &vhost) {
         return Err(Error::VhostAccessRefused { vhost, user: user.name.clone() });
     }
     Ok(vhost)
+}
+
+/// Whether the node takes one more connection.
+fn check_node(broker: &Broker, open: OpenConnections) -> Result<(), Error> {
+    check_node_connections(broker.settings().connection_max, open.in_all)
 }
 
 /// Whether one more connection is within the limits of its vhost and its user.

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{BoxFuture, Epoch, LogId, Position, StorageError};
+use super::{BoxFuture, Epoch, IoCounters, LogId, Position, StorageError};
 
 /// One record of a log. Storage checks it and returns it as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +128,11 @@ pub trait QueueLog: Send + Sync + 'static {
 
     /// [`Self::sync`], then ends. Later calls answer `Unavailable`.
     fn close(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// What the engine asked of its disk since it was opened; nothing of one without a disk.
+    fn io(&self) -> IoCounters {
+        IoCounters::default()
+    }
 
     /// The engine's health now and from now on. An engine that cannot fail is well for ever.
     fn health(&self) -> watch::Receiver<LogHealth> {

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod conformance;
+pub(crate) mod io;
 pub mod local;
 mod log;
 pub mod memory;
@@ -17,6 +18,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
+pub use io::{IoCalls, IoCounters};
 pub use log::{LogBatch, LogHealth, LogRecord, LogSummary, QueueLog, ReadLimit};
 
 /// A boxed future: the price of one allocation per batch for an object-safe seam.

@@ -1,6 +1,8 @@
 //! A queue whose stored messages cannot be read. It takes nothing and gives nothing, so
 //! that new messages do not hide that old ones are missing; it can be deleted.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::command::QueueCommand;
 use super::mailbox::Receiver;
 use super::outbound::ConnectionEvent;
@@ -31,6 +33,7 @@ impl Owner {
 
     /// Refuses everything until the queue is deleted or the application stops.
     pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut Receiver<QueueCommand>) {
+        self.stats.down.store(true, Relaxed);
         let refusal = Error::Unavailable(format!("{} is down: {why}", self.resource()));
         loop {
             let command = match self.backlog.pop_front() {

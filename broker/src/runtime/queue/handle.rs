@@ -61,6 +61,8 @@ pub(crate) struct QueueStats {
     pub(crate) first_at_ms: AtomicU64,
     /// `None` when there is nothing to name.
     pub(crate) tags: ArcSwapOption<ConsumerTags>,
+    /// Set once stored messages cannot be read: it takes and gives nothing.
+    pub(crate) down: AtomicBool,
     /// Set once the queue is being deleted: it takes nothing any more.
     pub(crate) gone: AtomicBool,
 }
@@ -159,6 +161,11 @@ impl QueueHandle {
     /// Whether it is being deleted.
     pub(crate) fn is_gone(&self) -> bool {
         self.0.stats.gone.load(Relaxed)
+    }
+
+    /// Whether it cannot serve: its messages cannot be read, or its owner has ended.
+    pub(crate) fn is_down(&self) -> bool {
+        self.0.stats.down.load(Relaxed) || (self.0.mailbox.is_closed() && !self.is_gone())
     }
 
     /// Sends a command; waits for room.

@@ -78,6 +78,13 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T> Sender<T> {
+    /// Whether nobody takes items any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+}
+
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.0.close();

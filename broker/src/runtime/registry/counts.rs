@@ -1,4 +1,4 @@
-//! How many connections a vhost and a user have, and how many channels a user: kept as connections come and go, since every
+//! How many connections there are, and a vhost and a user have, and how many channels a user: kept as connections come and go, since every
 //! opening asks.
 //!
 //! Owns the sums alone; who is there, the registry knows. A name without connections is not kept.
@@ -12,6 +12,8 @@ use crate::domain::name::{UserName, VhostName};
 /// Open connections beside which another one would stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OpenConnections {
+    /// On the node.
+    pub(crate) in_all: usize,
     /// In the vhost.
     pub(crate) in_vhost: usize,
     /// Of the user, in all vhosts.
@@ -32,11 +34,13 @@ struct OfUser {
 pub(super) struct Counts {
     vhosts: HashMap<VhostName, usize>,
     users: HashMap<UserName, OfUser>,
+    connections: usize,
 }
 
 impl Counts {
     /// A connection came; answers with the count its channels belong to.
     pub(super) fn enter(&mut self, vhost: &VhostName, user: &UserName) -> ChannelCount {
+        self.connections += 1;
         match self.vhosts.get_mut(vhost) {
             Some(count) => *count += 1,
             None => drop(self.vhosts.insert(vhost.clone(), 1)),
@@ -52,6 +56,7 @@ impl Counts {
 
     /// A connection that had entered went, its channels before it.
     pub(super) fn leave(&mut self, vhost: &VhostName, user: &UserName) {
+        self.connections -= 1;
         if let Some(count) = self.vhosts.get_mut(vhost) {
             *count -= 1;
             if *count == 0 {
@@ -69,9 +74,15 @@ impl Counts {
     /// How many connections there are.
     pub(super) fn connections(&self, vhost: &VhostName, user: &UserName) -> OpenConnections {
         OpenConnections {
+            in_all: self.connections,
             in_vhost: self.vhosts.get(vhost).copied().unwrap_or_default(),
             of_user: self.users.get(user).map_or(0, |of_user| of_user.connections),
         }
+    }
+
+    /// Connections, whoever's.
+    pub(super) fn all_connections(&self) -> usize {
+        self.connections
     }
 
     /// How many channels a user has open.
@@ -82,6 +93,6 @@ impl Counts {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.vhosts.is_empty() && self.users.is_empty()
+        self.connections == 0 && self.vhosts.is_empty() && self.users.is_empty()
     }
 }

@@ -79,6 +79,7 @@ proptest! {
             for (user, vhost) in (0..3).flat_map(|number| (0..3).map(move |other| (user(number), vhost(other)))) {
                 let count = |wanted: &dyn Fn(&ConnectionFacts) -> bool| open.iter().filter(|entry| wanted(&entry.facts)).count();
                 let counted = OpenConnections {
+                    in_all: open.len(),
                     in_vhost: count(&|facts| facts.vhost == vhost),
                     of_user: count(&|facts| facts.user == user),
                 };
@@ -100,7 +101,7 @@ fn a_connection_that_is_not_admitted_leaves_no_trace() {
     let first = enter(&registry, 0, 0).unwrap();
     let (sender, _) = ConnectionSender::new();
     let refused = registry.add(registry.next_id(), facts(user(0), vhost(0)), sender, |open| {
-        assert_eq!(open, OpenConnections { in_vhost: 1, of_user: 1 });
+        assert_eq!(open, OpenConnections { in_all: 1, in_vhost: 1, of_user: 1 });
         Err(Error::NotAllowed("full".to_owned()))
     });
     assert!(refused.is_err());

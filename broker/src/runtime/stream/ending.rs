@@ -63,6 +63,7 @@ impl Owner {
     /// Refuses everything until the stream is deleted or the application stops, so that new
     /// messages do not hide that old ones are missing.
     pub(super) async fn stay_down(&mut self, why: &StorageError, commands: &mut Receiver<QueueCommand>) {
+        self.stats.down.store(true, Relaxed);
         let refusal = Error::Unavailable(format!("{} is down: {why}", self.resource()));
         loop {
             let command = match self.backlog.pop_front() {

@@ -47,6 +47,16 @@ impl std::fmt::Debug for VhostHandle {
 }
 
 impl VhostHandle {
+    /// Its name.
+    pub(crate) fn name(&self) -> &VhostName {
+        &self.0.vhost
+    }
+
+    /// Whether its owner has ended, so that nothing in it can change any more.
+    pub(crate) fn is_down(&self) -> bool {
+        self.0.mailbox.is_closed()
+    }
+
     /// The current picture.
     pub(crate) fn topology(&self) -> Arc<LiveTopology> {
         self.0.topology.load_full()
@@ -215,6 +225,12 @@ impl VhostHandle {
     /// Stops the owner and its queues; what is durable stays.
     pub(crate) async fn stop(&self) {
         let _ = self.ask(VhostCommand::Stop).await;
+    }
+
+    /// Ends the owner of a vhost that goes on being listed, as a panic of the owner would.
+    #[cfg(test)]
+    pub(crate) async fn bring_down(&self) {
+        self.drop_queues().await;
     }
 
     /// Ends the owner and deletes its queues with their messages.

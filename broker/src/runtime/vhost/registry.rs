@@ -17,7 +17,7 @@ use crate::domain::queue::{ConnectionId, QueueId};
 use crate::error::Error;
 use crate::metrics::AtomicTraffic;
 use crate::runtime::queue::QueueMemory;
-use crate::storage::{MetadataStore, QueueLog};
+use crate::storage::{IoCounters, MetadataStore, QueueLog};
 
 /// Queues that came and went since the node booted.
 #[derive(Debug, Default)]
@@ -80,6 +80,11 @@ impl VhostRegistry {
     /// What passed through the node.
     pub(crate) fn traffic(&self) -> &Arc<AtomicTraffic> {
         &self.context.traffic
+    }
+
+    /// What the log asked of its disk.
+    pub(crate) fn io(&self) -> IoCounters {
+        self.context.log.io()
     }
 
     /// Every live vhost.

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::core::Core;
+use super::counted::CountedDisk;
 use super::disk::Disk;
 use super::large::LargeJob;
 use super::lock::DirectoryLock;
@@ -25,8 +26,10 @@ use super::read::ReadJob;
 use super::recover::Finding;
 use super::request::{Read, Reply, Request};
 use super::segment::SEGMENT_BYTES;
+use crate::storage::io::AtomicIo;
 use crate::storage::{
-    BoxFuture, Epoch, LogBatch, LogHealth, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit, StorageError,
+    BoxFuture, Epoch, IoCounters, LogBatch, LogHealth, LogId, LogRecord, LogSummary, Position, QueueLog, ReadLimit,
+    StorageError,
 };
 
 /// Payload bytes that may wait for the disk. Owners hold the same bytes anyway, so this
@@ -56,6 +59,7 @@ const REQUESTS_KEPT_MAX: usize = 1024;
 pub struct LocalLog {
     shared: Arc<Shared>,
     health: watch::Receiver<LogHealth>,
+    io: Arc<AtomicIo>,
 }
 
 #[derive(Debug)]
@@ -110,7 +114,9 @@ impl LocalLog {
             room: Condvar::new(),
             health: OnceLock::new(),
         });
-        let disk = Box::new(PatientDisk::new(disk, patience(&shared)));
+        let io = Arc::new(AtomicIo::default());
+        let counted = Box::new(CountedDisk::new(disk, Arc::clone(&io)));
+        let disk = Box::new(PatientDisk::new(counted, patience(&shared)));
         let (core, findings) = Core::open(disk, SEGMENT_BYTES)?;
         let health = core.space.health();
         let _ = shared.health.set((health.clone(), core.space.writes_waiting()));
@@ -139,7 +145,7 @@ impl LocalLog {
             .name("journal".to_owned())
             .spawn(move || thread.run(lock))
             .map_err(|error| StorageError::Unavailable(format!("cannot start the journal thread: {error}")))?;
-        Ok((Self { shared, health }, findings))
+        Ok((Self { shared, health, io }, findings))
     }
 
     fn ask<T: Send + 'static>(
@@ -260,6 +266,10 @@ impl QueueLog for LocalLog {
 
     fn health(&self) -> watch::Receiver<LogHealth> {
         self.health.clone()
+    }
+
+    fn io(&self) -> IoCounters {
+        self.io.load()
     }
 }
 

@@ -33,6 +33,7 @@
 mod change_log;
 mod compact;
 mod core;
+mod counted;
 mod disk;
 mod index;
 mod journal;

@@ -443,6 +443,7 @@ async fn a_queue_whose_disk_cannot_be_read_is_down_and_loses_nothing() {
     }
     let refused = rig.get(true).await.unwrap_err().to_string();
     assert!(refused.starts_with("queue 'q' in vhost '/' is down: "), "{refused}");
+    assert!(rig.queue.is_down());
     assert_eq!(rig.purge().await, 0);
     let rig = rig.restart().await;
     let bodies = rig.bodies().await;
