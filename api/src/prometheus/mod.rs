@@ -11,6 +11,7 @@ mod global;
 mod memory;
 mod messages;
 mod node;
+mod outlet;
 mod queues;
 mod scrapes;
 mod serve;
@@ -23,8 +24,11 @@ use broker::metrics::{QueueCounters, Traffic};
 use broker::{Broker, ChannelInfo, LiveSums, Node, NodeStatus, QueueInfo};
 
 use filter::Filter;
+use outlet::Outlet;
 use scrapes::Scrapes;
-use text::{Format, Kind, Metric, Number, Page, Row, gauge};
+use text::{Format, Kind, Metric, Number, Page, Row, Written, gauge};
+
+use crate::memory::Breakdown;
 
 pub use serve::MetricsSettings;
 pub(crate) use serve::router;
@@ -153,8 +157,9 @@ pub(crate) fn write(
     format: Format,
     filter: &Filter,
     (warren, scrapes): (&str, &Scrapes),
-) -> String {
-    let mut page = Page::new(format);
+    outlet: Option<Outlet>,
+) -> Written {
+    let mut page = Page::new(format, outlet);
     let each = matches!(endpoint, Endpoint::PerObject | Endpoint::Detailed);
     let view = View::new(node, broker, filter, each);
     match endpoint {
@@ -163,7 +168,7 @@ pub(crate) fn write(
             view.write_all(&mut page);
         }
         Endpoint::Detailed => view.write_chosen(&mut page),
-        Endpoint::MemoryBreakdown => page.table(PREFIX, memory::BREAKDOWN, &one(node.status())),
+        Endpoint::MemoryBreakdown => memory::write(&mut page, PREFIX, &Breakdown::of(node, Some(broker))),
     }
     cluster::write_identity(&mut page, node, broker, warren, endpoint);
     match endpoint {

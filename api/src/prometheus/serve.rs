@@ -15,8 +15,9 @@ use broker::Node;
 use tokio::sync::Semaphore;
 
 use super::filter::Filter;
+use super::outlet::{Chunks, outlet};
 use super::scrapes::Scrapes;
-use super::text::Format;
+use super::text::{Format, Written};
 use super::{Endpoint, write};
 use crate::auth::authenticate;
 use crate::dispatch::SERVER;
@@ -49,7 +50,7 @@ struct Pages {
     settings: MetricsSettings,
     facts: ServerFacts,
     scrapes: Scrapes,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 /// The pages of a node.
@@ -59,7 +60,7 @@ pub(crate) fn router(node: Node, settings: MetricsSettings, facts: ServerFacts) 
         settings,
         facts,
         scrapes: Scrapes::default(),
-        permits: Semaphore::new(WRITTEN_AT_ONCE_MAX),
+        permits: Arc::new(Semaphore::new(WRITTEN_AT_ONCE_MAX)),
     });
     let answer = move |request: Request| {
         let pages = Arc::clone(&pages);
@@ -203,17 +204,27 @@ impl Pages {
     async fn page(self: Arc<Self>, endpoint: Endpoint, format: Format, filter: Filter) -> Response {
         let unavailable = || bare(StatusCode::SERVICE_UNAVAILABLE);
         let Some(broker) = self.node.broker() else { return unavailable() };
-        let Ok(_permit) = self.permits.acquire().await else { return unavailable() };
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return unavailable() };
         let pages = Arc::clone(&self);
-        let written = tokio::task::spawn_blocking(move || {
+        let (outlet, mut chunks) = outlet();
+        let writer = tokio::task::spawn_blocking(move || {
             let start = Instant::now();
             let Pages { node, facts, scrapes, .. } = &*pages;
-            let text = write((node, &broker), endpoint, format, &filter, (&facts.warren_version, scrapes));
-            scrapes.count(endpoint, format, start.elapsed(), text.len());
-            text
+            let about = (facts.warren_version.as_str(), scrapes);
+            let written = write((node, &broker), endpoint, format, &filter, about, Some(outlet));
+            scrapes.count(endpoint, format, start.elapsed(), written.bytes());
+            // As long as somebody reads, the page counts as being written.
+            drop(permit);
+            written
         });
-        match written.await {
-            Ok(text) => answer(StatusCode::OK, HeaderValue::from_static(format.content_type()), text),
+        let content_type = HeaderValue::from_static(format.content_type());
+        // The outlet is gone with the writer, so this ends when the page is short.
+        if let Some(Ok(first)) = chunks.recv().await {
+            return answer(StatusCode::OK, content_type, Body::new(Chunks::new(first, chunks)));
+        }
+        match writer.await {
+            Ok(Written::Whole(text)) => answer(StatusCode::OK, content_type, text),
+            Ok(Written::Sent(_)) => unavailable(),
             Err(error) => {
                 tracing::error!(%error, "a page of metrics could not be written");
                 bare(StatusCode::INTERNAL_SERVER_ERROR)

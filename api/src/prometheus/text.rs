@@ -15,6 +15,8 @@
 
 use std::fmt::Write as _;
 
+use super::outlet::{CHUNK_BYTES, Outlet};
+
 /// How a page is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -109,21 +111,60 @@ pub(crate) type Row<T> = (String, T);
 pub(crate) struct Page {
     text: String,
     format: Format,
+    /// Where what is written goes when it is much.
+    outlet: Option<Outlet>,
+}
+
+/// A page that is written.
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// All of it.
+    Whole(String),
+    /// It has been sent; so many bytes.
+    Sent(usize),
+}
+
+impl Written {
+    /// Length in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(text) => text.len(),
+            Self::Sent(bytes) => *bytes,
+        }
+    }
 }
 
 impl Page {
-    /// An empty page.
-    pub(crate) fn new(format: Format) -> Self {
-        Self { text: String::new(), format }
+    /// An empty page. Once it is longer than a chunk it leaves through the outlet, if there is one.
+    pub(crate) fn new(format: Format, outlet: Option<Outlet>) -> Self {
+        Self { text: String::new(), format, outlet }
     }
 
-    /// The whole page.
-    pub(crate) fn finish(mut self) -> String {
+    /// Ends the page.
+    pub(crate) fn finish(mut self) -> Written {
         self.text.push_str(match self.format {
             Format::Text => "\n",
             Format::OpenMetrics => "# EOF\n",
         });
-        self.text
+        match self.outlet {
+            Some(mut outlet) if outlet.is_used() => {
+                outlet.send(&mut self.text);
+                Written::Sent(outlet.sent())
+            }
+            _ => Written::Whole(self.text),
+        }
+    }
+
+    /// Sends what is written when it is a chunk.
+    fn flow(&mut self) {
+        if let Some(outlet) = self.outlet.as_mut().filter(|_| self.text.len() >= CHUNK_BYTES) {
+            outlet.send(&mut self.text);
+        }
+    }
+
+    /// Whether nobody will read what is written on.
+    fn is_over(&self) -> bool {
+        self.outlet.as_ref().is_some_and(Outlet::is_over)
     }
 
     /// Opens a family; its samples follow.
@@ -181,10 +222,14 @@ impl Page {
     /// Families of one table, each with a sample for every row.
     pub(crate) fn table<T>(&mut self, prefix: &str, metrics: &[Metric<T>], rows: &[Row<T>]) {
         for metric in metrics {
+            if self.is_over() {
+                return;
+            }
             let name = format!("{prefix}{}", metric.name);
             self.family(&name, metric.kind, metric.help);
             for (labels, value) in rows {
                 self.sample(&name, labels, (metric.value)(value));
+                self.flow();
             }
         }
     }
@@ -220,7 +265,7 @@ mod tests {
     use super::*;
 
     fn page(format: Format) -> String {
-        let mut page = Page::new(format);
+        let mut page = Page::new(format, None);
         let metrics = [
             counter::<(u64, Option<f64>)>("seen_total", "Seen \"so\" far\\", |row| row.0.into()),
             counter("segments", "Files", |row| row.0.into()),
@@ -236,7 +281,8 @@ mod tests {
         }
         page.family("w_time", Kind::Gauge, "Time");
         page.sample("w_time", "", Number::Real(f64::NAN));
-        page.finish()
+        let Written::Whole(text) = page.finish() else { panic!("it was sent") };
+        text
     }
 
     #[test]
