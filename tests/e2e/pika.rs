@@ -23,6 +23,7 @@ pika_programs! {
     alarms_block_who_publishes => "test_alarms.py",
     deliveries_are_settled_in_time_or_go_back => "test_ack_timeout.py",
     metrics_are_the_reference_s => "test_metrics.py",
+    metrics_fill_dashboards => "test_metrics_dashboards.py",
     secrets_are_updated_on_open_connections => "test_secrets.py",
     consumers_share_a_work_queue => "test_work_queue.py",
     consumers_and_messages_follow_each_other => "test_hand_over.py",

@@ -44,24 +44,6 @@ LESS = {
 # Families that have samples here and, by an oversight, none there.
 MORE = ["queue_messages_persistent_bytes", "channel_prefetch"]
 
-# What the expressions of Grafana's RabbitMQ-Overview dashboard name.
-DASHBOARD = """
-rabbitmq_build_info rabbitmq_identity_info rabbitmq_channels rabbitmq_channels_closed_total rabbitmq_channels_opened_total
-rabbitmq_connections rabbitmq_connections_closed_total rabbitmq_connections_opened_total rabbitmq_disk_space_available_bytes
-rabbitmq_disk_space_available_limit_bytes rabbitmq_erlang_uptime_seconds rabbitmq_global_consumers
-rabbitmq_global_messages_acknowledged_total rabbitmq_global_messages_confirmed_total
-rabbitmq_global_messages_delivered_consume_auto_ack_total rabbitmq_global_messages_delivered_consume_manual_ack_total
-rabbitmq_global_messages_delivered_get_auto_ack_total rabbitmq_global_messages_delivered_get_manual_ack_total
-rabbitmq_global_messages_delivered_total rabbitmq_global_messages_get_empty_total
-rabbitmq_global_messages_received_confirm_total rabbitmq_global_messages_received_total
-rabbitmq_global_messages_redelivered_total rabbitmq_global_messages_routed_total
-rabbitmq_global_messages_unroutable_dropped_total rabbitmq_global_messages_unroutable_returned_total
-rabbitmq_global_publishers rabbitmq_message_size_bytes_bucket rabbitmq_message_size_bytes_count
-rabbitmq_message_size_bytes_sum rabbitmq_process_max_fds rabbitmq_process_open_fds rabbitmq_process_resident_memory_bytes
-rabbitmq_queue_messages_ready rabbitmq_queue_messages_unacked rabbitmq_queues rabbitmq_queues_created_total
-rabbitmq_queues_declared_total rabbitmq_queues_deleted_total rabbitmq_resident_memory_limit_bytes
-""".split()
-
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
 SUFFIXES = {"summary": ["_count", "_sum"], "histogram": ["_bucket", "_count", "_sum"]}
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -186,17 +168,6 @@ def test_families_are_the_references(broker, busy):
         else:
             assert found == recorded, line
     assert not ours, "families the reference does not have"
-
-
-def test_every_metric_of_the_overview_dashboard_is_there(broker, busy):
-    for headers in ({}, {"Accept": OPEN_METRICS}):
-        page = scrape(**headers)
-        names = {name for name, _ in page.samples}
-        assert [name for name in DASHBOARD if name not in names] == []
-        bounds = {labels["le"] for name, labels in ((name, dict(labels)) for name, labels in page.samples) if "le" in labels}
-        assert len(bounds) == 9 and "+Inf" in bounds
-        if headers:
-            assert {"100.0", "100000.0", "1e+06", "5e+07", "1e+08"} <= bounds
 
 
 def test_values_are_what_happened_and_outlive_connections_and_queues(broker):

@@ -39,6 +39,10 @@ const fn used(name: &'static str) -> Column {
     Column { name, sort: Sort::NodeStats, is_gauge: true }
 }
 
+const fn worked(name: &'static str) -> Column {
+    Column { is_gauge: false, ..used(name) }
+}
+
 const fn churned(name: &'static str) -> Column {
     Column { name, sort: Sort::Churn, is_gauge: false }
 }
@@ -297,11 +301,12 @@ pub(super) static VHOST: Kind<VHOST_COUNTERS, 17> = Kind {
 };
 
 /// Counters of the node, as stored.
-pub(super) const NODE_COUNTERS: usize = 12;
+pub(super) const NODE_COUNTERS: usize = 18;
 
 /// Stores what a node uses, and what came and went.
 pub(super) fn of_node(counters: &NodeCounters) -> [u64; NODE_COUNTERS] {
-    let NodeCounters { memory_used, disk_free, fd_used, sockets_used, proc_used, churn } = *counters;
+    let NodeCounters { memory_used, disk_free, fd_used, sockets_used, proc_used, context_switches, io, churn } =
+        *counters;
     let Churn {
         connection_created,
         connection_closed,
@@ -324,6 +329,12 @@ pub(super) fn of_node(counters: &NodeCounters) -> [u64; NODE_COUNTERS] {
         queue_created,
         queue_deleted,
         proc_used,
+        context_switches,
+        io.reads.count,
+        io.reads.bytes,
+        io.writes.count,
+        io.writes.bytes,
+        io.syncs.count,
     ]
 }
 
@@ -342,6 +353,12 @@ pub(super) static NODE: Kind<NODE_COUNTERS, NODE_COUNTERS> = Kind {
         churned("queue_created"),
         churned("queue_deleted"),
         used("proc_used"),
+        worked("context_switches"),
+        worked("io_read_count"),
+        worked("io_read_bytes"),
+        worked("io_write_count"),
+        worked("io_write_bytes"),
+        worked("io_sync_count"),
     ],
     show: |stored| *stored,
 };

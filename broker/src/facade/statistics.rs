@@ -9,6 +9,7 @@ use crate::domain::name::VhostName;
 use crate::domain::queue::{ConnectionId, QueueId};
 use crate::metrics::{ChannelCounters, Churn, QueueCounters};
 use crate::runtime::system;
+use crate::storage::IoCounters;
 
 /// What happened in a vhost, or in all of them, since it exists and the application started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,8 +35,12 @@ pub struct NodeCounters {
     pub fd_used: u64,
     /// Open connections.
     pub sockets_used: u64,
-    /// Processes: this one.
+    /// Tasks of the runtime.
     pub proc_used: u64,
+    /// Context switches of the process.
+    pub context_switches: u64,
+    /// What messages cost the disk.
+    pub io: IoCounters,
     /// What came and went.
     pub churn: Churn,
 }
@@ -122,8 +127,10 @@ impl Broker {
             memory_used: sample.memory_used,
             disk_free: sample.disk_free.unwrap_or_default(),
             fd_used,
-            sockets_used: churn.connection_created.saturating_sub(churn.connection_closed),
-            proc_used: 1,
+            sockets_used: self.registry().connection_count() as u64,
+            proc_used: system::tasks().0,
+            context_switches: system::context_switches(),
+            io: self.io(),
             churn,
         }
     }
