@@ -34,7 +34,7 @@ impl Breakdown {
         let mut sum = Self::process(&status);
         if let Some(broker) = broker {
             sum.unwritten = broker.live_sums().send_pend;
-            broker.each_queue_totals(|kind, totals| {
+            broker.each_queue_totals(|kind, totals, _| {
                 let bodies = totals.bytes_in_memory();
                 sum.bodies += bodies;
                 let known = queue_memory(&totals).saturating_sub(bodies);

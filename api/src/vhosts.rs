@@ -50,6 +50,7 @@ fn counters(vhost: &Vhost, broker: &Broker) -> Map<String, Value> {
 fn to_wire(call: &Call, vhost: &Vhost, ranges: &Ranges) -> Result<Value, ApiError> {
     let kind = vhost.default_queue_type.as_str().to_owned();
     let node = call.node().settings().node_name.clone();
+    let state = if call.broker()?.is_vhost_down(&vhost.name) { "stopped" } else { "running" };
     let item = wire::Vhost {
         name: vhost.name.to_string(),
         description: vhost.description.clone(),
@@ -63,7 +64,7 @@ fn to_wire(call: &Call, vhost: &Vhost, ranges: &Ranges) -> Result<Value, ApiErro
             protected_from_deletion: vhost.protected_from_deletion,
         },
         tracing: vhost.tracing,
-        cluster_state: BTreeMap::from([(node, "running".to_owned())]),
+        cluster_state: BTreeMap::from([(node, state.to_owned())]),
         more: counters(vhost, call.broker()?),
     };
     Ok(call.rated(Sampled::Vhost(&vhost.name), ranges, to_value(&item)?))

@@ -48,13 +48,15 @@ pub(super) fn write_identity(page: &mut Page, node: &Node, broker: &Broker, warr
     page.table(super::PREFIX, IDENTITY, &[(labels(&pairs), ())]);
 }
 
-/// Whether vhosts run: those there are do.
-pub(super) const VHOST_STATUS: &[Metric<()>] =
-    &[gauge("vhost_status", "1 for every virtual host that runs", |()| Number::Whole(1))];
+/// Whether vhosts run.
+pub(super) const VHOST_STATUS: &[Metric<bool>] =
+    &[gauge("vhost_status", "1 for every virtual host that runs, 0 for one that is down", |runs| (*runs).into())];
 
 /// Rows of [`VHOST_STATUS`].
-pub(super) fn vhosts(broker: &Broker) -> Vec<Row<()>> {
-    broker.directory().vhosts.keys().map(|vhost| (labels(&[("vhost", vhost.as_str())]), ())).collect()
+pub(super) fn vhosts(broker: &Broker) -> Vec<Row<bool>> {
+    let down = broker.vhosts_down();
+    let row = |vhost: &VhostName| (labels(&[("vhost", vhost.as_str())]), !down.contains(vhost));
+    broker.directory().vhosts.keys().map(row).collect()
 }
 
 /// How many bindings lead from each exchange.

@@ -49,10 +49,11 @@ impl Queues {
     /// All queues of the node together. A capacity of all has no meaning, so there is none;
     /// the reference sums the utilisation.
     pub(super) fn sum(broker: &Broker, counters: QueueCounters) -> (u64, Self) {
-        let (mut queues, mut all, mut kept, mut used, mut utilisation) =
-            (0, QueueTotals::default(), QueueTotals::default(), 0, 0.0);
-        broker.each_queue_totals(|kind, totals| {
+        let (mut queues, mut all, mut kept, mut used, mut utilisation, mut segments) =
+            (0, QueueTotals::default(), QueueTotals::default(), 0, 0.0, 0);
+        broker.each_queue_totals(|kind, totals, segments_of_stream| {
             queues += 1;
+            segments += segments_of_stream;
             all.add(&totals);
             used += memory(&totals);
             if kind != QueueKind::Stream {
@@ -66,6 +67,7 @@ impl Queues {
             utilisation: Some(utilisation),
             memory: used,
             is_classic: true,
+            segments: Some(segments),
             counters,
             ..Self::default()
         };

@@ -48,6 +48,12 @@ impl Broker {
         all.iter().filter(|vhost| vhost.is_down()).map(|vhost| vhost.name().clone()).collect()
     }
 
+    /// Whether the owner of a vhost has ended.
+    #[must_use]
+    pub fn is_vhost_down(&self, name: &VhostName) -> bool {
+        self.vhost(name).is_some_and(|vhost| vhost.is_down())
+    }
+
     /// Queues whose stored messages cannot be read, or whose owner has ended.
     #[must_use]
     pub fn queues_down(&self) -> Vec<QueueDown> {
@@ -82,6 +88,7 @@ mod tests {
         assert_eq!((broker.vhosts_down(), broker.queues_down()), (vec![], vec![]));
         let name = VhostName::new("/").unwrap();
         broker.vhost(&name).unwrap().bring_down().await;
+        assert!(broker.is_vhost_down(&name));
         assert_eq!(broker.vhosts_down(), [name]);
     }
 

@@ -54,10 +54,10 @@ impl Broker {
         self.registry().sums()
     }
 
-    /// Shows the kind and the counts of every live queue, in no order.
-    pub fn each_queue_totals(&self, mut show: impl FnMut(QueueKind, QueueTotals)) {
+    /// Shows the kind, the counts and (of a stream) the segments of every live queue, in no order.
+    pub fn each_queue_totals(&self, mut show: impl FnMut(QueueKind, QueueTotals, u64)) {
         for vhost in self.inner.vhosts.all() {
-            vhost.topology().each_queue(|queue| show(queue.spec().kind, queue.totals()));
+            vhost.topology().each_queue(|queue| show(queue.spec().kind, queue.totals(), queue.segments().0));
         }
     }
 

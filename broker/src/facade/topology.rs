@@ -111,6 +111,8 @@ pub struct QueueInfo {
     pub segments: u64,
     /// When the oldest message of a stream was taken, in milliseconds since the epoch; 0: not known.
     pub first_at_ms: u64,
+    /// It cannot serve: its stored messages cannot be read.
+    pub down: bool,
 }
 
 /// A live queue: cheap to hold, and looked at when asked.
@@ -348,5 +350,6 @@ fn queue_info(queue: &QueueHandle) -> QueueInfo {
         head_message_timestamp: queue.head_message_timestamp(),
         segments,
         first_at_ms,
+        down: queue.is_down(),
     }
 }
