@@ -9,8 +9,10 @@ use broker::domain::queue::QueueKind;
 use broker::{AppState, ConnectionRoom, Listener, QueueDown};
 use openapi::health as wire;
 use openapi::health::Health;
+use serde::Serialize;
 
 use crate::call::Call;
+use crate::certificates;
 use crate::error::ApiError;
 use crate::probes;
 use crate::reply::Reply;
@@ -23,7 +25,7 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::VIRTUAL_HOSTS).get(check_vhosts);
     on.at(&wire::PORT_LISTENER).get(check_port);
     on.at(&wire::PROTOCOL_LISTENER).get(check_protocols);
-    on.at(&wire::CERTIFICATE_EXPIRATION).get(check_certificates);
+    on.at(&wire::CERTIFICATE_EXPIRATION).get(certificates::check);
     on.at(&wire::QUORUM_CRITICAL).get(check_quorum_critical);
     on.at(&wire::METADATA_STORE).get(check_metadata);
     on.at(&wire::METADATA_STORE_DATA).get(check_metadata_data);
@@ -49,11 +51,12 @@ const BACKTRACK_STEPS_MAX: usize = 100_000;
 
 /// 200 when it says `ok`, 503 otherwise.
 fn answer(health: &Health) -> Answer {
-    if health.status == "ok" {
-        Reply::json(health)
-    } else {
-        Reply::json_status(StatusCode::SERVICE_UNAVAILABLE, health)
-    }
+    answer_with(&health.status, health)
+}
+
+/// The same of a check with details of its own.
+pub(crate) fn answer_with(status: &str, health: &impl Serialize) -> Answer {
+    if status == "ok" { Reply::json(health) } else { Reply::json_status(StatusCode::SERVICE_UNAVAILABLE, health) }
 }
 
 async fn check_alarms(call: Call) -> Answer {
@@ -143,22 +146,6 @@ async fn check_protocols(call: Call) -> Answer {
         protocols,
     };
     Reply::json_status(StatusCode::SERVICE_UNAVAILABLE, &failed)
-}
-
-/// No listener holds a certificate, so none expires; the question is still checked.
-async fn check_certificates(call: Call) -> Answer {
-    match call.parameter("unit").to_lowercase().as_str() {
-        "days" | "weeks" | "months" | "years" => {}
-        _ => {
-            return Err(ApiError::bad_request(
-                "Time unit not recognised. Supported units: days, weeks, months, years.",
-            ));
-        }
-    }
-    match call.parameter("within").parse::<i64>() {
-        Ok(_) => answer(&Health::ok()),
-        Err(_) => Err(ApiError::bad_request("Invalid expiration value.")),
-    }
 }
 
 async fn check_quorum_critical(_call: Call) -> Answer {

@@ -40,6 +40,7 @@ mod throttle;
 mod applied;
 mod authentication;
 mod bindings;
+mod certificates;
 mod channels;
 mod cluster;
 mod connections;

@@ -1,5 +1,7 @@
 //! Instants as text.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 const MS_PER_DAY: u64 = 86_400_000;
 
 /// `2026-11-22T08:15:09.768+00:00` of milliseconds since the epoch.
@@ -8,6 +10,17 @@ pub(crate) fn rfc3339(ms: u64) -> String {
     let in_day = ms % MS_PER_DAY;
     let (hour, minute, second, milli) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60, in_day % 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}+00:00")
+}
+
+/// `2026-11-22 08:15:09` of seconds since the epoch.
+pub(crate) fn plain(s: u64) -> String {
+    let (year, month, day) = civil(s / 86_400);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60)
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Year, month and day of days since 1970-01-01, in the proleptic Gregorian calendar.
@@ -37,6 +50,7 @@ mod tests {
             (4_102_444_799_999, "2099-12-31T23:59:59.999+00:00"),
         ] {
             assert_eq!(rfc3339(ms), text);
+            assert_eq!(plain(ms / 1000), text[..19].replace('T', " "));
         }
     }
 }

@@ -104,6 +104,42 @@ pub struct ProtocolHealth {
     pub protocols: Vec<String>,
 }
 
+/// Whether certificates expire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateHealth {
+    /// `ok` or `failed`.
+    pub status: String,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Listeners with certificates that expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<Vec<ExpiringListener>>,
+}
+
+/// A listener with certificates that expire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExpiringListener {
+    /// The node.
+    pub node: String,
+    /// What is spoken.
+    pub protocol: String,
+    /// Address.
+    pub interface: String,
+    /// Port.
+    pub port: u16,
+    /// File of its own certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certfile: Option<String>,
+    /// File of the certificates of authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cacertfile: Option<String>,
+    /// When those that expire do, of its own: `YYYY-MM-DD hh:mm:ss`.
+    pub certfile_expires_on: Vec<String>,
+    /// The same of authorities.
+    pub cacertfile_expires_on: Vec<String>,
+}
+
 /// Whether the node is fit to be used. The answer bears 503 when it is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Probe {
@@ -167,7 +203,9 @@ pub const PROTOCOL_LISTENER: Endpoint = Endpoint::new(
 /// No certificate expires soon.
 pub const CERTIFICATE_EXPIRATION: Endpoint = Endpoint::new(
     "/health/checks/certificate-expiration/{within}/{unit}",
-    &[check("No certificate expires within some days, weeks, months or years")],
+    &[Operation::get(Access::Any, "No certificate expires within some days, weeks, months or years")
+        .gives(wire::<CertificateHealth>())
+        .status(Status::new(503, "One does").gives(wire::<CertificateHealth>()))],
 );
 /// No queue would lose its quorum.
 pub const QUORUM_CRITICAL: Endpoint = Endpoint::new(
