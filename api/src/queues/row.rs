@@ -93,7 +93,7 @@ impl<'a> View<'a> {
         fields.put("exclusive", &spec.exclusive_owner.is_some());
         fields.put("arguments", &table::AsJson(&spec.arguments));
         fields.put("node", self.node);
-        fields.put("state", "running");
+        fields.put("state", if queue.down { "down" } else { "running" });
         fields.put("internal", &false);
         fields.put("internal_owner", &false);
         if fields.wants("pid") {
@@ -308,6 +308,7 @@ mod tests {
             head_message_timestamp: None,
             segments: 0,
             first_at_ms: 0,
+            down: false,
         }
     }
 
