@@ -9,8 +9,8 @@ pub fn install(directory: &Path, force: bool) -> Result<Vec<PathBuf>, String> {
     let binary = std::env::current_exe().map_err(|error| format!("this binary's own path is not known: {error}"))?;
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let mut made = Vec::new();
-    for tool in Tool::ALL {
-        let link = directory.join(tool.name());
+    for name in Tool::ALL.iter().map(|tool| tool.name()).chain([crate::admin::NAME]) {
+        let link = directory.join(name);
         let there = std::fs::symlink_metadata(&link).is_ok();
         if there && std::fs::read_link(&link).is_ok_and(|to| to == binary) {
             made.push(link);
@@ -36,7 +36,7 @@ mod tests {
     fn links_are_made_once_and_replaced_only_by_force() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let made = install(dir.path(), false).expect("links");
-        assert_eq!(made.len(), Tool::ALL.len());
+        assert_eq!(made.len(), Tool::ALL.len() + 1);
         install(dir.path(), false).expect("the same links again");
         let foreign = dir.path().join("rabbitmqctl");
         std::fs::remove_file(&foreign).expect("remove");

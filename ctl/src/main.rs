@@ -9,11 +9,14 @@
 //! calls it, `call` and `client` talk to the node `target` found, `output` prints what
 //! the command returned, `exit` says how failures look and what the process exits with.
 
+mod admin;
 mod call;
 mod client;
 mod command;
 mod commands;
 mod complete;
+#[cfg(test)]
+mod declared;
 mod document;
 mod elsewhere;
 mod encryption;
@@ -55,6 +58,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = line.collect();
     if command::Tool::of(&name).is_none() && words.first().is_some_and(|word| own::has(word)) {
         return own::run(&words);
+    }
+    if name == admin::NAME {
+        return admin::run(&words);
     }
     if words.first().is_some_and(|word| word == complete::NAME) {
         let tool = command::Tool::of(&name).unwrap_or(command::Tool::Ctl);

@@ -1,6 +1,7 @@
 //! End to end: through sockets and the built binaries.
 #![expect(clippy::unwrap_used, reason = "all of it is test code: a panic is how it fails")]
 
+mod admin;
 mod boundaries;
 mod bounds;
 mod crash;

@@ -227,7 +227,7 @@ fn check_password(call: &Call) -> Result<(), Failure> {
     if call.words.first().is_some_and(String::is_empty) {
         return Err(Failure::bad_argument("password cannot be an empty string"));
     }
-    match algorithm(call) {
+    match algorithm(call.switches.text("hashing-algorithm").unwrap_or("sha256")) {
         Some(_) => Ok(()),
         None => {
             let name = call.switches.text("hashing-algorithm").unwrap_or_default();
@@ -248,8 +248,8 @@ const SALT_BYTES: usize = 4;
 
 type Hash = fn(&[u8]) -> Vec<u8>;
 
-fn algorithm(call: &Call) -> Option<Hash> {
-    Some(match call.switches.text("hashing-algorithm").unwrap_or("sha256").to_lowercase().as_str() {
+fn algorithm(name: &str) -> Option<Hash> {
+    Some(match name.to_lowercase().as_str() {
         "sha256" | "sha-256" => |bytes| Sha256::digest(bytes).to_vec(),
         "sha512" | "sha-512" => |bytes| Sha512::digest(bytes).to_vec(),
         "md5" => |bytes| Md5::digest(bytes).to_vec(),
@@ -259,12 +259,27 @@ fn algorithm(call: &Call) -> Option<Hash> {
 
 fn hash_password(call: &Call) -> Result<Answer, Failure> {
     let password = word_or_input(call, 0, "Password")?;
-    let hash = algorithm(call).ok_or_else(|| Failure::bad_argument("unsupported hashing algorithm"))?;
-    let mut salt = [0_u8; SALT_BYTES];
-    getrandom::fill(&mut salt).map_err(|error| Failure::refused(Kind::Software, error.to_string()))?;
-    let digest = hash(&[&salt[..], password.as_bytes()].concat());
-    let text = base64::engine::general_purpose::STANDARD.encode([&salt[..], &digest].concat());
+    let name = call.switches.text("hashing-algorithm").unwrap_or("sha256");
+    let hash = algorithm(name).ok_or_else(|| Failure::bad_argument("unsupported hashing algorithm"))?;
+    let text = salted(hash, &password).map_err(|error| Failure::refused(Kind::Software, error))?;
     Ok(Answer::Message(text))
+}
+
+/// The salted hash of a password, as the node stores it.
+///
+/// # Errors
+/// When there is no such algorithm, or no randomness.
+pub fn password_hash(name: &str, password: &str) -> Result<String, String> {
+    let hash = algorithm(name).ok_or_else(|| format!("there is no hashing algorithm '{name}'"))?;
+    salted(hash, password)
+}
+
+/// A salt and the hash of both, as the node stores them.
+fn salted(hash: Hash, password: &str) -> Result<String, String> {
+    let mut salt = [0_u8; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|error| error.to_string())?;
+    let digest = hash(&[&salt[..], password.as_bytes()].concat());
+    Ok(base64::engine::general_purpose::STANDARD.encode([&salt[..], &digest].concat()))
 }
 
 /// `list_ciphers`.
