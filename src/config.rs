@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::{HttpListener, HttpOptions, MetricsSettings, StatisticsSettings};
+use api::{HttpListener, HttpOptions, MetricsSettings, Retention, StatisticsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
@@ -105,6 +105,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// What is sampled of counters, and how long it is kept.
     pub statistics: StatisticsSettings,
+    /// What is said of retention: global, basic, detailed.
+    retention: [Retention; 3],
     /// Unix socket of the command line tools; `None` is in the data directory.
     pub control_socket: Option<PathBuf>,
     /// Definitions to import at boot.
@@ -238,6 +240,7 @@ impl Config {
             metrics_tls: TlsKeys::default(),
             metrics_listener: None,
             statistics: StatisticsSettings::default(),
+            retention: Default::default(),
             metrics: MetricsSettings { path: String::new(), per_object: false, authenticated: false },
             control_socket: None,
             load_definitions: None,
@@ -321,6 +324,14 @@ impl Config {
         self.node.amqp_tls = self.amqp_tls.settings();
         if self.loopback_users_off {
             self.node.loopback_users.clear();
+        }
+        // A section of which something is said is what is said of it; the others stay.
+        let policies = &mut self.statistics.policies;
+        let sections = [&mut policies.global, &mut policies.basic, &mut policies.detailed];
+        for (section, said) in sections.into_iter().zip(&self.retention) {
+            if !said.is_empty() {
+                section.clone_from(said);
+            }
         }
     }
 }

@@ -128,6 +128,19 @@ impl Call {
         &self.context.facts.statistics
     }
 
+    /// Whether what is counted is left out: the request says so, or the configuration does.
+    pub(crate) fn without_stats(&self) -> bool {
+        self.query.is_true("disable_stats") || self.statistics().settings().disabled
+    }
+
+    /// Refuses an answer that is all statistics when there are to be none.
+    pub(crate) fn needs_stats(&self) -> Result<(), ApiError> {
+        if self.without_stats() {
+            return Err(ApiError::bad_request("Stats in management UI are disabled on this node"));
+        }
+        Ok(())
+    }
+
     /// Which samples are asked for.
     pub(crate) fn ranges(&self) -> Result<Ranges, ApiError> {
         Ranges::parse(&self.query)

@@ -65,7 +65,26 @@ fn to_wire(channel: &ChannelInfo, node: &str) -> Value {
     item
 }
 
-fn subject(channel: &ChannelInfo) -> Sampled<'static> {
+/// What is left of a channel without statistics: what it was opened with.
+fn only_what_is_fixed(mut item: Value) -> Value {
+    const FIXED: &[&str] = &[
+        "connection",
+        "connection_details",
+        "name",
+        "node",
+        "number",
+        "pid",
+        "user",
+        "user_who_performed_action",
+        "vhost",
+    ];
+    if let Value::Object(fields) = &mut item {
+        fields.retain(|name, _| FIXED.contains(&name.as_str()));
+    }
+    item
+}
+
+fn sampled(channel: &ChannelInfo) -> Sampled<'static> {
     Sampled::Channel(channel.connection, channel.number)
 }
 
@@ -75,10 +94,11 @@ fn list(call: &Call, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
     channels.retain(|channel| sees(call, &channel.user) && keep(channel));
     channels.sort_by(|left, right| (&left.connection_name, left.number).cmp(&(&right.connection_name, right.number)));
     let ranges = call.ranges()?;
-    call.list(
-        channels.iter().map(|channel| call.rated(subject(channel), &ranges, to_wire(channel, node))),
-        Listing::Paged,
-    )
+    let item = |channel: &ChannelInfo| {
+        let item = to_wire(channel, node);
+        if call.without_stats() { only_what_is_fixed(item) } else { call.rated(sampled(channel), &ranges, item) }
+    };
+    call.list(channels.iter().map(item), Listing::Paged)
 }
 
 async fn list_channels(call: Call) -> Answer {
@@ -87,6 +107,7 @@ async fn list_channels(call: Call) -> Answer {
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
+    call.needs_stats()?;
     list(&call, |channel| channel.vhost == vhost.name)
 }
 
@@ -105,7 +126,10 @@ async fn get_channel(call: Call) -> Answer {
         return Err(ApiError::not_authorised_object());
     }
     let node = &call.node().settings().node_name;
-    let mut item = call.rated(subject(&channel), &call.ranges()?, to_wire(&channel, node));
+    if call.without_stats() {
+        return call.object(&only_what_is_fixed(to_wire(&channel, node)));
+    }
+    let mut item = call.rated(sampled(&channel), &call.ranges()?, to_wire(&channel, node));
     let consumers = broker.consumers(&channel.vhost).await;
     item["consumer_details"] = consumers
         .iter()

@@ -80,6 +80,17 @@ fn tls_fields(connection: &ConnectionInfo) -> [(&'static str, &str); 8] {
     connection.tls.as_deref().map_or(TlsFacts::NONE, TlsFacts::fields)
 }
 
+/// What is counted on a connection.
+const COUNTERS: &[&str] =
+    &["recv_oct", "recv_oct_details", "recv_cnt", "send_oct", "send_oct_details", "send_cnt", "send_pend"];
+
+fn without_counters(mut item: Value) -> Value {
+    if let Value::Object(fields) = &mut item {
+        fields.retain(|name, _| !COUNTERS.contains(&name.as_str()));
+    }
+    item
+}
+
 /// Whether the caller sees what belongs to a user.
 pub(crate) fn sees(call: &Call, owner: &UserName) -> bool {
     call.identity.is_monitoring() || call.identity.is_user(owner)
@@ -92,7 +103,8 @@ fn list(call: &Call, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
     connections.sort_by(|left, right| left.name.cmp(&right.name));
     let ranges = call.ranges()?;
     let item = |connection: &ConnectionInfo| {
-        call.rated(Sampled::Connection(connection.id), &ranges, to_wire(connection, node))
+        let item = call.rated(Sampled::Connection(connection.id), &ranges, to_wire(connection, node));
+        if call.without_stats() { without_counters(item) } else { item }
     };
     call.list(connections.iter().map(item), Listing::Paged)
 }
@@ -118,6 +130,9 @@ async fn get_connection(call: Call) -> Answer {
     let connection = find(&call)?;
     let item = to_wire(&connection, &call.node().settings().node_name);
     let mut item = call.rated(Sampled::Connection(connection.id), &call.ranges()?, item);
+    if call.without_stats() {
+        item = without_counters(item);
+    }
     // Alone, the reference prints absent certificates as empty text.
     for (name, value) in tls_fields(&connection) {
         item[name] = value.into();

@@ -46,6 +46,7 @@ pub(crate) fn to_wire(consumer: &ConsumerInfo, node: &str) -> wire::Consumer {
 }
 
 async fn list(call: &Call, vhosts: Vec<VhostName>) -> Answer {
+    call.needs_stats()?;
     let node = &call.node().settings().node_name;
     let mut found = Vec::new();
     for vhost in vhosts {

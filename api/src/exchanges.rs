@@ -27,7 +27,7 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::BINDINGS_TO).get(list_bindings_to);
 }
 
-fn to_wire(info: &ExchangeInfo, applied: &Applied) -> wire::Exchange {
+fn to_wire(info: &ExchangeInfo, applied: &Applied, with_stats: bool) -> wire::Exchange {
     let exchange = &info.exchange;
     let selected = applied.select(Subject::Exchange, exchange.name.as_str());
     wire::Exchange {
@@ -41,7 +41,7 @@ fn to_wire(info: &ExchangeInfo, applied: &Applied) -> wire::Exchange {
         vhost: info.vhost.to_string(),
         policy: selected.user.map(|policy| policy.name.clone()),
         messages_delayed: info.messages_delayed,
-        message_stats: message_stats(info),
+        message_stats: if with_stats { message_stats(info) } else { None },
         incoming: None,
         outgoing: None,
     }
@@ -65,7 +65,7 @@ fn list(call: &Call, vhosts: &[VhostName]) -> Answer {
     for vhost in vhosts {
         let applied = Applied::new(&directory, vhost);
         for exchange in broker.exchanges(vhost) {
-            let item = to_value(&to_wire(&exchange, &applied))?;
+            let item = to_value(&to_wire(&exchange, &applied, !call.without_stats()))?;
             items.push(call.rated(Sampled::Exchange(exchange.id), &ranges, item));
         }
     }
@@ -89,10 +89,12 @@ fn find(call: &Call) -> Result<ExchangeInfo, ApiError> {
 async fn get_exchange(call: Call) -> Answer {
     let exchange = find(&call)?;
     let applied = Applied::new(&*call.directory()?, &exchange.vhost);
-    let mut item = to_wire(&exchange, &applied);
+    let mut item = to_wire(&exchange, &applied, !call.without_stats());
     // Who publishes to it is counted by channel, not by pair of channel and exchange.
-    item.incoming = Some(Vec::new());
-    item.outgoing = Some(Vec::new());
+    if !call.without_stats() {
+        item.incoming = Some(Vec::new());
+        item.outgoing = Some(Vec::new());
+    }
     call.object(&call.rated(Sampled::Exchange(exchange.id), &call.ranges()?, to_value(&item)?))
 }
 

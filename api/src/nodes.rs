@@ -69,6 +69,12 @@ const RATED: &[&str] = &[
 fn describe(call: &Call) -> Result<Value, ApiError> {
     let node = call.node();
     let settings = node.settings();
+    if call.without_stats() {
+        let being_drained = node.is_in_maintenance();
+        return Ok(
+            json!({"name": settings.node_name, "type": "disc", "running": true, "being_drained": being_drained}),
+        );
+    }
     let status = node.status();
     let facts = &call.context.facts;
     let enabled = plugins::describe(&plugins::load(&settings.data_dir)?, &settings.version, true);

@@ -61,7 +61,7 @@ async fn get_overview(call: Call) -> Answer {
     let node = call.node();
     let settings = node.settings();
     let StatisticsSettings { rates_mode, policies, .. } = call.statistics().settings();
-    let without_stats = call.query.is_true("disable_stats");
+    let without_stats = call.without_stats();
     let mut overview = json!({
         "management_version": settings.version,
         "rates_mode": rates_mode.as_str(),

@@ -85,7 +85,7 @@ async fn get_queue(call: Call) -> Answer {
     let applied = Applied::new(&*call.directory()?, &queue.vhost);
     let mut view = View::new(&call, Detail::Full)?;
     let mut item = rows::value(|fields| view.describe(&queue, &applied, fields))?;
-    if !call.query.is_true("disable_stats") {
+    if !call.without_stats() {
         let node = &call.node().settings().node_name;
         let of_queue = call.broker()?.consumers_of(&queue.vhost, &queue.spec.name).await;
         item["consumer_details"] =

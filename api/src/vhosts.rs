@@ -65,7 +65,7 @@ fn to_wire(call: &Call, vhost: &Vhost, ranges: &Ranges) -> Result<Value, ApiErro
         },
         tracing: vhost.tracing,
         cluster_state: BTreeMap::from([(node, state.to_owned())]),
-        more: counters(vhost, call.broker()?),
+        more: if call.without_stats() { Map::new() } else { counters(vhost, call.broker()?) },
     };
     Ok(call.rated(Sampled::Vhost(&vhost.name), ranges, to_value(&item)?))
 }

@@ -42,6 +42,12 @@ impl Node {
     }
 
     async fn send(&self, method: &str, path: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(method, path, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status}");
+        answer
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let request = Request::builder().method(method).uri(format!("/api{path}"));
         let request = request.header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode("guest:guest")));
         let mut request = request.body(Body::from(body.to_string())).unwrap();
@@ -49,9 +55,9 @@ impl Node {
         // Over either way in, as each shows the same.
         let way_in = if method == "GET" { &self.fixture.tcp } else { &self.fixture.control };
         let response = way_in.clone().oneshot(request).await.unwrap();
-        assert!(response.status().is_success(), "{method} {path}: {}", response.status());
+        let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -209,4 +215,47 @@ async fn overview_shows_the_policies_in_force() {
     assert_eq!(overview["sample_retention_policies"], expected);
     assert_eq!(overview["rates_mode"], "basic");
     node.fixture.stop().await;
+}
+
+#[tokio::test]
+async fn without_statistics_answers_show_what_the_reference_shows() {
+    for (settings, query) in [
+        (StatisticsSettings { disabled: true, ..StatisticsSettings::default() }, ""),
+        (StatisticsSettings::default(), "?disable_stats=true"),
+    ] {
+        let node = Node::with_queue(settings).await;
+        node.publish(1).await;
+        let names = |item: Value| {
+            let mut names: Vec<_> = item.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        let exchange = node.get(&format!("/exchanges/%2F/amq.direct{query}")).await;
+        let expected =
+            ["arguments", "auto_delete", "durable", "internal", "name", "type", "user_who_performed_action", "vhost"];
+        assert_eq!(names(exchange), expected);
+        let vhost = node.get(&format!("/vhosts/%2F{query}")).await;
+        let expected = [
+            "cluster_state",
+            "default_queue_type",
+            "description",
+            "metadata",
+            "name",
+            "protected_from_deletion",
+            "tags",
+            "tracing",
+        ];
+        assert_eq!(names(vhost), expected);
+        let nodes = node.get(&format!("/nodes{query}")).await;
+        assert_eq!(names(nodes[0].clone()), ["being_drained", "name", "running", "type"]);
+        assert_eq!(names(node.get(&format!("/overview{query}")).await["object_totals"].clone()).len(), 3);
+        assert_eq!(node.get(&format!("/queues/%2F/q{query}")).await.get("messages"), None);
+        for path in ["/consumers", "/consumers/%2F", "/vhosts/%2F/channels"] {
+            let (status, refusal) = node.ask("GET", &format!("{path}{query}"), Value::Null).await;
+            let reason = "Stats in management UI are disabled on this node";
+            assert_eq!((status, refusal), (400, json!({"error": "bad_request", "reason": reason})), "{path}");
+        }
+        assert_eq!(node.get(&format!("/channels{query}")).await, json!([]));
+        node.fixture.stop().await;
+    }
 }

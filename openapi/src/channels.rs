@@ -19,10 +19,12 @@ pub struct Channel {
     pub user: String,
     /// Where.
     pub vhost: String,
-    /// Consumers on it.
-    pub consumer_count: u32,
+    /// Consumers on it; as what follows, absent with `disable_stats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer_count: Option<u32>,
     /// Delivered and not acknowledged.
-    pub messages_unacknowledged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_unacknowledged: Option<u64>,
     /// Everything else.
     #[serde(flatten)]
     pub more: Map<String, Value>,

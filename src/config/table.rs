@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use api::{INTERVAL_MS_MAX, INTERVAL_MS_MIN, RatesMode};
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
@@ -192,6 +193,70 @@ pub const SETTINGS: &[Setting] = &[
         initial: Initial::Unset("not sent"),
         doc: "Header `Referrer-Policy`.",
         set: Set::Header(|config, value| config.http.put_header(header::REFERRER_POLICY, value)),
+    },
+    Setting {
+        key: "collect_statistics_interval",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("5000"),
+        doc: "Milliseconds between samples of counters; rates are taken between two.",
+        set: Set::Number(INTERVAL_MS_MIN, INTERVAL_MS_MAX, |config, ms| config.statistics.interval_ms = ms),
+    },
+    Setting {
+        key: "management.rates_mode",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("basic"),
+        doc: "Which rates of messages are kept: of every object, of flows between two as well, or none.",
+        set: Set::Choice(&["basic", "detailed", "none"], |config, mode| {
+            config.statistics.rates_mode = RatesMode::from_name(mode).unwrap_or_default();
+        }),
+    },
+    Setting {
+        key: "management.disable_stats",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("false"),
+        doc: "Samples nothing, and leaves out of every answer what `disable_stats=true` does.",
+        set: Set::Flag(|config, _, on| config.statistics.disabled |= on),
+    },
+    Setting {
+        key: "management_agent.disable_metrics_collector",
+        alias: None,
+        environment: None,
+        initial: Initial::Value("false"),
+        doc: "The same.",
+        set: Set::Flag(|config, _, on| config.statistics.disabled |= on),
+    },
+    Setting {
+        key: "management.sample_retention_policies.global.$age",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("605: 5, 3660: 60, 29400: 600, 86400: 1800"),
+        doc: "How long samples of the node and of virtual hosts are kept, and how far apart.",
+        set: Set::Retention(|config, age, distance| {
+            config.retention[0].insert(age, distance);
+        }),
+    },
+    Setting {
+        key: "management.sample_retention_policies.basic.$age",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("605: 5, 3600: 60"),
+        doc: "The same of queues, exchanges, connections and channels.",
+        set: Set::Retention(|config, age, distance| {
+            config.retention[1].insert(age, distance);
+        }),
+    },
+    Setting {
+        key: "management.sample_retention_policies.detailed.$age",
+        alias: None,
+        environment: None,
+        initial: Initial::Unset("605: 5"),
+        doc: "The same of flows between two of them.",
+        set: Set::Retention(|config, age, distance| {
+            config.retention[2].insert(age, distance);
+        }),
     },
     Setting {
         key: "prometheus.tcp.port",

@@ -142,6 +142,31 @@ fn a_known_key_without_effect_is_a_warning() {
 }
 
 #[test]
+fn statistics_are_configured_as_in_the_reference() {
+    let config = load("", &[], &[]).unwrap();
+    assert_eq!(config.statistics, StatisticsSettings::default());
+    let text = "collect_statistics_interval = 1000\nmanagement.rates_mode = detailed\n\
+                management.sample_retention_policies.basic.minute = 5\n\
+                management.sample_retention_policies.basic.7200 = 60\n";
+    let statistics = load(text, &[], &[]).unwrap().statistics;
+    assert_eq!((statistics.interval_ms, statistics.rates_mode.as_str()), (1000, "detailed"));
+    let policies = StatisticsSettings::default().policies;
+    assert_eq!(statistics.policies, api::Policies { basic: [(60, 5), (7200, 60)].into(), ..policies });
+    for key in ["management.disable_stats", "management_agent.disable_metrics_collector"] {
+        assert!(load(&format!("{key} = true\n"), &[], &[]).unwrap().statistics.disabled, "{key}");
+    }
+    for wrong in [
+        "collect_statistics_interval = 99",
+        "management.rates_mode = all",
+        "management.sample_retention_policies.global.week = 5",
+        "management.sample_retention_policies.global.hour = 0",
+        "management.sample_retention_policies.other.hour = 5",
+    ] {
+        assert!(load(&format!("{wrong}\n"), &[], &[]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn node_names_get_a_host_and_are_checked() {
     assert_eq!(node_name(Some("a@b".to_owned())).as_deref(), Ok("a@b"));
     assert_eq!(node_name(Some("a".to_owned())), Ok(format!("a@{}", host::short_name())));

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
+use api::RETENTION_S_MAX;
 use broker::domain::amount::parse_bytes;
 use http::HeaderValue;
 
@@ -24,6 +25,8 @@ pub enum Set {
     Amount(fn(&mut Config, u64)),
     /// A share of 1.
     Share(f64, fn(&mut Config, f64)),
+    /// Seconds between samples, under an age up to which they are kept.
+    Retention(fn(&mut Config, u32, u32)),
     /// `true` or `false`.
     Flag(fn(&mut Config, &str, bool)),
     /// One of a few words.
@@ -57,6 +60,9 @@ impl Set {
             Self::Size(min, max, _) => format!("bytes from {min} to {max}, or with KB, MB, GB"),
             Self::Amount(_) => "bytes, or with k, M, G, T, Ki, Mi, Gi, Ti".to_owned(),
             Self::Share(max, _) => format!("number over 0, up to {max}"),
+            Self::Retention(_) => {
+                format!("seconds from 1 to {RETENTION_S_MAX}, for `minute`, `hour`, `day` or as many seconds")
+            }
             Self::Flag(_) => "true or false".to_owned(),
             Self::Choice(words, _) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
             Self::Text(_) => "text".to_owned(),
@@ -89,6 +95,7 @@ impl Set {
             Self::Share(max, put) => {
                 value.parse().ok().filter(|share| *share > 0.0 && *share <= max).map(|share| put(config, share))
             }
+            Self::Retention(put) => age_s(word).zip(seconds(value)).map(|(age, distance)| put(config, age, distance)),
             Self::Flag(put) => value.parse().ok().map(|flag| put(config, word, flag)),
             Self::Choice(words, put) => words.contains(&value).then(|| put(config, value)),
             Self::Text(put) => Some(value).map(|text| put(config, word, text)),
@@ -120,6 +127,21 @@ pub fn any_address() -> IpAddr {
         Ipv6Addr::UNSPECIFIED.into()
     } else {
         Ipv4Addr::UNSPECIFIED.into()
+    }
+}
+
+/// Seconds over which samples can be kept.
+fn seconds(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|seconds| (1..=RETENTION_S_MAX).contains(seconds))
+}
+
+/// An age in seconds, or in a word.
+fn age_s(word: &str) -> Option<u32> {
+    match word {
+        "minute" => Some(60),
+        "hour" => Some(3600),
+        "day" => Some(24 * 3600),
+        other => seconds(other),
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn new(call: &'a Call, detail: Detail) -> Result<Self, ApiError> {
-        let disabled = call.query.is_true("disable_stats");
+        let disabled = call.without_stats();
         let detail = match (disabled, call.query.is_true("enable_queue_totals")) {
             (false, _) => detail,
             (true, false) => Detail::WithoutStats,
