@@ -214,19 +214,11 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "management.disable_stats",
-        alias: None,
+        alias: Some("management_agent.disable_metrics_collector"),
         environment: None,
         initial: Initial::Value("false"),
         doc: "Samples nothing, and leaves out of every answer what `disable_stats=true` does.",
-        set: Set::Flag(|config, _, on| config.statistics.disabled |= on),
-    },
-    Setting {
-        key: "management_agent.disable_metrics_collector",
-        alias: None,
-        environment: None,
-        initial: Initial::Value("false"),
-        doc: "The same.",
-        set: Set::Flag(|config, _, on| config.statistics.disabled |= on),
+        set: Set::Flag(|config, _, on| config.statistics.disabled = on),
     },
     Setting {
         key: "management.sample_retention_policies.global.$age",

@@ -184,6 +184,39 @@ mod tests {
         assert_eq!(ahead.points(1_000_005_000).collect::<Vec<_>>(), [999_960_000, 1_000_020_000]);
     }
 
+    /// What a RabbitMQ 4.3 answered while a program published, fetched and acknowledged: values
+    /// newest first, seconds between them, seconds from the newest to the end of the range,
+    /// and `rate`, `avg_rate` and `avg`.
+    #[test]
+    fn the_arithmetic_is_that_of_the_reference() {
+        type Recorded = (&'static [u64], u64, u64, f64, Option<f64>, Option<f64>);
+        let recorded: [Recorded; 6] = [
+            (&[120, 80, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 5, 0, 8.0, Some(2.0), Some(18.461_538_461_538_46)),
+            (&[210, 110, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 5, 0, 20.0, Some(3.5), Some(25.384_615_384_615_383)),
+            (
+                &[35_983, 28_513, 19_173, 9833, 376, 0, 0, 0, 0, 0, 0, 0, 0],
+                5,
+                0,
+                1494.0,
+                Some(599.716_666_666_666_7),
+                Some(7221.384_615_384_615),
+            ),
+            (&[240, 200, 200, 160], 3, 1, 13.333_333_333_333_334, Some(8.888_888_888_888_89), Some(200.0)),
+            (&[590, 590, 500, 400], 3, 1, 0.0, Some(21.111_111_111_111_11), Some(520.0)),
+            (&[500], 10, 5, 0.0, None, None),
+        ];
+        for (values, step, rest, rate, avg_rate, avg) in recorded {
+            let newest = 1_795_612_855_000;
+            let at = |place: usize| newest - 1000 * step * place as u64;
+            let samples =
+                values.iter().enumerate().map(|(place, value)| Sample { sample: *value, timestamp: at(place) });
+            let samples: Vec<_> = samples.collect();
+            let oldest_first = samples.iter().rev().copied().collect();
+            let details = with_samples(oldest_first, newest + 1000 * rest, 5000, true);
+            assert_eq!(details, Details { rate, samples: Some(samples), avg_rate, avg });
+        }
+    }
+
     #[test]
     fn rates_are_of_the_last_two_samples_and_averages_of_all() {
         let samples = |values: &[u64]| {

@@ -12,8 +12,9 @@ use super::range::{self, Ranges};
 use super::series::{Round, Series};
 use super::table::{Rhythm, Table};
 
-/// Bytes that the samples of a queue, channel, connection or exchange may take.
-pub(super) const OBJECT_BYTES_MAX: usize = 2000;
+/// Bytes that the samples of a queue, channel, connection or exchange may take; with their place in
+/// the table ten thousand of them are less than 20 MB.
+pub(super) const OBJECT_BYTES_MAX: usize = 1950;
 
 /// Bytes that the samples of a vhost or the node may take.
 pub(super) const GLOBAL_BYTES_MAX: usize = 16_384;
