@@ -7,7 +7,7 @@ use crate::command::{Command, Needs, Section, Tool, Words};
 use crate::commands::parameters::put_parameter;
 use crate::commands::policies::cleared;
 use crate::document;
-use crate::endpoints::{PARAMETER, USER, USER_LIMIT, USER_LIMITS, VHOST, VHOST_LIMITS, VHOST_LIMITS_OF};
+use crate::endpoints::{PARAMETER, USER, USER_LIMIT, USER_LIMITS, VHOST, VHOST_LIMIT, VHOST_LIMITS, VHOST_LIMITS_OF};
 use crate::exit::{Failure, Kind};
 use crate::output::{Answer, Format, Rows, erlang_flat};
 use crate::parse::Switch;
@@ -185,14 +185,30 @@ pub const CLEAR_VHOST_LIMITS: Command = Command {
     usage: "clear_vhost_limits [--vhost <vhost>]",
     guides: &["vhosts"],
     needs: Needs::AppRunning,
-    endpoints: &[&PARAMETER],
+    endpoints: &[&PARAMETER, &VHOST_LIMITS_OF, &VHOST_LIMIT],
     banner: |call| Some(format!("Clearing vhost \"{}\" limits ...", call.vhost())),
     run: clear_vhost_limits,
     ..Command::BLANK
 };
 
 fn clear_vhost_limits(call: &Call) -> Result<Answer, Failure> {
-    cleared(&call.delete(&PARAMETER, &["vhost-limits", call.vhost(), "limits"], "")?)
+    let reply = call.delete(&PARAMETER, &["vhost-limits", call.vhost(), "limits"], "")?;
+    if reply.status != 404 {
+        return cleared(&reply);
+    }
+    // A node need not keep them as a parameter; one by one they can be cleared everywhere.
+    let limits = call.get(&VHOST_LIMITS_OF, &[call.vhost()], "")?;
+    let Some(names) = limits.body[0]["value"].as_object().filter(|names| !names.is_empty()) else {
+        return cleared(&reply);
+    };
+    for name in names.keys() {
+        let reply = call.delete(&VHOST_LIMIT, &[call.vhost(), name], "")?;
+        // One that is gone meanwhile is cleared as well.
+        if reply.status != 404 {
+            cleared(&reply)?;
+        }
+    }
+    Ok(Answer::Done)
 }
 
 /// `list_vhost_limits`.
