@@ -9,7 +9,7 @@ use tests::amqp::Client;
 use tests::{Options, Server, wait_until};
 
 /// Status and body of `GET path`, as guest.
-fn get(address: SocketAddr, path: &str) -> (u16, Value) {
+pub fn get(address: SocketAddr, path: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,

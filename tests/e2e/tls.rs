@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::json;
 use tempfile::TempDir;
 use tests::{Options, Server, run_python};
+
+use crate::health::get;
 
 /// An authority and what it signed, in files.
 struct Certificates {
@@ -72,6 +75,20 @@ fn amqp_the_api_and_the_metrics_are_served_over_tls() {
     let [ca, certificate, key] = &files;
     let (amqps, https, metrics) = (place("amqp/ssl"), place("https"), place("https/prometheus"));
     run_python(&server, &["encrypted.py", ca, certificate, key, &amqps, &https, &metrics]);
+
+    let expiring = |within: &str| get(server.http, &format!("/api/health/checks/certificate-expiration/{within}"));
+    assert_eq!(expiring("1/weeks"), (200, json!({"status": "ok"})));
+    let (status, body) = expiring("5000/years");
+    assert_eq!((status, &body["status"], &body["reason"]), (503, &json!("failed"), &json!("Certificates expiring")));
+    let expired = body["expired"].as_array().unwrap();
+    let mut protocols: Vec<_> = expired.iter().map(|listener| listener["protocol"].as_str().unwrap()).collect();
+    protocols.sort_unstable();
+    assert_eq!(protocols, ["amqp/ssl", "https", "https/prometheus"]);
+    for listener in expired {
+        assert_eq!(listener["certfile"], json!(certificates.path("server.pem")));
+        assert_eq!(listener["certfile_expires_on"], json!(["4096-01-01 00:00:00"]));
+        assert_eq!(listener["interface"], json!("127.0.0.1"));
+    }
 }
 
 #[test]
