@@ -100,6 +100,9 @@ fn percent(part: u64, total: u64) -> u64 {
     }
 }
 
+/// How the bytes of a category are found.
+type Bytes = fn(&Breakdown) -> u64;
+
 /// A category of the reference.
 pub(crate) struct Category {
     /// Its name in the API.
@@ -109,7 +112,7 @@ pub(crate) struct Category {
     /// What it is here.
     pub(crate) help: &'static str,
     /// `None`: not told apart, or of an Erlang runtime.
-    bytes: Option<fn(&Breakdown) -> u64>,
+    bytes: Option<Bytes>,
 }
 
 impl Category {
@@ -186,7 +189,7 @@ pub(crate) const CATEGORIES: &[Category] = &[
 ];
 
 /// Who refers to message bodies, as `binary=true` lists it. Here it is queues.
-const BINARIES: &[(&str, Option<fn(&Breakdown) -> u64>)] = &[
+const BINARIES: &[(&str, Option<Bytes>)] = &[
     ("connection_readers", None),
     ("connection_writers", Some(|sum| sum.unwritten)),
     ("connection_channels", None),
