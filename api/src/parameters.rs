@@ -2,6 +2,8 @@
 
 use broker::domain::name::VhostName;
 use broker::domain::parameter::Parameter;
+use broker::domain::policy::Policy;
+use broker::domain::vhost::{Vhost, VhostLimits};
 use openapi::parameters as wire;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +29,7 @@ const LIMITS: (&str, &str) = ("vhost-limits", "limits");
 /// Operator policies show up too, under this component.
 const OPERATOR_POLICY: &str = "operator_policy";
 
-/// Policies are parameters inside the reference, and may not be reached this way.
+/// Policies are shown to who asks for this component, and may not be changed this way.
 const POLICY: &str = "policy";
 
 fn to_wire(parameter: &Parameter) -> wire::Parameter {
@@ -36,6 +38,35 @@ fn to_wire(parameter: &Parameter) -> wire::Parameter {
         vhost: parameter.vhost.to_string(),
         component: parameter.component.clone(),
         name: parameter.name.clone(),
+    }
+}
+
+/// The limits of a vhost as a parameter, when it has any.
+fn limits_shown(vhost: &Vhost) -> Result<Option<wire::Parameter>, ApiError> {
+    let limits = vhost_limits_to_wire(vhost.limits);
+    if limits.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(wire::Parameter {
+        value: to_value(&limits)?,
+        vhost: vhost.name.to_string(),
+        component: LIMITS.0.to_owned(),
+        name: LIMITS.1.to_owned(),
+    }))
+}
+
+/// A policy as a parameter.
+fn policy_shown(component: &str, policy: &Policy) -> wire::Parameter {
+    wire::Parameter {
+        value: json!({
+            "pattern": policy.pattern,
+            "definition": policy.definition.iter().cloned().collect::<Map<_, _>>(),
+            "priority": policy.priority,
+            "apply-to": policy.apply_to.as_str(),
+        }),
+        vhost: policy.vhost.to_string(),
+        component: component.to_owned(),
+        name: policy.name.clone(),
     }
 }
 
@@ -54,31 +85,16 @@ fn list(call: &Call, component: Option<&str>, vhost: Option<&VhostName>) -> Answ
         .collect();
     if wanted(LIMITS.0) {
         for vhost in directory.vhosts.values().filter(|vhost| visible.contains(&vhost.name)) {
-            let limits = vhost_limits_to_wire(vhost.limits);
-            if !limits.is_empty() {
-                found.push(wire::Parameter {
-                    value: to_value(&limits)?,
-                    vhost: vhost.name.to_string(),
-                    component: LIMITS.0.to_owned(),
-                    name: LIMITS.1.to_owned(),
-                });
-            }
+            found.extend(limits_shown(vhost)?);
         }
     }
-    if wanted(OPERATOR_POLICY) {
-        for policy in directory.operator_policies.values().filter(|policy| visible.contains(&policy.vhost)) {
-            found.push(wire::Parameter {
-                value: json!({
-                    "pattern": policy.pattern,
-                    "definition": policy.definition.iter().cloned().collect::<Map<_, _>>(),
-                    "priority": policy.priority,
-                    "apply-to": policy.apply_to.as_str(),
-                }),
-                vhost: policy.vhost.to_string(),
-                component: OPERATOR_POLICY.to_owned(),
-                name: policy.name.clone(),
-            });
-        }
+    let policies = [
+        (OPERATOR_POLICY, wanted(OPERATOR_POLICY), &directory.operator_policies),
+        (POLICY, component == Some(POLICY), &directory.policies),
+    ];
+    for (component, _, policies) in policies.into_iter().filter(|(_, wanted, _)| *wanted) {
+        let policies = policies.values().filter(|policy| visible.contains(&policy.vhost));
+        found.extend(policies.map(|policy| policy_shown(component, policy)));
     }
     found.sort_by(|left, right| (&left.vhost, &left.name).cmp(&(&right.vhost, &right.name)));
     call.list(found, Listing::Plain)
@@ -97,14 +113,25 @@ async fn list_of_vhost(call: Call) -> Answer {
     list(&call, Some(call.parameter("component")), Some(&vhost.name))
 }
 
-/// The parameter the path names.
-fn find(call: &Call) -> Result<std::sync::Arc<Parameter>, ApiError> {
-    let key = (call.parameter("component").to_owned(), call.vhost_name(), call.parameter("name").to_owned());
-    call.directory()?.parameters.get(&key).cloned().ok_or_else(ApiError::no_object)
+/// The parameter the path names, whatever it is kept as.
+fn find(call: &Call) -> Result<wire::Parameter, ApiError> {
+    let directory = call.directory()?;
+    let (component, vhost, name) = (call.parameter("component"), call.vhost_name(), call.parameter("name").to_owned());
+    let found = match component {
+        _ if (component, name.as_str()) == LIMITS => {
+            directory.vhosts.get(&vhost).map(|vhost| limits_shown(vhost)).transpose()?.flatten()
+        }
+        OPERATOR_POLICY => {
+            directory.operator_policies.get(&(vhost, name)).map(|policy| policy_shown(component, policy))
+        }
+        POLICY => directory.policies.get(&(vhost, name)).map(|policy| policy_shown(component, policy)),
+        _ => directory.parameters.get(&(component.to_owned(), vhost, name)).map(|parameter| to_wire(parameter)),
+    };
+    found.ok_or_else(ApiError::no_object)
 }
 
 async fn get_parameter(call: Call) -> Answer {
-    call.object(&to_wire(&*find(&call)?))
+    call.object(&find(&call)?)
 }
 
 /// The required `value` of a body.
@@ -129,8 +156,15 @@ async fn put_parameter(call: Call) -> Answer {
 }
 
 async fn delete_parameter(call: Call) -> Answer {
-    let parameter = find(&call)?;
-    call.broker()?.delete_parameter(&parameter.vhost, &parameter.component, &parameter.name).await?;
+    find(&call)?;
+    let (component, vhost, name) = (call.parameter("component"), call.vhost_name(), call.parameter("name"));
+    let broker = call.broker()?;
+    match component {
+        _ if (component, name) == LIMITS => broker.set_vhost_limits(&vhost, VhostLimits::default()).await?,
+        OPERATOR_POLICY => broker.delete_policy(&vhost, name, true).await?,
+        POLICY => return Err(ApiError::bad_request("policies may not be cleared using this method")),
+        _ => broker.delete_parameter(&vhost, component, name).await?,
+    }
     Ok(Reply::no_content())
 }
 
