@@ -72,6 +72,7 @@ fn limit_value(call: &Call, what: &str) -> Result<(i64, String), ApiError> {
     match value.as_i64() {
         Some(limit) => Ok((limit, name)),
         None => {
+            let value = value.as_str().map_or_else(|| value.to_string(), |text| format!("<<\"{text}\">>"));
             Err(ApiError::bad_request(format!("{what}{name} should be a number, actually was {value}{}", tail(what))))
         }
     }

@@ -44,14 +44,16 @@ fn topic_to_wire(row: &TopicPermissions) -> wire::TopicPermission {
 
 fn list(call: &Call, keep: impl Fn(&Permissions) -> bool) -> Answer {
     let directory = call.directory()?;
-    let rows = directory.permissions.values().filter(|row| keep(row));
-    call.list(rows.map(|row| to_wire(row)), Listing::Plain)
+    let mut rows: Vec<_> = directory.permissions.values().filter(|row| keep(row)).collect();
+    rows.sort_by_key(|row| (&row.vhost, &row.user));
+    call.list(rows.into_iter().map(|row| to_wire(row)), Listing::Plain)
 }
 
 fn list_topic(call: &Call, keep: impl Fn(&TopicPermissions) -> bool) -> Answer {
     let directory = call.directory()?;
-    let rows = directory.topic_permissions.values().filter(|row| keep(row));
-    call.list(rows.map(|row| topic_to_wire(row)), Listing::Plain)
+    let mut rows: Vec<_> = directory.topic_permissions.values().filter(|row| keep(row)).collect();
+    rows.sort_by_key(|row| (&row.vhost, &row.user, &row.exchange));
+    call.list(rows.into_iter().map(|row| topic_to_wire(row)), Listing::Plain)
 }
 
 /// The user in the path must exist.

@@ -107,9 +107,16 @@ impl<'a> View<'a> {
         }
         let selected = applied.select(Subject::Queue(spec.kind), spec.name.as_str());
         let name = |policy: &Option<Arc<Policy>>| policy.as_ref().map(|policy| policy.name.clone());
-        if matches!(self.detail, Detail::Full | Detail::WithoutStats) {
-            fields.put("policy", &name(&selected.user));
-            fields.put("operator_policy", &name(&selected.operator));
+        for (field, policy) in [("policy", &selected.user), ("operator_policy", &selected.operator)] {
+            // Listings show those that apply.
+            let is_told = match self.detail {
+                Detail::Full | Detail::WithoutStats => true,
+                Detail::Reduced => policy.is_some(),
+                Detail::Totals => false,
+            };
+            if is_told {
+                fields.put(field, &name(policy));
+            }
         }
         let effective = self.definition(&selected);
         if self.detail != Detail::Totals {
