@@ -77,7 +77,8 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
     }
     let status = node.status();
     let facts = &call.context.facts;
-    let enabled = plugins::describe(&plugins::load(&settings.data_dir)?, &settings.version, true);
+    // Those enabled by name; what these need is not told.
+    let enabled_plugins = plugins::load(&settings.data_dir)?;
     let breakdown = || Breakdown::of(node, call.broker.as_ref());
     // The reference has no such alarm, so it is only shown while it is in force.
     let storage = status.alarms.causes.iter().find(|cause| cause.resource() == Scarce::Storage);
@@ -115,12 +116,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         db_dir: settings.data_dir.display().to_string(),
         config_files: facts.config_files.iter().map(|path| path.display().to_string()).collect(),
         net_ticktime: 60,
-        enabled_plugins: enabled
-            .plugins
-            .into_iter()
-            .filter(|plugin| plugin.running)
-            .map(|plugin| plugin.name)
-            .collect(),
+        enabled_plugins,
         mem_calculation_strategy: "rss".to_owned(),
         ra_open_file_metrics: wire::RaftFiles::default(),
         rabbitmq_version: settings.version.clone(),

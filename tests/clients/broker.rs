@@ -24,7 +24,7 @@ pub struct Broker {
     pub amqp: SocketAddr,
     /// Where the HTTP API is.
     pub http: SocketAddr,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// What a program said and whether it was content.
@@ -43,10 +43,20 @@ impl Broker {
             Some(url.trim_start_matches(scheme).parse().unwrap_or_else(|error| panic!("{name}={url}: {error}")))
         };
         if let (Some(amqp), Some(http)) = (address("WARREN_AMQP", "amqp://"), address("WARREN_HTTP", "http://")) {
-            return Self { amqp, http, _server: None };
+            return Self { amqp, http, server: None };
         }
-        let server = Server::start_with(Options::default());
-        Self { amqp: server.amqp, http: server.http, _server: Some(server) }
+        Self::start(Options::default())
+    }
+
+    /// A server of ours.
+    pub fn start(options: Options) -> Self {
+        let server = Server::start_with(options);
+        Self { amqp: server.amqp, http: server.http, server: Some(server) }
+    }
+
+    /// Whether it is a server started for this purpose.
+    pub fn is_ours(&self) -> bool {
+        self.server.is_some()
     }
 
     /// Its address as most clients take it.

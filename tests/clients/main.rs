@@ -5,7 +5,10 @@
 //! `WARREN_HTTP` all of them work with that broker instead, the reference for example, and with `CLIENTS_RECORD=1`
 //! what their suites say there becomes what is expected here (`tests/clients/expected/`).
 
+mod admin;
+mod apart;
 mod broker;
+mod crates;
 mod debian;
 mod lapin;
 mod node;
@@ -30,6 +33,10 @@ type Run = fn(&Broker) -> Verdict;
 
 /// The longest first, so that the end is not one of them alone.
 const CLIENTS: &[(&str, Run)] = &[
+    ("rabbitmq_http_client_suite", crates::rabbitmq_http_client_suite),
+    ("rabbitmqadmin_suite", crates::rabbitmqadmin_suite),
+    ("rabbitmqadmin_v2", admin::rabbitmqadmin_v2),
+    ("rabbitmqadmin_v1", admin::rabbitmqadmin_v1),
     ("kombu_integration_suite", python::kombu_suite),
     ("celery_worker", python::celery),
     ("amqp091_go_suite", debian::amqp091_go_suite),
@@ -37,6 +44,10 @@ const CLIENTS: &[(&str, Run)] = &[
     ("py_amqp_integration_suite", python::py_amqp_suite),
     ("pika_select_and_asyncio", python::pika_adapters),
     ("aio_pika", python::aio_pika),
+    ("nagios_checks", admin::nagios_checks),
+    ("amqpstorm_management", python::amqpstorm),
+    ("pyrabbit2", python::pyrabbit2),
+    ("flower", python::flower),
     ("kombu", python::kombu),
     ("node_amqplib", node::amqplib),
     ("rust_lapin", lapin::run),

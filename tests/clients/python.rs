@@ -1,4 +1,5 @@
-//! Clients written in Python: pika's other adapters, aio-pika, kombu, Celery, and the suites of py-amqp and kombu.
+//! Clients written in Python: pika's other adapters, aio-pika, kombu, Celery, the suites of py-amqp and kombu, and clients of
+//! the management API.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +16,8 @@ fn folder() -> PathBuf {
     repository().join("tests/clients/python")
 }
 
-fn python() -> &'static Path {
+/// The interpreter that has the client libraries.
+pub fn interpreter() -> &'static Path {
     static PYTHON: LazyLock<PathBuf> =
         LazyLock::new(|| python_with("client-python", &folder().join("requirements.txt")));
     &PYTHON
@@ -26,7 +28,7 @@ fn program(broker: &Broker, file: &str) -> Verdict {
     if let Some(verdict) = lacking(&["python3"]) {
         return verdict;
     }
-    broker.judge(Command::new(python()).arg(file).current_dir(folder()))
+    broker.judge(Command::new(interpreter()).arg(file).current_dir(folder()))
 }
 
 pub fn pika_adapters(broker: &Broker) -> Verdict {
@@ -43,6 +45,20 @@ pub fn kombu(broker: &Broker) -> Verdict {
 
 pub fn celery(broker: &Broker) -> Verdict {
     program(broker, "celery_program.py")
+}
+
+/// AMQPStorm's management API.
+pub fn amqpstorm(broker: &Broker) -> Verdict {
+    program(broker, "amqpstorm_program.py")
+}
+
+pub fn pyrabbit2(broker: &Broker) -> Verdict {
+    program(broker, "pyrabbit2_program.py")
+}
+
+/// Flower's page about the broker, which it reads from the management API.
+pub fn flower(broker: &Broker) -> Verdict {
+    program(broker, "flower_program.py")
 }
 
 /// py-amqp's integration tests but for those over TLS: these need its authors' certificates, which the package lacks.
@@ -65,7 +81,7 @@ fn suite(broker: &Broker, package: &str, name: &str, tests: &[&str]) -> Verdict 
     let version = requirements.lines().find_map(|line| line.strip_prefix(&pinned)).expect("its version is pinned");
     let source = source_of(package, version);
     let said = broker.run(
-        Command::new(python())
+        Command::new(interpreter())
             .args(["-m", "pytest", "-v", "--color=no", "--tb=short", "-p", "no:cacheprovider"])
             .args(tests)
             .env("RABBITMQ_HOST", broker.amqp.ip().to_string())
@@ -81,7 +97,7 @@ fn source_of(package: &str, version: &str) -> PathBuf {
     let source = cached.folder.join(format!("{package}-{version}"));
     if !cached.is_made {
         let wanted = format!("{package}=={version}");
-        run(Command::new(python())
+        run(Command::new(interpreter())
             .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"])
             .args(["--no-binary", ":all:", &wanted, "--dest"])
             .arg(&cached.folder));

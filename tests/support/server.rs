@@ -1,5 +1,6 @@
 //! One server process with its own data directory, ports and control socket.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -15,12 +16,16 @@ use crate::{binaries, wait_until};
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Name of the node; one of its own when not given.
+    pub node: Option<String>,
     /// `--set` flags after the usual ones.
     pub set: Vec<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
     /// Name of the data directory; `data` when not given.
     pub data_dir: Option<String>,
+    /// A program, with its arguments, that puts itself in a surrounding and then becomes the server.
+    pub within: Vec<String>,
     /// Lets the server look for its configuration file itself.
     pub no_config: bool,
 }
@@ -63,7 +68,8 @@ impl Server {
     pub fn start_with(options: Options) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let node = format!("test-{}-{number}@localhost", std::process::id());
+        let own = || format!("test-{}-{number}@localhost", std::process::id());
+        let node = options.node.clone().unwrap_or_else(own);
         let dir = tempfile::Builder::new().prefix("warren-").tempdir().expect("a temporary folder");
         Self::spawn(Arc::new(dir), node, options)
     }
@@ -184,7 +190,9 @@ pub fn free_port() -> u16 {
 }
 
 fn command(dir: &Path, node: &str, options: &Options) -> Command {
-    let mut command = Command::new(&binaries().warren);
+    let mut words = options.within.iter().map(OsStr::new).chain([binaries().warren.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
     if !options.no_config {
         // A configuration of the host must not reach the test.
         command.args(["--config", "/dev/null"]);
