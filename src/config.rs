@@ -8,6 +8,7 @@ mod file;
 mod host;
 mod known;
 mod secure;
+mod setting;
 mod table;
 mod value;
 
