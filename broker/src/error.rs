@@ -75,6 +75,30 @@ pub enum ErrorKind {
     Internal,
 }
 
+/// Where an object of an import stands in its document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DefinitionPlace {
+    /// The list: `queues`.
+    pub section: &'static str,
+    /// Which object of the list, from 0; `None`: the list as a whole.
+    pub index: Option<usize>,
+    /// Which field of the object, where it is one.
+    pub field: Option<String>,
+}
+
+impl DefinitionPlace {
+    /// An object of a list.
+    #[must_use]
+    pub fn object(section: &'static str, index: usize) -> Self {
+        Self { section, index: Some(index), field: None }
+    }
+}
+
+/// What was wrong, and behind it with which object.
+fn in_definitions(object: &str, error: &Error) -> String {
+    if object.is_empty() { error.to_string() } else { format!("{error} ({object})") }
+}
+
 /// Why the broker refused or failed. `Display` is the text users see.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -107,6 +131,8 @@ pub enum Error {
         resource: Resource,
         /// By whom.
         user: UserName,
+        /// The pattern that was held against the name; `None`: the user has no permissions in the vhost.
+        pattern: Option<String>,
     },
     /// A topic permission pattern does not match.
     #[error("{operation} access to topic '{routing_key}' in {exchange} refused for user '{user}'")]
@@ -119,6 +145,8 @@ pub enum Error {
         exchange: Resource,
         /// By whom.
         user: UserName,
+        /// The pattern that was held against the key.
+        pattern: Option<String>,
     },
     /// No permission row for the vhost.
     #[error("access to vhost '{vhost}' refused for user '{user}'")]
@@ -188,9 +216,18 @@ pub enum Error {
     /// `if-empty` on a queue with messages.
     #[error("{0} not empty")]
     NotEmpty(Resource),
-    /// A limit is reached; the whole sentence.
-    #[error("{0}")]
-    LimitReached(String),
+    /// A limit of a vhost is reached.
+    #[error("{text}")]
+    LimitReached {
+        /// Where.
+        vhost: VhostName,
+        /// `max-queues`.
+        limit: &'static str,
+        /// Its value.
+        max: i64,
+        /// The whole sentence.
+        text: String,
+    },
     /// A published property breaks a rule (expiration, user id, size…); the whole sentence.
     #[error("{0}")]
     InvalidMessage(String),
@@ -218,17 +255,24 @@ pub enum Error {
         error: PatternError,
     },
     /// An object of an import is refused; nothing of the import was applied.
-    #[error("{error} ({object})")]
+    #[error("{}", in_definitions(.object, .error))]
     InDefinitions {
-        /// Which object: `vhost: "/" key: "p"`.
+        /// Which object: `vhost: "/" key: "p"`; empty where the reference does not say.
         object: String,
+        /// Where it stands.
+        place: DefinitionPlace,
         /// Why.
         error: Box<Error>,
     },
     /// An exchange, queue or binding of an import breaks a rule of its declaration; nothing
     /// of the import was applied.
-    #[error("precondition_failed: {0}")]
-    UndeclarableInDefinitions(Box<Error>),
+    #[error("precondition_failed: {error}")]
+    UndeclarableInDefinitions {
+        /// Where it stands.
+        place: DefinitionPlace,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The vhost is protected from deletion.
     #[error("Refusing to delete virtual host '{0}' because it is protected from deletion")]
     ProtectedVhost(VhostName),
@@ -268,14 +312,14 @@ impl Error {
             | Self::UnknownExchangeType(_)
             | Self::InUse(_)
             | Self::NotEmpty(_)
-            | Self::LimitReached(_)
+            | Self::LimitReached { .. }
             | Self::ProtectedVhost(_)
             | Self::InvalidMessage(_) => ErrorKind::PreconditionFailed,
             Self::NoSuchVhost(_) | Self::VhostAccessRefused { .. } | Self::NotAllowed(_) => ErrorKind::NotAllowed,
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::FeatureDenied(_) => ErrorKind::FeatureDenied,
             Self::InvalidCredentials(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
-            Self::InvalidValue(_) | Self::InvalidPattern { .. } | Self::UndeclarableInDefinitions(_) => {
+            Self::InvalidValue(_) | Self::InvalidPattern { .. } | Self::UndeclarableInDefinitions { .. } => {
                 ErrorKind::InvalidValue
             }
             Self::InDefinitions { error, .. } => match error.kind() {

@@ -15,7 +15,7 @@ mod server;
 pub mod storage;
 pub mod tls;
 
-pub use error::{Error, ErrorKind, Operation, Resource};
+pub use error::{DefinitionPlace, Error, ErrorKind, Operation, Resource};
 pub use facade::*;
 pub use runtime::directory::Directory;
 pub use server::Accepting;

@@ -141,9 +141,12 @@ impl VhostLimits {
     /// [`Error::LimitReached`]
     pub fn check_queues(&self, vhost: &VhostName, queue: &str, present: usize) -> Result<(), Error> {
         match self.max_queues {
-            limit @ Some(max) if is_reached(limit, present) => Err(Error::LimitReached(format!(
-                "cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({max}) is reached"
-            ))),
+            limit @ Some(max) if is_reached(limit, present) => Err(Error::LimitReached {
+                vhost: vhost.clone(),
+                limit: MAX_QUEUES,
+                max,
+                text: format!("cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({max}) is reached"),
+            }),
             _ => Ok(()),
         }
     }

@@ -178,6 +178,16 @@ impl<'a> Basis<'a> {
             Outcome::Invalid => Self::Invalid(source),
         }
     }
+
+    /// The pattern that decided, where one did.
+    fn pattern(self) -> Option<String> {
+        match self {
+            Self::NoPermissions | Self::NoTopicPermissions => None,
+            Self::Matched(pattern) | Self::Unmatched(pattern) | Self::OverBudget(pattern) | Self::Invalid(pattern) => {
+                Some(pattern.to_owned())
+            }
+        }
+    }
 }
 
 impl Decision<'_> {
@@ -206,7 +216,8 @@ impl Decision<'_> {
             }
             other => other.clone(),
         };
-        Err(Error::AccessRefused { operation: self.operation, resource, user: self.user.clone() })
+        let (operation, user, pattern) = (self.operation, self.user.clone(), self.basis.pattern());
+        Err(Error::AccessRefused { operation, resource, user, pattern })
     }
 
     /// The verdict as the refusal of access to a topic of `exchange`.
@@ -222,6 +233,7 @@ impl Decision<'_> {
             routing_key: self.name.to_owned(),
             exchange: exchange.clone(),
             user: self.user.clone(),
+            pattern: self.basis.pattern(),
         })
     }
 }

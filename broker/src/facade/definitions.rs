@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Broker, Caller};
+use super::{Broker, Caller, ImportReport};
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{Exchange, predeclared};
 use crate::domain::name::VhostName;
@@ -13,8 +13,9 @@ use crate::domain::policy::{Policy, PolicyKind};
 use crate::domain::queue::{QueueKind, QueueSpec};
 use crate::domain::user::User;
 use crate::domain::vhost::Vhost;
-use crate::error::{Error, Resource};
+use crate::error::{DefinitionPlace, Error, Resource};
 use crate::runtime::directory::{Directory, INTERNAL_CLUSTER_ID, import};
+use crate::runtime::vhost::Part;
 
 /// Everything that outlives messages.
 #[derive(Debug, Clone, Default)]
@@ -41,17 +42,6 @@ pub struct Definitions {
     pub exchanges: Vec<(VhostName, Arc<Exchange>)>,
     /// Bindings.
     pub bindings: Vec<(VhostName, Arc<Binding>)>,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// Objects that are new.
-    pub created: usize,
-    /// Objects that were changed.
-    pub updated: usize,
-    /// Objects left as they were.
-    pub unchanged: usize,
 }
 
 impl Broker {
@@ -125,15 +115,12 @@ impl Broker {
         let topology = ByVhost::take(&mut outside);
         for (vhost, part) in &topology.0 {
             let default = self.default_queue_kind(vhost, &outside);
-            let Part { exchanges, queues, bindings } = part.clone();
-            self.inner.vhosts.check_import(vhost, default, exchanges, queues, &bindings)?;
+            self.inner.vhosts.check_import(vhost, default, part)?;
         }
 
         let mut report = self.change(move |directory| import::plan(directory, &outside, creator.as_ref())).await?;
-        for (vhost, Part { exchanges, queues, bindings }) in topology.0 {
-            let imported = self.inner.vhosts.require(&vhost)?.import(self.actor(), exchanges, queues, bindings).await?;
-            report.created += imported.created;
-            report.unchanged += imported.existed;
+        for (vhost, part) in topology.0 {
+            report.add(self.inner.vhosts.require(&vhost)?.import(self.actor(), part).await?);
         }
         Ok(report)
     }
@@ -148,7 +135,7 @@ impl Broker {
 
     /// Topic permissions need their exchange: there already, predeclared, or in the import.
     fn check_topic_exchanges(&self, definitions: &Definitions) -> Result<(), Error> {
-        for row in &definitions.topic_permissions {
+        for (index, row) in definitions.topic_permissions.iter().enumerate() {
             let TopicPermissions { vhost, exchange, user, .. } = &**row;
             let exists = exchange.is_default()
                 || self.exchange(vhost, exchange.as_str()).is_some()
@@ -157,7 +144,8 @@ impl Broker {
             if !exists {
                 let missing = Error::NoSuch(Resource::Exchange(vhost.clone(), exchange.clone()));
                 let object = format!("topic permissions of user: \"{user}\"");
-                return Err(Error::InDefinitions { object, error: Box::new(missing) });
+                let place = DefinitionPlace::object("topic_permissions", index);
+                return Err(Error::InDefinitions { object, place, error: Box::new(missing) });
             }
         }
         Ok(())
@@ -173,25 +161,18 @@ fn exported_global_parameters(directory: &Directory) -> Vec<(String, Document)> 
 /// What an import brings into vhosts, by vhost.
 struct ByVhost(BTreeMap<VhostName, Part>);
 
-#[derive(Clone, Default)]
-struct Part {
-    exchanges: Vec<Arc<Exchange>>,
-    queues: Vec<Arc<QueueSpec>>,
-    bindings: Vec<Arc<Binding>>,
-}
-
 impl ByVhost {
     /// Takes the topology out of the definitions; the names of its vhosts have been checked.
     fn take(definitions: &mut Definitions) -> Self {
         let mut parts: BTreeMap<VhostName, Part> = BTreeMap::new();
-        for (vhost, exchange) in std::mem::take(&mut definitions.exchanges) {
-            parts.entry(vhost).or_default().exchanges.push(exchange);
+        for (index, (vhost, exchange)) in std::mem::take(&mut definitions.exchanges).into_iter().enumerate() {
+            parts.entry(vhost).or_default().exchanges.push((index, exchange));
         }
-        for (vhost, queue) in std::mem::take(&mut definitions.queues) {
-            parts.entry(vhost).or_default().queues.push(queue);
+        for (index, (vhost, queue)) in std::mem::take(&mut definitions.queues).into_iter().enumerate() {
+            parts.entry(vhost).or_default().queues.push((index, queue));
         }
-        for (vhost, binding) in std::mem::take(&mut definitions.bindings) {
-            parts.entry(vhost).or_default().bindings.push(binding);
+        for (index, (vhost, binding)) in std::mem::take(&mut definitions.bindings).into_iter().enumerate() {
+            parts.entry(vhost).or_default().bindings.push((index, binding));
         }
         Self(parts)
     }

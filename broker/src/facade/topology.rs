@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Broker, Caller, ImportReport, Put};
+use super::{Broker, Caller, Put};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::{Exchange, ExchangeId};
 use crate::domain::name::{ExchangeName, QueueName, VhostName};
@@ -299,24 +299,6 @@ impl Broker {
     /// `AccessRefused`, `TopicAccessRefused`, `DefaultExchange`, `Locked`.
     pub async fn unbind(&self, caller: &Caller, vhost: &VhostName, binding: &Binding) -> Result<(), Error> {
         self.inner.vhosts.require(vhost)?.unbind(caller, binding.clone()).await
-    }
-
-    /// Adds exchanges, queues and bindings as one step, asking no permissions. What exists
-    /// is skipped whatever its properties (so are exchanges with reserved names); a refusal
-    /// changes nothing. Of a queue, `id` and `exclusive_owner` are ignored.
-    ///
-    /// # Errors
-    /// `NoSuchVhost`; [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first
-    /// object that breaks a rule; `Unavailable`.
-    pub async fn import_topology(
-        &self,
-        vhost: &VhostName,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: Vec<Arc<Binding>>,
-    ) -> Result<ImportReport, Error> {
-        let imported = self.inner.vhosts.require(vhost)?.import(self.actor(), exchanges, queues, bindings).await?;
-        Ok(ImportReport { created: imported.created, updated: 0, unchanged: imported.existed })
     }
 
     fn live_topology(&self, vhost: &VhostName) -> Option<Arc<LiveTopology>> {

@@ -12,7 +12,7 @@ use crate::domain::queue::QueueKind;
 use crate::domain::user::{HashAlgorithm, StoredPassword, UserLimits};
 use crate::domain::vhost::VhostLimits;
 use crate::error::{Error, Operation, Resource};
-use crate::facade::{Definitions, ImportReport, Put, PutVhost};
+use crate::facade::{Definitions, ImportCounts, Put, PutVhost};
 
 pub(super) fn user(name: &str) -> UserName {
     UserName::new(name).unwrap()
@@ -398,11 +398,12 @@ fn importing_an_export_recreates_everything_and_then_changes_nothing() {
     let mut directory = Directory::default();
     let plan = import::plan(&directory, &exported, None).unwrap();
     let objects = 2 + 2 + 3 + 2 + 1 + 2 + 2;
-    assert_eq!(plan.outcome, ImportReport { created: objects, updated: 0, unchanged: 0 });
+    assert_eq!(plan.outcome.totals(), ImportCounts { created: objects, ..ImportCounts::default() });
     directory.apply(&plan.changes);
 
     let again = import::plan(&directory, &exported, None).unwrap();
-    assert_eq!(again, Plan::nothing(ImportReport { created: 0, updated: 0, unchanged: objects }));
+    assert_eq!(again.outcome.totals(), ImportCounts { unchanged: objects, ..ImportCounts::default() });
+    assert_eq!(again, Plan::nothing(again.outcome.clone()));
     assert_eq!(import::plan(&directory, &definitions(&directory), None).unwrap(), again);
     assert_eq!(directory.changes_since(&furnished()), super::Difference::default());
 }
@@ -425,7 +426,7 @@ fn an_import_changes_what_differs_and_gives_its_author_new_vhosts() {
         ..Definitions::default()
     };
     let plan = import::plan(&directory, &imported, Some(&user("u"))).unwrap();
-    assert_eq!(plan.outcome, ImportReport { created: 1, updated: 1, unchanged: 0 });
+    assert_eq!(plan.outcome.totals(), ImportCounts { created: 1, updated: 1, ..ImportCounts::default() });
     directory.apply(&plan.changes);
     assert!(directory.may_enter(&user("u"), &vhost("new")));
     assert_eq!(directory.vhosts["new"].limits.max_queues, Some(3));

@@ -1,16 +1,14 @@
 //! What a vhost is asked.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
+use super::import::Part;
 use super::row::{Row, RowRequest};
 use crate::domain::binding::Binding;
-use crate::domain::exchange::Exchange;
 use crate::domain::name::{QueueName, UserName};
-use crate::domain::queue::{ConnectionId, QueueSpec};
+use crate::domain::queue::ConnectionId;
 use crate::error::Error;
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, ImportReport, Put};
 use crate::runtime::queue::QueueHandle;
 
 /// Where an answer goes.
@@ -23,15 +21,6 @@ pub(crate) struct DeclaredQueue {
     pub(crate) put: Put,
     /// The queue.
     pub(crate) queue: QueueHandle,
-}
-
-/// What an import added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Imported {
-    /// Objects that are new.
-    pub(crate) created: usize,
-    /// Objects that were there.
-    pub(crate) existed: usize,
 }
 
 /// Everything a vhost can be asked.
@@ -61,10 +50,8 @@ pub(super) enum VhostCommand {
     Import {
         /// Who is said to have brought them.
         by: UserName,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: Vec<Arc<Binding>>,
-        reply: Reply<Imported>,
+        part: Part,
+        reply: Reply<ImportReport>,
     },
     /// The exchange of events is to be there, or not.
     ProvideEventExchange(bool, Reply<()>),

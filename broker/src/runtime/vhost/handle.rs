@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::command::{DeclaredQueue, Imported, Reply, VhostCommand};
+use super::command::{DeclaredQueue, Reply, VhostCommand};
+use super::import::Part;
 use super::{Access, Histories, LiveTopology, Replies};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName, strip_line_breaks};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::{Error, Resource};
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, ImportReport, Put};
 use crate::runtime::queue::{Counted, QueueHandle, QueueSums};
 
 pub(super) struct Shared {
@@ -198,14 +199,8 @@ impl VhostHandle {
     /// # Errors
     /// [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first object that
     /// breaks a rule, `Unavailable`.
-    pub(crate) async fn import(
-        &self,
-        by: UserName,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: Vec<Arc<Binding>>,
-    ) -> Result<Imported, Error> {
-        self.ask(|reply| VhostCommand::Import { by, exchanges, queues, bindings, reply }).await
+    pub(crate) async fn import(&self, by: UserName, part: Part) -> Result<ImportReport, Error> {
+        self.ask(|reply| VhostCommand::Import { by, part, reply }).await
     }
 
     /// Sees to it that the exchange of events is there, or is not.

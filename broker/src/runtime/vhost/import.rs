@@ -3,59 +3,62 @@
 //! An import asks no permissions and skips what exists, whatever its properties. Every
 //! object is checked before the first is added, so a refused import changes nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use super::command::Imported;
 use super::handle::{exchange_name, queue_name};
 use super::owner::Owner;
 use super::registry::VhostRegistry;
 use super::{Access, LiveTopology};
-use crate::domain::arguments;
+use crate::domain::arguments::{self, Redeclared};
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
 use crate::domain::queue::{QueueKind, QueueSpec};
-use crate::error::{Error, ErrorKind, Resource};
-use crate::facade::Put;
+use crate::error::{DefinitionPlace, Error, ErrorKind, Resource};
+use crate::facade::{ImportReport, Put, SkippedObject};
+
+/// What an import brings into one vhost, each object with its place in its list of the document.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Part {
+    pub(crate) exchanges: Vec<(usize, Arc<Exchange>)>,
+    pub(crate) queues: Vec<(usize, Arc<QueueSpec>)>,
+    pub(crate) bindings: Vec<(usize, Arc<Binding>)>,
+}
+
+/// The lists of a definitions document that go into vhosts.
+const EXCHANGES: &str = "exchanges";
+const QUEUES: &str = "queues";
+const BINDINGS: &str = "bindings";
 
 impl Owner {
-    pub(super) fn import(
-        &mut self,
-        by: &UserName,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: Vec<Arc<Binding>>,
-    ) -> Result<Imported, Error> {
+    pub(super) fn import(&mut self, by: &UserName, part: Part) -> Result<ImportReport, Error> {
         let checker = ImportCheck {
             vhost: &self.vhost,
             topology: &self.topology,
             access: &*self.context.access,
             default_queue_kind: self.context.access.default_queue_kind(&self.vhost),
         };
-        let Checked { exchanges, queues } = checker.check(exchanges, queues, &bindings)?;
-        for exchange in &exchanges.reserved {
-            tracing::warn!(vhost = %self.vhost, %exchange, "an exchange with a reserved name is not imported");
+        let Checked { exchanges, queues, mut report } = checker.check(&part)?;
+        for skipped in &report.skipped {
+            let SkippedObject { section, name, reason, .. } = skipped;
+            tracing::warn!(vhost = %self.vhost, section, name, reason, "not imported");
         }
-        for (queue, argument) in &queues.denied {
-            tracing::warn!(vhost = %self.vhost, %queue, argument, "a queue with a deprecated argument is not imported");
-        }
-        let mut imported = Imported { created: 0, existed: exchanges.existed + queues.existed };
-        imported.created += exchanges.new.len() + queues.new.len();
-        for exchange in exchanges.new {
+        for exchange in exchanges {
+            report.count(EXCHANGES, Put::Created, false);
             self.add_exchange(exchange, by)?;
         }
-        for queue in queues.new {
+        for queue in queues {
+            report.count(QUEUES, Put::Created, false);
             let id = self.context.next_queue_id();
             self.add_queue(QueueSpec { id, ..queue }, by)?;
         }
-        for binding in bindings {
-            match self.add_binding(Arc::unwrap_or_clone(binding), by)? {
-                Put::Created => imported.created += 1,
-                Put::Existed => imported.existed += 1,
-            }
+        for (_, binding) in part.bindings {
+            let put = self.add_binding(Arc::unwrap_or_clone(binding), by)?;
+            report.count(BINDINGS, put, false);
         }
-        Ok(imported)
+        Ok(report)
     }
 }
 
@@ -69,18 +72,14 @@ impl VhostRegistry {
         &self,
         vhost: &VhostName,
         default_queue_kind: QueueKind,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: &[Arc<Binding>],
+        part: &Part,
     ) -> Result<(), Error> {
         let topology = match self.get(vhost) {
             Some(handle) => handle.topology(),
             None => Arc::new(LiveTopology::new(vhost.clone())),
         };
         let access = &*self.context.access;
-        ImportCheck { vhost, topology: &topology, access, default_queue_kind }
-            .check(exchanges, queues, bindings)
-            .map(drop)
+        ImportCheck { vhost, topology: &topology, access, default_queue_kind }.check(part).map(drop)
     }
 }
 
@@ -94,73 +93,111 @@ struct ImportCheck<'a> {
 
 /// What an import comes to, all of it checked.
 struct Checked {
-    exchanges: Importable<Exchange>,
-    /// Their identities are yet to be given.
-    queues: Importable<QueueSpec>,
+    /// Those that are new.
+    exchanges: Vec<Exchange>,
+    /// Those that are new; their identities are yet to be given.
+    queues: Vec<QueueSpec>,
+    /// What becomes of the others.
+    report: ImportReport,
 }
 
 impl ImportCheck<'_> {
-    fn check(
-        &self,
-        exchanges: Vec<Arc<Exchange>>,
-        queues: Vec<Arc<QueueSpec>>,
-        bindings: &[Arc<Binding>],
-    ) -> Result<Checked, Error> {
-        let exchanges = self.importable_exchanges(exchanges)?;
-        let queues = self.importable_queues(queues)?;
-        self.check_bindings(&exchanges.new, &queues.new, bindings)?;
-        Ok(Checked { exchanges, queues })
+    fn check(&self, part: &Part) -> Result<Checked, Error> {
+        let mut report = ImportReport::default();
+        let exchanges = self.new_exchanges(&part.exchanges, &mut report)?;
+        let queues = self.new_queues(&part.queues, &mut report)?;
+        self.check_bindings(&exchanges, &queues, &part.bindings)?;
+        Ok(Checked { exchanges, queues, report })
     }
 
-    fn importable_exchanges(&self, exchanges: Vec<Arc<Exchange>>) -> Result<Importable<Exchange>, Error> {
-        let mut importable = Importable::default();
-        let mut seen = HashSet::new();
-        for exchange in exchanges {
-            let mut exchange = Arc::unwrap_or_clone(exchange);
-            exchange.name = exchange_name(exchange.name.as_str())?;
-            let name = &exchange.name;
-            let exists = name.is_default() || self.topology.exchange(name.as_str()).is_some();
-            if exists || name.is_reserved() || !seen.insert(name.clone()) {
-                if !exists && name.is_reserved() {
-                    importable.reserved.push(name.clone());
+    fn skipped(&self, section: &'static str, index: usize, name: &str, reason: &dyn fmt::Display) -> SkippedObject {
+        let (name, vhost, reason) = (name.to_owned(), self.vhost.clone(), reason.to_string());
+        SkippedObject { section, index, name, vhost, reason }
+    }
+
+    fn new_exchanges(
+        &self,
+        exchanges: &[(usize, Arc<Exchange>)],
+        report: &mut ImportReport,
+    ) -> Result<Vec<Exchange>, Error> {
+        let mut new: Vec<Exchange> = Vec::new();
+        let mut seen = HashMap::new();
+        for (index, exchange) in exchanges {
+            let place = DefinitionPlace::object(EXCHANGES, *index);
+            let name = exchange_name(exchange.name.as_str()).map_err(|error| unnamed(&place, error))?;
+            let resource = Resource::Exchange(self.vhost.clone(), name.clone());
+            let entry = self.topology.exchange(name.as_str());
+            let present =
+                entry.map(|entry| &**entry.exchange()).or_else(|| seen.get(&name).map(|at: &usize| &new[*at]));
+            if let Some(present) = present {
+                let flags = [exchange.durable, exchange.auto_delete, exchange.internal];
+                let same = arguments::check_exchange_equivalence(
+                    &resource,
+                    present,
+                    exchange.kind,
+                    flags,
+                    &exchange.arguments,
+                );
+                match same {
+                    Ok(()) => report.count(EXCHANGES, Put::Existed, false),
+                    Err(error) => report.skip(self.skipped(EXCHANGES, *index, name.as_str(), &error)),
                 }
-                importable.existed += 1;
                 continue;
             }
-            let resource = Resource::Exchange(self.vhost.clone(), name.clone());
+            if name.is_default() || name.is_reserved() {
+                let reason = "only the broker gives names that begin with amq., and the nameless exchange is its own";
+                report.skip(self.skipped(EXCHANGES, *index, name.as_str(), &reason));
+                continue;
+            }
             arguments::check_new_exchange(&resource, &exchange.arguments)
                 .and_then(|()| exchange::check_arguments(&resource, exchange.kind, &exchange.arguments))
-                .map_err(|error| in_object(&resource, error))?;
-            importable.new.push(exchange);
+                .map_err(|error| in_object(&resource, place, error))?;
+            seen.insert(name.clone(), new.len());
+            new.push(Exchange { name, ..(**exchange).clone() });
         }
-        Ok(importable)
+        Ok(new)
     }
 
-    fn importable_queues(&self, queues: Vec<Arc<QueueSpec>>) -> Result<Importable<QueueSpec>, Error> {
-        let mut importable = Importable::default();
-        let mut seen = HashSet::new();
-        for queue in queues {
-            let queue = Arc::unwrap_or_clone(queue);
-            let name = queue_name(queue.name.as_str())?;
+    fn new_queues(
+        &self,
+        queues: &[(usize, Arc<QueueSpec>)],
+        report: &mut ImportReport,
+    ) -> Result<Vec<QueueSpec>, Error> {
+        let mut new: Vec<QueueSpec> = Vec::new();
+        let mut seen = HashMap::new();
+        for (index, queue) in queues {
+            let place = DefinitionPlace::object(QUEUES, *index);
+            let name = queue_name(queue.name.as_str()).map_err(|error| unnamed(&place, error))?;
             let resource = Resource::Queue(self.vhost.clone(), name.clone());
-            if self.topology.queue(name.as_str()).is_some() || !seen.insert(name.clone()) {
-                importable.existed += 1;
+            let fits_any_kind = queue.durable && !queue.auto_delete;
+            let arguments = || arguments::with_queue_type(&queue.arguments, self.default_queue_kind, fits_any_kind);
+            let entry = self.topology.queue(name.as_str());
+            let present = entry.map(|entry| &**entry.spec()).or_else(|| seen.get(&name).map(|at: &usize| &new[*at]));
+            if let Some(present) = present {
+                let arguments = arguments();
+                let (durable, auto_delete) = (queue.durable, queue.auto_delete);
+                let asked = Redeclared { durable, auto_delete, exclusive_owner: None, arguments: &arguments };
+                match arguments::check_queue_equivalence(&resource, present, asked) {
+                    Ok(()) => report.count(QUEUES, Put::Existed, false),
+                    Err(error) => report.skip(self.skipped(QUEUES, *index, name.as_str(), &error)),
+                }
                 continue;
             }
             // Files of older brokers hold such queues; the rest of a file must not fail for them.
             if let Some(argument) = arguments::denied_argument(&queue.arguments) {
-                importable.denied.push((name, argument));
+                let reason = format!("the argument {argument} is deprecated and not offered");
+                report.skip(self.skipped(QUEUES, *index, name.as_str(), &reason));
                 continue;
             }
-            let fits_any_kind = queue.durable && !queue.auto_delete;
-            let arguments = arguments::with_queue_type(&queue.arguments, self.default_queue_kind, fits_any_kind);
-            let present = self.topology.queue_count() + importable.new.len();
+            let arguments = arguments();
+            let present = self.topology.queue_count() + new.len();
             let kind = arguments::check_new_queue(&resource, &arguments, queue.durable, false, queue.auto_delete)
                 .and_then(|kind| self.access.check_queue_limit(self.vhost, name.as_str(), present).map(|()| kind))
-                .map_err(|error| in_object(&resource, error))?;
-            importable.new.push(QueueSpec { name, kind, exclusive_owner: None, arguments, ..queue });
+                .map_err(|error| in_object(&resource, place, error))?;
+            seen.insert(name.clone(), new.len());
+            new.push(QueueSpec { name, kind, exclusive_owner: None, arguments, ..(**queue).clone() });
         }
-        Ok(importable)
+        Ok(new)
     }
 
     /// Both ends must be there, or come with the import.
@@ -168,7 +205,7 @@ impl ImportCheck<'_> {
         &self,
         exchanges: &[Exchange],
         queues: &[QueueSpec],
-        bindings: &[Arc<Binding>],
+        bindings: &[(usize, Arc<Binding>)],
     ) -> Result<(), Error> {
         let new_exchanges: HashMap<&ExchangeName, ExchangeKind> =
             exchanges.iter().map(|exchange| (&exchange.name, exchange.matching())).collect();
@@ -177,13 +214,19 @@ impl ImportCheck<'_> {
             let new = new_exchanges.get(name).copied();
             new.or_else(|| self.topology.exchange(name.as_str()).map(|entry| entry.exchange().matching()))
         };
-        for binding in bindings {
+        for (index, binding) in bindings {
             let source = Resource::Exchange(self.vhost.clone(), binding.source.clone());
-            let refused = |error| in_object(&source, error);
+            let refused_for = |field: Option<&str>, error| {
+                let place =
+                    DefinitionPlace { field: field.map(str::to_owned), ..DefinitionPlace::object(BINDINGS, *index) };
+                in_object(&source, place, error)
+            };
             if binding.source.is_default() {
-                return Err(refused(Error::DefaultExchange));
+                return Err(refused_for(Some("source"), Error::DefaultExchange));
             }
-            let kind = kind_of(&binding.source).ok_or_else(|| refused(Error::NoSuch(source.clone())))?;
+            let kind =
+                kind_of(&binding.source).ok_or_else(|| refused_for(Some("source"), Error::NoSuch(source.clone())))?;
+            let refused = |error| refused_for(Some("destination"), error);
             let mut queue = None;
             match &binding.destination {
                 Destination::Queue(name) => {
@@ -202,32 +245,22 @@ impl ImportCheck<'_> {
                     }
                 }
             }
-            binding.check(kind, queue).map_err(refused)?;
+            binding.check(kind, queue).map_err(|error| refused_for(None, error))?;
         }
         Ok(())
     }
 }
 
-/// Objects of one kind: those to add, and how many are there already.
-struct Importable<T> {
-    new: Vec<T>,
-    /// Names of those that are left out because only the broker may give them.
-    reserved: Vec<ExchangeName>,
-    /// Names of those that are left out for an argument, and the argument.
-    denied: Vec<(QueueName, &'static str)>,
-    existed: usize,
-}
-
-impl<T> Default for Importable<T> {
-    fn default() -> Self {
-        Self { new: Vec::new(), reserved: Vec::new(), denied: Vec::new(), existed: 0 }
-    }
+/// A refusal of a name, which the reference does not frame.
+fn unnamed(place: &DefinitionPlace, error: Error) -> Error {
+    let place = DefinitionPlace { field: Some("name".to_owned()), ..place.clone() };
+    Error::InDefinitions { object: String::new(), place, error: Box::new(error) }
 }
 
 /// A refusal of a declaration names its object; others are told where they come from.
-fn in_object(object: &Resource, error: Error) -> Error {
+fn in_object(object: &Resource, place: DefinitionPlace, error: Error) -> Error {
     if error.kind() == ErrorKind::PreconditionFailed {
-        return Error::UndeclarableInDefinitions(Box::new(error));
+        return Error::UndeclarableInDefinitions { place, error: Box::new(error) };
     }
-    Error::InDefinitions { object: object.to_string(), error: Box::new(error) }
+    Error::InDefinitions { object: object.to_string(), place, error: Box::new(error) }
 }

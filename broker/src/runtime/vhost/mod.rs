@@ -34,7 +34,8 @@ pub(crate) use replies::{Replies, Reply, ReplyListener, ReplyRoom};
 pub(crate) use row::{RowDone, RowRequest};
 
 #[cfg(test)]
-pub(crate) use command::{DeclaredQueue, Imported};
+pub(crate) use command::DeclaredQueue;
+pub(crate) use import::Part;
 
 use std::sync::Arc;
 

@@ -202,8 +202,8 @@ impl Owner {
                 self.delete_exclusive(connection).await;
                 self.answer(reply, Ok(()));
             }
-            VhostCommand::Import { by, exchanges, queues, bindings, reply } => {
-                let result = self.whole(|owner| owner.import(&by, exchanges, queues, bindings));
+            VhostCommand::Import { by, part, reply } => {
+                let result = self.whole(|owner| owner.import(&by, part));
                 self.answer(reply, result);
             }
             VhostCommand::ProvideEventExchange(wanted, reply) => {

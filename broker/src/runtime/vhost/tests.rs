@@ -17,7 +17,7 @@ use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueKind};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Operation, Resource};
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, ImportCounts, Put};
 use crate::storage::LogId;
 
 /// Permissions by first letters: a user may do to a name what stands in its own name.
@@ -40,7 +40,7 @@ impl Access for Letters {
         if caller.user != "limited" || name.starts_with(letter) {
             return Ok(());
         }
-        Err(Error::AccessRefused { operation, resource: resource.clone(), user: caller.user.clone() })
+        Err(Error::AccessRefused { operation, resource: resource.clone(), user: caller.user.clone(), pattern: None })
     }
 
     fn check_topic(
@@ -59,6 +59,7 @@ impl Access for Letters {
             routing_key: routing_key.to_owned(),
             exchange: Resource::Exchange(vhost.clone(), exchange.clone()),
             user: caller.user.clone(),
+            pattern: None,
         })
     }
 
@@ -71,9 +72,8 @@ impl Access for Letters {
             return Ok(());
         }
         let limit = self.max_queues;
-        Err(Error::LimitReached(format!(
-            "cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({limit}) is reached"
-        )))
+        let text = format!("cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({limit}) is reached");
+        Err(Error::LimitReached { vhost: vhost.clone(), limit: "max-queues", max: limit as i64, text })
     }
 
     fn policy_alternate(&self, _vhost: &VhostName, exchange: &str) -> Option<ExchangeName> {
@@ -403,16 +403,24 @@ async fn an_import_adds_what_is_new_at_once() {
     }
     source.vhost.declare_exchange(&caller, exchange("x", "direct")).await.unwrap();
     let topology = source.vhost.topology();
-    let queues = || topology.queues().iter().map(|queue| queue.spec().clone()).collect();
-    let bindings = || topology.bindings_from("amq.topic").collect();
-    let imported =
-        world.vhost.import(Caller::internal().user, topology.exchanges(), queues(), bindings()).await.unwrap();
-    assert_eq!(imported, Imported { created: 1 + 99 + 100, existed: 7 + 1 });
+    let part = Part {
+        exchanges: topology.exchanges().into_iter().enumerate().collect(),
+        queues: topology.queues().iter().map(|queue| queue.spec().clone()).enumerate().collect(),
+        bindings: topology.bindings_from("amq.topic").enumerate().collect(),
+    };
+    let report = world.vhost.import(Caller::internal().user, part.clone()).await.unwrap();
+    let counts = |created, unchanged, skipped| ImportCounts { created, updated: 0, unchanged, skipped };
+    let kinds = [("exchanges", counts(1, 7, 0)), ("queues", counts(99, 0, 1)), ("bindings", counts(100, 0, 0))];
+    assert_eq!(report.kinds, kinds.into_iter().collect());
+    let [skipped] = &report.skipped[..] else { panic!("{report:?}") };
+    assert_eq!((skipped.section, &*skipped.name), ("queues", "q0"));
+    let why = "inequivalent arg 'auto_delete' for queue 'q0' in vhost '/': received 'false' but current is 'true'";
+    assert_eq!(skipped.reason, why);
     assert_eq!(world.queues().len(), 100);
     assert!(world.vhost.topology().queue("q0").unwrap().spec().auto_delete, "what exists stays as it is");
     assert_eq!(world.store.writes.load(SeqCst), 2);
-    let again = world.vhost.import(Caller::internal().user, topology.exchanges(), queues(), bindings()).await.unwrap();
-    assert_eq!(again.created, 0);
+    let again = world.vhost.import(Caller::internal().user, part).await.unwrap();
+    assert_eq!(again.totals(), counts(0, 1 + 7 + 99 + 100, 1));
 }
 
 #[tokio::test]
@@ -421,14 +429,19 @@ async fn a_refused_import_changes_nothing() {
     let source = World::new().await;
     let spec = source.queue(queue("q")).await.queue.spec().clone();
     let bad = Arc::new(binding("nope", "q", ""));
+    let part = |queues: Vec<_>, bindings: Vec<_>| Part {
+        exchanges: Vec::new(),
+        queues: queues.into_iter().enumerate().collect(),
+        bindings: bindings.into_iter().enumerate().collect(),
+    };
     refused(
-        world.vhost.import(Caller::internal().user, Vec::new(), vec![spec.clone()], vec![bad]).await,
+        world.vhost.import(Caller::internal().user, part(vec![spec.clone()], vec![bad])).await,
         "no exchange 'nope' in vhost '/' (exchange 'nope' in vhost '/')",
     );
     let negative = with("x-max-priority", FieldValue::I32(-1));
     let undeclarable = Arc::new(crate::domain::queue::QueueSpec { arguments: negative, ..(*spec).clone() });
     refused(
-        world.vhost.import(Caller::internal().user, Vec::new(), vec![undeclarable], Vec::new()).await,
+        world.vhost.import(Caller::internal().user, part(vec![undeclarable], Vec::new())).await,
         "precondition_failed: invalid arg 'x-max-priority' for queue 'q' in vhost '/': {value_negative,-1}",
     );
     // Too deep to be stored: found only when it is to be recorded.
@@ -437,7 +450,7 @@ async fn a_refused_import_changes_nothing() {
         nested = FieldValue::Array(vec![nested]);
     }
     let deep = Arc::new(Binding { arguments: with("a", nested), ..binding("amq.direct", "q", "") });
-    assert!(world.vhost.import(Caller::internal().user, Vec::new(), vec![spec], vec![deep]).await.is_err());
+    assert!(world.vhost.import(Caller::internal().user, part(vec![spec], vec![deep])).await.is_err());
     assert!(world.queues().is_empty());
     assert_eq!(world.store.keys(), Vec::<String>::new());
 }
