@@ -188,7 +188,11 @@ pub(crate) async fn login(
         logins.count_failure(address, user);
     }
     let user = checked?;
-    if user.is_management() { Ok(Identity::User(user)) } else { Err(ApiError::not_authorised("Not management user")) }
+    if user.is_management() {
+        Ok(Identity::User(user))
+    } else {
+        Err(ApiError::needs_tag("management", "Not management user"))
+    }
 }
 
 /// Whether the class lets the caller through. `vhost` is the one the path names.
@@ -212,9 +216,9 @@ pub(crate) fn authorise(
     match access {
         Access::Public | Access::Any | Access::Own => Ok(()),
         Access::Monitor if identity.is_monitoring() => Ok(()),
-        Access::Monitor => Err(ApiError::not_authorised("Not monitor user")),
+        Access::Monitor => Err(ApiError::needs_tag("monitoring", "Not monitor user")),
         Access::Administrator if identity.is_administrator() => Ok(()),
-        Access::Administrator => Err(ApiError::not_authorised("Not administrator user")),
+        Access::Administrator => Err(ApiError::needs_tag("administrator", "Not administrator user")),
         Access::Vhost if entered() => Ok(()),
         Access::VhostVisible if identity.is_monitoring() || entered() => Ok(()),
         Access::Vhost | Access::VhostVisible => hidden(),

@@ -28,7 +28,7 @@ pub(crate) async fn read(
 ) -> Result<Bytes, ApiError> {
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|declared| declared > bytes_max as u64) {
-        return Err(ApiError::body_too_large());
+        return Err(ApiError::body_too_large(bytes_max));
     }
     let whole = tokio::time::timeout(WHOLE_TIMEOUT, read_pieces(body, bytes_max, piece_timeout));
     whole.await.unwrap_or_else(|_| Err(ApiError::body_too_slow()))
@@ -42,7 +42,7 @@ async fn read_pieces(mut body: Body, bytes_max: usize, piece_timeout: Duration) 
         let frame = frame.map_err(|_| ApiError::bad_request("the request body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > bytes_max - taken.len() {
-            return Err(ApiError::body_too_large());
+            return Err(ApiError::body_too_large(bytes_max));
         }
         taken.extend_from_slice(&data);
     }

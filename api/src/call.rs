@@ -101,7 +101,12 @@ impl Call {
             Some(user) => self.directory()?.permissions.contains_key(&(user.clone(), self.vhost_name())),
             None => true,
         };
-        if permitted { Ok(()) } else { Err(ApiError::not_authorised("Access refused.")) }
+        match self.identity.user_name() {
+            Some(user) if !permitted => {
+                Err(broker::Error::VhostAccessRefused { vhost: self.vhost_name(), user: user.clone() }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Vhosts the caller sees in listings of objects, or the one a header names.

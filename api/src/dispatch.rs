@@ -20,7 +20,7 @@ use crate::bert::{self, BERT};
 use crate::body;
 use crate::call::{Call, vhost_name};
 use crate::context::Context;
-use crate::error::ApiError;
+use crate::error::{About, ApiError};
 use crate::options::{HttpOptions, Timeouts};
 use crate::query::QueryString;
 use crate::reply::{JSON, Reply};
@@ -92,6 +92,7 @@ impl Dispatch {
     async fn answer_route(&self, route: &Route, parameters: Parameters, request: Request) -> Response {
         let mut vary = VARY_BEFORE_NEGOTIATION;
         let reads = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
+        let named = About::object_of_path(&parameters);
         let answer = self.checked(route, parameters, request, &mut vary).await;
         let mut response = match answer {
             Ok(reply) => {
@@ -101,8 +102,11 @@ impl Dispatch {
                 response.headers_mut().entry(header::CACHE_CONTROL).or_insert(cache);
                 response
             }
-            Err(error) => {
-                let mut response = error_response(error);
+            Err(mut error) => {
+                if error.about.object.is_none() {
+                    error.about.object = named;
+                }
+                let mut response = error_response(&error);
                 response.headers_mut().insert(header::CACHE_CONTROL, REVALIDATE);
                 response
             }
@@ -131,7 +135,7 @@ impl Dispatch {
             response.headers_mut().insert(header::SERVER, SERVER);
             return response;
         }
-        let mut response = error_response(ApiError::no_object());
+        let mut response = error_response(&ApiError::no_object());
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, STATIC_ALLOW);
         headers.insert(header::CACHE_CONTROL, REVALIDATE);
@@ -229,8 +233,8 @@ fn reply_response(reply: Reply) -> Response {
     response
 }
 
-fn error_response(error: ApiError) -> Response {
-    let mut response = match error.body {
+fn error_response(error: &ApiError) -> Response {
+    let mut response = match error.body() {
         Some(body) => {
             let mut response = Response::new(Body::from(body.to_string()));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));

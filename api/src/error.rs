@@ -1,9 +1,14 @@
 //! THE table from what the broker refuses to HTTP status and body, and the refusals
 //! that only exist in HTTP.
 
+mod about;
+
 use axum::http::StatusCode;
 use broker::ErrorKind;
+use openapi::error::ErrorBody;
 use serde_json::{Value, json};
+
+pub(crate) use about::About;
 
 use crate::throttle::TooMany;
 
@@ -12,8 +17,10 @@ use crate::throttle::TooMany;
 pub(crate) struct ApiError {
     /// The status.
     pub(crate) status: StatusCode,
-    /// The body; `None` sends none.
+    /// The reference's fields; `None` sends no body.
     pub(crate) body: Option<Value>,
+    /// What there is to say beside them.
+    pub(crate) about: Box<About>,
     /// Whether the answer asks for credentials.
     pub(crate) challenge: bool,
     /// When to ask again, in seconds.
@@ -25,13 +32,42 @@ pub(crate) struct ApiError {
 impl ApiError {
     /// A refusal with `error` and `reason`.
     pub(crate) fn new(status: StatusCode, error: &str, reason: impl Into<Value>) -> Self {
+        let about = About::code(match error {
+            "bad_request" => "bad_request",
+            "Object Not Found" | "not_found" => "not_found",
+            "not_authorised" => "not_authorised",
+            "not_authorized" => "invalid_credentials",
+            "service_unavailable" => "unavailable",
+            "internal_server_error" => "internal",
+            openapi::error::APP_STOPPED => openapi::error::APP_STOPPED,
+            openapi::error::APP_RUNNING => openapi::error::APP_RUNNING,
+            "request_timeout" => "request_timeout",
+            "too_many_failed_logins" => "too_many_failed_logins",
+            "precondition_failed" => "precondition_failed",
+            _ => "refused",
+        });
         let body = json!({ "error": error, "reason": reason.into() });
-        Self { status, body: Some(body), challenge: false, retry_after_seconds: None, closes: false }
+        Self { body: Some(body), about: Box::new(about), ..Self::bare(status) }
+    }
+
+    /// With more to say.
+    pub(crate) fn about(self, about: About) -> Self {
+        Self { about: Box::new(about), ..self }
+    }
+
+    /// What is sent: the reference's fields, and behind them what else there is to say.
+    pub(crate) fn body(&self) -> Option<Value> {
+        let Some(Value::Object(own)) = &self.body else { return self.body.clone() };
+        let About { code, object, rule, hint } = (*self.about).clone();
+        let text = |name: &str| own.get(name).cloned().unwrap_or_default();
+        let error = text("error").as_str().unwrap_or_default().to_owned();
+        let (code, reason) = (Some(code.to_owned()), text("reason"));
+        serde_json::to_value(ErrorBody { error, reason, code, object, rule, hint }).ok()
     }
 
     /// A refusal without a body.
     pub(crate) fn bare(status: StatusCode) -> Self {
-        Self { status, body: None, challenge: false, retry_after_seconds: None, closes: false }
+        Self { status, body: None, about: Box::default(), challenge: false, retry_after_seconds: None, closes: false }
     }
 
     /// The request is wrong.
@@ -40,8 +76,9 @@ impl ApiError {
     }
 
     /// The body is larger than configured; it was not read.
-    pub(crate) fn body_too_large() -> Self {
-        Self { closes: true, ..Self::bad_request("Exceeded HTTP request body size limit") }
+    pub(crate) fn body_too_large(bytes_max: usize) -> Self {
+        let about = About::setting("body_too_large", "management.http.max_body_size", bytes_max);
+        Self { closes: true, ..Self::bad_request("Exceeded HTTP request body size limit").about(about) }
     }
 
     /// The body did not come in time.
@@ -68,6 +105,11 @@ impl ApiError {
     /// The user is known and may not.
     pub(crate) fn not_authorised(reason: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "not_authorised", reason)
+    }
+
+    /// The user lacks a tag.
+    pub(crate) fn needs_tag(tag: &str, reason: &str) -> Self {
+        Self::not_authorised(reason).about(About::tag(tag))
     }
 
     /// The user may not see or change the object.
@@ -117,6 +159,14 @@ impl ApiError {
 
 impl From<broker::Error> for ApiError {
     fn from(error: broker::Error) -> Self {
+        let about = About::from(&error);
+        Self::as_answered(&error).about(about)
+    }
+}
+
+impl ApiError {
+    /// Status and fields as the reference answers.
+    fn as_answered(error: &broker::Error) -> Self {
         use broker::Error;
         let reason = error.to_string();
         match error.kind() {
@@ -177,7 +227,12 @@ mod tests {
         check(Error::NoSuchUser(user.clone()), 404, object);
         check(Error::NoSuch(exchange()), 404, json!({"error": "not_found", "reason": "no exchange 'x' in vhost '/'"}));
         check(
-            Error::AccessRefused { operation: Operation::Configure, resource: queue(), user: user.clone() },
+            Error::AccessRefused {
+                operation: Operation::Configure,
+                resource: queue(),
+                user: user.clone(),
+                pattern: None,
+            },
             401,
             json!({"error": "not_authorised", "reason": "Access refused."}),
         );

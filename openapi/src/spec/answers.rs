@@ -72,7 +72,7 @@ const REFUSALS: &[Refusal] = &[
     Refusal {
         status: Status::new(408, "The request did not arrive in time"),
         name: "RequestTimeout",
-        says_why: false,
+        says_why: true,
         applies: |_, _| true,
     },
     Refusal {
