@@ -7,6 +7,7 @@ mod export;
 mod item;
 mod load;
 mod read;
+mod report;
 mod upload;
 
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
@@ -45,13 +46,7 @@ pub(crate) fn mount(on: &mut Mounts) {
 /// # Errors
 /// [`Error::InvalidValue`], or [`Error::InDefinitions`] with the object that is wrong.
 pub fn parse(bytes: &[u8], hashing: HashAlgorithm) -> Result<Definitions, Error> {
-    read::document(bytes, None, hashing)
-}
-
-/// Reads a definitions document of one vhost: its objects are put into `vhost`, whatever
-/// they say themselves, and sections that are no part of a vhost are ignored.
-fn parse_vhost(bytes: &[u8], vhost: &VhostName, hashing: HashAlgorithm) -> Result<Definitions, Error> {
-    read::document(bytes, Some(vhost), hashing)
+    read::document(bytes, None, hashing).map(|read| read.definitions)
 }
 
 async fn export_all(call: Call) -> Answer {
@@ -110,13 +105,14 @@ async fn import(call: &Call, vhost: Option<VhostName>) -> Answer {
         _ => return Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
     };
     let hashing = call.node().settings().password_hashing;
-    let definitions = parse_apart(document, vhost, hashing).await?;
+    let read::Read { definitions, places } = parse_apart(document, vhost, hashing).await?;
     // A task of its own: a caller that goes away must not leave half of an import applied.
     let (broker, caller) = (call.broker()?.clone(), call.caller());
     let importing = tokio::spawn(async move { broker.import_definitions(&caller, definitions).await });
-    importing.await.map_err(|_| ApiError::internal("the definitions could not be imported"))??;
+    let imported = importing.await.map_err(|_| ApiError::internal("the definitions could not be imported"))?;
+    let report = imported.map_err(|error| places.correct(error))?;
     match redirect {
-        None => Ok(Reply::no_content()),
+        None => report::answer(call, &report, &places),
         Some(target) => {
             let target = HeaderValue::from_str(&target).map_err(|_| ApiError::bad_request("redirect is no address"))?;
             Ok(Reply::bare(StatusCode::SEE_OTHER).header(LOCATION, target))
@@ -129,10 +125,7 @@ async fn parse_apart(
     document: Bytes,
     vhost: Option<VhostName>,
     hashing: HashAlgorithm,
-) -> Result<Definitions, ApiError> {
-    let parsed = spawn_blocking(move || match &vhost {
-        None => parse(&document, hashing),
-        Some(vhost) => parse_vhost(&document, vhost, hashing),
-    });
+) -> Result<read::Read, ApiError> {
+    let parsed = spawn_blocking(move || read::document(&document, vhost.as_ref(), hashing));
     Ok(parsed.await.map_err(|_| ApiError::internal("the definitions could not be read"))??)
 }

@@ -1,5 +1,7 @@
 //! Definitions: everything but messages, as one document.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -82,6 +84,62 @@ pub struct VhostDefinitions {
     pub bindings: Vec<Map<String, Value>>,
 }
 
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImportReport {
+    /// Objects that are new.
+    pub created: usize,
+    /// Objects that were changed.
+    pub updated: usize,
+    /// Objects that were as asked.
+    pub unchanged: usize,
+    /// Objects that were left out, or left as they are although asked otherwise.
+    pub skipped: usize,
+    /// The same by kind, under the names of the lists; operator policies apart from other parameters.
+    pub kinds: BTreeMap<String, ImportCounts>,
+    /// The first of those that were left out.
+    pub skipped_objects: Vec<SkippedObject>,
+}
+
+/// How many objects of a kind were treated how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImportCounts {
+    /// They are new.
+    pub created: usize,
+    /// They were changed.
+    pub updated: usize,
+    /// They were as asked.
+    pub unchanged: usize,
+    /// They were left out, or left as they are although asked otherwise.
+    pub skipped: usize,
+}
+
+/// An object of an import that was left out, or left as it is although asked otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SkippedObject {
+    /// The list it stands in.
+    pub section: String,
+    /// Where it stands there, from 0.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// Its virtual host.
+    pub vhost: String,
+    /// Why.
+    pub reason: String,
+}
+
+const REPORT: &[Query] =
+    &[Query::flag("report", "`true` answers with what was created, updated, unchanged and skipped.")];
+
+const PREFER: Header =
+    Header { name: "Prefer", summary: "`return=representation` asks for the report as `report` does." };
+
+const IMPORTED: Status = Status::new(204, "Imported");
+
+const REPORTED: Status = Status::new(200, "Imported, and the caller asked what was done")
+    .headers(&[AnswerHeader { name: "Preference-Applied", summary: "The preference that was honoured." }]);
+
 const DOWNLOAD: &[Query] = &[Query::text("download", "File name under which a browser keeps the answer.")];
 
 const IF_NONE_MATCH: Header = Header { name: "If-None-Match", summary: "Tags of documents the caller has." };
@@ -104,6 +162,10 @@ const WHOLE: &[Operation] = &[
         .status(KNOWN),
     Operation::post(Access::Administrator, "Imports definitions")
         .takes_upload(wire::<Definitions>(), Upload::JsonOrParts)
+        .query(REPORT)
+        .header(PREFER)
+        .status(IMPORTED)
+        .status(REPORTED.gives(wire::<ImportReport>()))
         .status(REDIRECTED),
 ];
 
@@ -124,6 +186,10 @@ pub const OF_VHOST: Endpoint = Endpoint::new(
             .status(KNOWN),
         Operation::post(Access::Administrator, "Imports definitions into a virtual host")
             .takes_upload(wire::<VhostDefinitions>(), Upload::JsonOrParts)
+            .query(REPORT)
+            .header(PREFER)
+            .status(IMPORTED)
+            .status(REPORTED.gives(wire::<ImportReport>()))
             .status(REDIRECTED),
     ],
 );

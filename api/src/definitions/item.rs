@@ -1,8 +1,8 @@
 //! The objects of a definitions document, field by field.
 
-use broker::Error;
 use broker::domain::name::{ExchangeName, QueueName, UserName, VhostName};
 use broker::domain::value::FieldTable;
+use broker::{DefinitionPlace, Error};
 use serde_json::{Map, Value};
 
 use crate::call::{user_name, vhost_name};
@@ -43,23 +43,29 @@ impl<'a> Sections<'a> {
     }
 
     fn items(&self, section: &'static str) -> Result<Vec<Item<'a>>, Error> {
-        let refuse = || invalid(format!("{section} must be a list of objects"));
+        let refuse = |index: Option<usize>| {
+            let place = DefinitionPlace { section, index, field: None };
+            let error = Box::new(invalid(format!("{section} must be a list of objects")));
+            Error::InDefinitions { object: String::new(), place, error }
+        };
         let items = match self.document.get(section) {
             None => return Ok(Vec::new()),
             Some(Value::Array(items)) => items,
-            Some(_) => return Err(refuse()),
+            Some(_) => return Err(refuse(None)),
         };
-        let item = |item: &'a Value| match item {
-            Value::Object(fields) => Ok(Item { section, fields, into: self.vhost }),
-            _ => Err(refuse()),
+        let item = |(index, item): (usize, &'a Value)| match item {
+            Value::Object(fields) => Ok(Item { section, index, fields, into: self.vhost }),
+            _ => Err(refuse(Some(index))),
         };
-        items.iter().map(item).collect()
+        items.iter().enumerate().map(item).collect()
     }
 }
 
 /// One object of a section.
 pub(super) struct Item<'a> {
     section: &'static str,
+    /// Where it stands in its section.
+    pub(super) index: usize,
     pub(super) fields: &'a Map<String, Value>,
     into: Option<&'a VhostName>,
 }
@@ -75,18 +81,30 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// An error about this object.
-    pub(super) fn refuse(&self, error: Error) -> Error {
-        Error::InDefinitions { object: self.describe(), error: Box::new(error) }
+    /// An error about a field of this object.
+    pub(super) fn refuse(&self, field: &str, error: Error) -> Error {
+        self.refuse_as(self.describe(), Some(field), error)
+    }
+
+    /// An error about a field of this object that the reference tells without naming the object.
+    pub(super) fn refuse_bare(&self, field: &str, error: Error) -> Error {
+        self.refuse_as(String::new(), Some(field), error)
+    }
+
+    /// An error about this object under a name of the reference's.
+    pub(super) fn refuse_as(&self, object: String, field: Option<&str>, error: Error) -> Error {
+        let place =
+            DefinitionPlace { field: field.map(str::to_owned), ..DefinitionPlace::object(self.section, self.index) };
+        Error::InDefinitions { object, place, error: Box::new(error) }
     }
 
     fn missing(&self, field: &str) -> Error {
-        self.refuse(invalid(format!("{field} is missing")))
+        self.refuse(field, invalid(format!("{field} is missing")))
     }
 
     /// A field has a value it cannot have.
     pub(super) fn wrong(&self, field: &str, value: &Value) -> Error {
-        self.refuse(invalid(format!("{value} is not a valid {field}")))
+        self.refuse(field, invalid(format!("{value} is not a valid {field}")))
     }
 
     /// A field that is text when it is there.
@@ -121,7 +139,9 @@ impl<'a> Item<'a> {
     pub(super) fn arguments(&self) -> Result<FieldTable, Error> {
         match self.fields.get("arguments") {
             None => Ok(FieldTable::new()),
-            Some(arguments) => table::from_json(arguments).map_err(|error| self.refuse(invalid(error.to_string()))),
+            Some(arguments) => {
+                table::from_json(arguments).map_err(|error| self.refuse("arguments", invalid(error.to_string())))
+            }
         }
     }
 
@@ -140,11 +160,11 @@ impl<'a> Item<'a> {
 
     /// A field that names an exchange.
     pub(super) fn exchange_name(&self, field: &str) -> Result<ExchangeName, Error> {
-        ExchangeName::new(self.required(field)?).map_err(|error| self.refuse(invalid(error.to_string())))
+        ExchangeName::new(self.required(field)?).map_err(|error| self.refuse(field, invalid(error.to_string())))
     }
 
     /// A field that names a queue.
     pub(super) fn queue_name(&self, field: &str) -> Result<QueueName, Error> {
-        QueueName::new(self.required(field)?).map_err(|error| self.refuse(invalid(error.to_string())))
+        QueueName::new(self.required(field)?).map_err(|error| self.refuse(field, invalid(error.to_string())))
     }
 }

@@ -16,15 +16,57 @@ use broker::domain::policy::{Policy, PolicyFields, PolicyKind};
 use broker::domain::queue::{QueueId, QueueKind, QueueSpec};
 use broker::domain::user::{HashAlgorithm, StoredPassword, User, UserLimits};
 use broker::domain::vhost::{Vhost, VhostLimits};
-use broker::{Caller, Definitions, Error};
+use broker::{Caller, DefinitionPlace, Definitions, Error};
 use serde_json::{Map, Value};
 
 use super::item::{Item, Sections, invalid};
 use crate::call::{user_name, vhost_name};
 use crate::tags;
 
+/// Where the two kinds of parameters stand in their common list, in the order they were read.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    operator_policies: Vec<usize>,
+    parameters: Vec<usize>,
+}
+
+impl Places {
+    /// The place in the document of what the broker numbers in a list of its own.
+    pub(super) fn in_document(&self, section: &'static str, index: usize) -> (&'static str, usize) {
+        let places = match section {
+            "operator_policies" => &self.operator_policies,
+            "parameters" => &self.parameters,
+            _ => return (section, index),
+        };
+        ("parameters", places.get(index).copied().unwrap_or(index))
+    }
+
+    /// An error with its place in the document.
+    pub(super) fn correct(&self, error: Error) -> Error {
+        let corrected = |mut place: DefinitionPlace| {
+            if let Some(index) = place.index {
+                let (section, index) = self.in_document(place.section, index);
+                (place.section, place.index) = (section, Some(index));
+            }
+            place
+        };
+        match error {
+            Error::InDefinitions { object, place, error } => {
+                Error::InDefinitions { object, place: corrected(place), error }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) definitions: Definitions,
+    pub(super) places: Places,
+}
+
 /// Reads a document; into `vhost` when one is given.
-pub(super) fn document(bytes: &[u8], vhost: Option<&VhostName>, hashing: HashAlgorithm) -> Result<Definitions, Error> {
+pub(super) fn document(bytes: &[u8], vhost: Option<&VhostName>, hashing: HashAlgorithm) -> Result<Read, Error> {
     let Ok(Value::Object(document)) = serde_json::from_slice(bytes) else {
         return Err(invalid("failed_to_parse_json"));
     };
@@ -40,6 +82,10 @@ pub(super) fn document(bytes: &[u8], vhost: Option<&VhostName>, hashing: HashAlg
     let (policies, parameters) = sections.split("parameters", is_policy)?;
     definitions.operator_policies = policies.iter().map(operator_policy).collect::<Result<_, _>>()?;
     definitions.parameters = parameters.iter().map(parameter).collect::<Result<_, _>>()?;
+    let places = Places {
+        operator_policies: policies.iter().map(|item| item.index).collect(),
+        parameters: parameters.iter().map(|item| item.index).collect(),
+    };
     if vhost.is_none() {
         definitions.users = sections.read("users", |item| Ok(Arc::new(user(item, hashing)?)))?;
         definitions.vhosts = sections.read("vhosts", |item| Ok(Arc::new(read_vhost(item)?)))?;
@@ -49,15 +95,15 @@ pub(super) fn document(bytes: &[u8], vhost: Option<&VhostName>, hashing: HashAlg
         definitions.global_parameters =
             sections.read("global_parameters", |item| Ok((item.required("name")?.to_owned(), item.value())))?;
     }
-    Ok(definitions)
+    Ok(Read { definitions, places })
 }
 
 fn user(item: &Item<'_>, hashing: HashAlgorithm) -> Result<User, Error> {
     let name = item.required("name")?;
-    let given = item.fields.get("tags").ok_or_else(|| invalid("tags_not_present"))?;
+    let given = item.fields.get("tags").ok_or_else(|| item.refuse_bare("tags", invalid("tags_not_present")))?;
     let limits = match item.fields.get("limits") {
         None => UserLimits::default(),
-        Some(limits) => UserLimits::from_document(limits).map_err(|error| item.refuse(error))?,
+        Some(limits) => UserLimits::from_document(limits).map_err(|error| item.refuse("limits", error))?,
     };
     Ok(User {
         name: user_name(name),
@@ -69,7 +115,9 @@ fn user(item: &Item<'_>, hashing: HashAlgorithm) -> Result<User, Error> {
 
 fn read_password(item: &Item<'_>, hashing: HashAlgorithm) -> Result<Option<StoredPassword>, Error> {
     match (item.text("password")?, item.text("password_hash")?) {
-        (Some(_), Some(_)) => Err(invalid("both_password_and_password_hash_are_provided")),
+        (Some(_), Some(_)) => {
+            Err(item.refuse_bare("password", invalid("both_password_and_password_hash_are_provided")))
+        }
         (None, None | Some("")) => Ok(None),
         (Some(password), None) => {
             let mut salt = [0; password::SALT_BYTES];
@@ -85,7 +133,7 @@ fn read_password(item: &Item<'_>, hashing: HashAlgorithm) -> Result<Option<Store
                 }
             };
             if algorithm != HashAlgorithm::Argon2id && STANDARD.decode(hash).is_err() {
-                return Err(item.refuse(invalid("password_hash is not base64")));
+                return Err(item.refuse("password_hash", invalid("password_hash is not base64")));
             }
             Ok(Some(StoredPassword { algorithm, hash: hash.to_owned() }))
         }
@@ -103,9 +151,9 @@ fn read_vhost(item: &Item<'_>) -> Result<Vhost, Error> {
     };
     let either = |field: &str| metadata.get(field).or_else(|| item.fields.get(field)).filter(|value| !value.is_null());
     let default_queue_type = match metadata.get("default_queue_type") {
-        Some(Value::String(name)) if name != "undefined" => {
-            QueueKind::from_wire(name).ok_or_else(|| invalid(format!("{name} is not a valid queue type")))?
-        }
+        Some(Value::String(name)) if name != "undefined" => QueueKind::from_wire(name).ok_or_else(|| {
+            item.refuse_bare("default_queue_type", invalid(format!("{name} is not a valid queue type")))
+        })?,
         Some(Value::Null | Value::String(_)) => QueueKind::Classic,
         Some(other) => return Err(item.wrong("default_queue_type", other)),
         None => item
@@ -179,7 +227,7 @@ fn policy(item: &Item<'_>, fields: &Map<String, Value>, kind: PolicyKind) -> Res
     };
     let (name, vhost) = (item.required("name")?, item.vhost()?);
     let object = format!("vhost: \"{vhost}\" key: \"{name}\"");
-    let refuse = |error| Error::InDefinitions { object, error: Box::new(error) };
+    let refuse = |error| item.refuse_as(object, None, error);
     fields.check(kind, vhost, name).map_err(refuse)
 }
 
@@ -201,7 +249,8 @@ fn queue(item: &Item<'_>) -> Result<QueueSpec, Error> {
 }
 
 fn exchange(item: &Item<'_>) -> Result<Exchange, Error> {
-    let unknown = |kind: &str| invalid(format!("precondition_failed: invalid exchange type '{kind}'"));
+    let unknown =
+        |kind: &str| item.refuse_bare("type", invalid(format!("precondition_failed: invalid exchange type '{kind}'")));
     let kind = item.text("type")?.unwrap_or("undefined");
     Ok(Exchange {
         name: item.exchange_name("name")?,
@@ -235,7 +284,8 @@ mod tests {
     use super::*;
 
     fn read(document: &Value) -> Result<Definitions, String> {
-        super::document(document.to_string().as_bytes(), None, HashAlgorithm::Sha256).map_err(|error| error.to_string())
+        let read = super::document(document.to_string().as_bytes(), None, HashAlgorithm::Sha256);
+        read.map(|read| read.definitions).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -286,7 +336,7 @@ mod tests {
     fn a_document_of_a_vhost_stays_in_it() {
         let document = json!({"users": 5, "queues": [{"name": "q", "vhost": "other"}]}).to_string();
         let own = vhost_name("own");
-        let read = super::document(document.as_bytes(), Some(&own), HashAlgorithm::Sha256).unwrap();
+        let read = super::document(document.as_bytes(), Some(&own), HashAlgorithm::Sha256).unwrap().definitions;
         assert_eq!(read.queues[0].0, own);
     }
 

@@ -1,7 +1,7 @@
 //! A definitions file uploaded as a form, as browsers send it.
 
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart};
 use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
@@ -23,7 +23,9 @@ pub(super) struct Upload {
 pub(super) async fn read(content_type: &str, body: Bytes) -> Result<Upload, ApiError> {
     let malformed = || ApiError::bad_request("the form cannot be read");
     let request = Request::builder().header(CONTENT_TYPE, content_type).body(Body::from(body));
-    let mut form = Multipart::from_request(request.map_err(|_| malformed())?, &()).await.map_err(|_| malformed())?;
+    let mut request = request.map_err(|_| malformed())?;
+    DefaultBodyLimit::disable().apply(&mut request);
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
     let mut upload = Upload { document: Bytes::new(), redirect: None };
     while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
         match part.name() {
@@ -60,6 +62,9 @@ mod tests {
         check(&(part("file", "{}") + "--B--\r\n"), Ok(("{}", None))).await;
         check(&(part("redirect", "/x") + &part("file", "{}") + "--B--\r\n"), Ok(("{}", Some("/x")))).await;
         check(&(part("other", "{}") + "--B--\r\n"), Ok(("", None))).await;
+        // Larger than what the form reader takes by itself.
+        let large = "x".repeat(3 << 20);
+        check(&(part("file", &large) + "--B--\r\n"), Ok((&large, None))).await;
         check("nonsense", Err(400)).await;
         check(&(part("redirect", &"x".repeat(3000)) + "--B--\r\n"), Err(400)).await;
     }
