@@ -7,6 +7,7 @@
 mod file;
 mod host;
 mod known;
+mod provision;
 mod secure;
 mod setting;
 mod table;
@@ -112,6 +113,8 @@ pub struct Config {
     pub control_socket: Option<PathBuf>,
     /// Definitions to import at boot.
     pub load_definitions: Option<PathBuf>,
+    /// Whether definitions that did not change since are left alone.
+    pub skips_unchanged_definitions: bool,
     /// Whether there is a log.
     pub log_console: bool,
     /// Its level, as rabbitmq.conf names it.
@@ -245,6 +248,7 @@ impl Config {
             metrics: MetricsSettings { path: String::new(), per_object: false, authenticated: false },
             control_socket: None,
             load_definitions: None,
+            skips_unchanged_definitions: false,
             log_console: false,
             log_level: String::new(),
             files: Vec::new(),
@@ -392,7 +396,8 @@ fn from_flag(flag: &str) -> Result<Assignment, String> {
 
 /// Every setting, in the order of the documentation.
 fn settings() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(secure::SETTINGS.iter().copied().flatten())
+    let of_all = [SETTINGS, provision::SETTINGS].into_iter().chain(secure::SETTINGS.iter().copied());
+    of_all.flatten()
 }
 
 /// The row of a key, and the word it gives for the free part.

@@ -44,7 +44,12 @@ async fn serve(config: &Config, log: &Log) -> anyhow::Result<()> {
         HttpService::metrics(config.metrics_listeners(), config.metrics.clone(), facts.clone());
     let mut services: Vec<Box<dyn AppService>> = Vec::new();
     if let Some(path) = &config.load_definitions {
-        services.push(Box::new(LoadDefinitions::new(path.clone(), config.node.password_hashing)));
+        services.push(Box::new(LoadDefinitions {
+            path: path.clone(),
+            hashing: config.node.password_hashing,
+            skips_unchanged: config.skips_unchanged_definitions,
+            node_name: config.node.node_name.clone(),
+        }));
     }
     services.push(Box::new(EnabledPlugins));
     services.push(Box::new(StatisticsService::new(facts.statistics.clone())));

@@ -420,17 +420,6 @@ pub const SETTINGS: &[Setting] = &[
         }),
     },
     Setting {
-        key: "load_definitions",
-        alias: Some("definitions.local.path"),
-        environment: None,
-        initial: Initial::Unset("nothing is imported"),
-        doc: "Definitions to import when the node starts: a JSON file, or a folder of them. They replace the default user and vhost.",
-        set: Set::Path(|config, path| {
-            config.load_definitions = Some(path);
-            config.node.is_provisioned = true;
-        }),
-    },
-    Setting {
         key: "heartbeat",
         alias: None,
         environment: None,

@@ -226,6 +226,43 @@ fn definitions_at_boot_make_the_users_and_the_default_ones_do_not() {
 }
 
 #[test]
+fn definitions_without_an_administrator_leave_a_way_in_that_the_log_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("definitions.json");
+    std::fs::write(
+        &file,
+        r#"{"users": [{"name": "app", "password": "a", "tags": ""}, {"name": "boss", "tags": "administrator"}],
+            "vhosts": [{"name": "shop"}]}"#,
+    )
+    .unwrap();
+    let set = vec![format!("load_definitions={}", file.display()), "definitions.skip_if_unchanged=true".to_owned()];
+    let mut server = Server::start_with(Options { set, ..Options::default() });
+    let told = |server: &Server| -> Vec<Vec<String>> {
+        let log = server.log();
+        let commands = log.iter().filter_map(|line| line.split_once("  rabbitmqctl ")).map(|(_, command)| command);
+        commands.map(|command| command.split(' ').map(str::to_owned).collect()).collect()
+    };
+    let commands = told(&server);
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for command in &commands {
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        let output = server.tool("rabbitmqctl", &words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(server.tool("rabbitmqctl", &["authenticate_user", "admin", "PASSWORD"]).status.code(), Some(0));
+    let permissions = text(&server.tool("rabbitmqctl", &["-q", "list_user_permissions", "admin"]).stdout);
+    assert!(permissions.contains("shop"), "{permissions}");
+    // The files are as they were, so what was made by hand stays, and nobody need be told.
+    assert_eq!(server.tool("rabbitmqctl", &["delete_user", "app"]).status.code(), Some(0));
+    server.stop();
+    let server = server.restart();
+    assert!(told(&server).is_empty());
+    assert!(server.log().iter().any(|line| line.contains("unchanged since they were imported")));
+    let users = text(&server.tool("rabbitmqctl", &["-s", "list_users"]).stdout);
+    assert!(!users.contains("app") && users.contains("admin"), "{users}");
+}
+
+#[test]
 fn wrong_definitions_at_boot_stop_the_start_and_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("definitions.json");

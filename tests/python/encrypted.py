@@ -19,12 +19,12 @@ def trusting(certificate=True):
     return context
 
 
-def get(place, path):
+def get(place, path, status=200):
     connection = http.client.HTTPSConnection(place[0], int(place[1]), context=trusting(False), timeout=30)
     connection.request("GET", path, headers={"authorization": "Basic " + base64.b64encode(b"guest:guest").decode()})
     answer = connection.getresponse()
     body = answer.read()
-    assert answer.status == 200, (answer.status, body)
+    assert answer.status == status, (answer.status, body)
     connection.close()
     return body
 
@@ -65,3 +65,10 @@ for protocol, encrypted in {"amqp": False, "amqp/ssl": True, "https": True, "htt
     assert listeners[protocol]["tls"] is encrypted, listeners
 assert json.loads(get(HTTPS, "/api/health/checks/protocol-listener/amqps,https"))["status"] == "ok"
 assert b"rabbitmq_build_info" in get(METRICS, "/metrics")
+
+# The certificates of the test are valid for long, but not for ever.
+assert json.loads(get(HTTPS, "/api/health/checks/certificate-expiration/1/years"))["status"] == "ok"
+failed = json.loads(get(HTTPS, "/api/health/checks/certificate-expiration/10000/years", status=503))
+assert failed["status"] == "failed" and failed["reason"] == "Certificates expiring", failed
+assert sorted(listener["protocol"] for listener in failed["expired"]) == ["amqp/ssl", "https", "https/prometheus"], failed
+assert failed["expired"][0]["certfile_expires_on"][0].startswith("4096-01-01 "), failed
