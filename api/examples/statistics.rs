@@ -16,7 +16,7 @@ use broker::domain::name::{QueueName, UserName, VhostName};
 use broker::domain::properties::Properties;
 use broker::domain::queue::{QueueId, QueueKind, QueueSpec};
 use broker::domain::value::FieldTable;
-use broker::{AckMode, Broker, Caller, Node, Settings};
+use broker::{AckMode, Broker, Caller, Definitions, Node, Settings};
 
 /// Time between rounds, in milliseconds.
 const INTERVAL_MS: u64 = 5000;
@@ -40,8 +40,9 @@ async fn declare(broker: &Broker, vhost: &VhostName, queues: usize) {
         arguments: FieldTable::new(),
         declared_by: UserName::new("guest").unwrap(),
     };
-    let specs = (0..queues).map(|number| Arc::new(spec(number))).collect();
-    broker.import_topology(vhost, Vec::new(), specs, Vec::new()).await.unwrap();
+    let queues = (0..queues).map(|number| (vhost.clone(), Arc::new(spec(number)))).collect();
+    let definitions = Definitions { queues, ..Definitions::default() };
+    broker.import_definitions(&Caller::internal(), definitions).await.unwrap();
 }
 
 /// Every queue takes a message, and gives one away.
