@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, Header, Operation, PAGED, wire, wire_list};
+use crate::statistics::Details;
 
-/// A connection. The fields listings always have; there are more.
+/// A connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Connection {
     /// `client:port -> server:port`
@@ -23,9 +24,77 @@ pub struct Connection {
     pub channels: u64,
     /// What the client said of itself.
     pub client_properties: Map<String, Value>,
-    /// Everything else.
+    /// The name the client gave itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_provided_name: Option<String>,
+    /// Its node.
+    pub node: String,
+    /// Who opened it.
+    pub user_who_performed_action: String,
+    /// `AMQP 0-9-1`.
+    pub protocol: String,
+    /// `network`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How the client said who it is: `PLAIN`, …
+    pub auth_mechanism: String,
+    /// Our address.
+    pub host: String,
+    /// Our port.
+    pub port: u16,
+    /// Address of the client.
+    pub peer_host: String,
+    /// Port of the client.
+    pub peer_port: u16,
+    /// Most channels.
+    pub channel_max: u64,
+    /// Largest frame, in bytes.
+    pub frame_max: u64,
+    /// Seconds between heartbeats; 0 without.
+    pub timeout: u64,
+    /// When, in milliseconds since the epoch.
+    pub connected_at: u64,
+    /// Bytes received.
+    pub recv_oct: u64,
+    /// How fast.
+    pub recv_oct_details: Details,
+    /// Reads.
+    pub recv_cnt: u64,
+    /// Bytes sent.
+    pub send_oct: u64,
+    /// How fast.
+    pub send_oct_details: Details,
+    /// Writes.
+    pub send_cnt: u64,
+    /// Bytes that wait to be sent.
+    pub send_pend: u64,
+    /// Whether it is encrypted.
+    pub ssl: bool,
+    /// Version of the encryption.
+    pub ssl_protocol: Option<String>,
+    /// Its cipher.
+    pub ssl_cipher: Option<String>,
+    /// Its hash.
+    pub ssl_hash: Option<String>,
+    /// Its key exchange.
+    pub ssl_key_exchange: Option<String>,
+    /// Who issued the client's certificate.
+    pub peer_cert_issuer: Option<String>,
+    /// Number of the client's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_cert_serial_number: Option<String>,
+    /// Whose certificate it is.
+    pub peer_cert_subject: Option<String>,
+    /// From when to when it holds.
+    pub peer_cert_validity: Option<String>,
+}
+
+/// A session of an AMQP 1.0 connection. There are none: only AMQP 0-9-1 is spoken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// What is known of it.
     #[serde(flatten)]
-    pub more: Map<String, Value>,
+    pub fields: Map<String, Value>,
 }
 
 /// All connections.
@@ -54,7 +123,7 @@ pub const CONNECTION: Endpoint = Endpoint::new(
 /// Sessions of an AMQP 1.0 connection.
 pub const SESSIONS: Endpoint = Endpoint::new(
     "/connections/{connection}/sessions",
-    &[Operation::get(Access::Own, "AMQP 1.0 sessions of a connection").query(PAGED)],
+    &[Operation::get(Access::Own, "AMQP 1.0 sessions of a connection").query(PAGED).gives(wire_list::<Session>())],
 );
 
 /// Connections of a user.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::bindings::Binding;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, wire, wire_list};
 use crate::parameter::VHOST_HEADER;
+use crate::traffic::{Flow, MessageStats};
 
 /// An exchange.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -36,12 +37,15 @@ pub struct Exchange {
     pub messages_delayed: Option<u64>,
     /// Messages in and out, once there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MessageStats, required = false)]
     pub message_stats: Option<Map<String, Value>>,
     /// Where messages came from; only of a single exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Flow>, required = false)]
     pub incoming: Option<Vec<Value>>,
     /// Where messages went; only of a single exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Flow>, required = false)]
     pub outgoing: Option<Vec<Value>>,
 }
 

@@ -40,6 +40,7 @@ pub mod queues;
 pub mod sessions;
 pub mod settings;
 pub mod statistics;
+pub mod traffic;
 pub mod users;
 pub mod vhosts;
 pub mod whoami;

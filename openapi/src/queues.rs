@@ -7,10 +7,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::bindings::Binding;
+use crate::consumers::Consumer;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, Status, wire, wire_list};
 use crate::health::Health;
 use crate::parameter::{LENGTH_RANGE, MESSAGE_RANGE, VHOST_HEADER};
 use crate::statistics::Details;
+use crate::traffic::{Flow, MessageStats};
 
 /// A queue. Listings leave out what belongs to a single queue only, and with
 /// `disable_stats=true` everything that is counted.
@@ -48,16 +50,21 @@ pub struct Queue {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_pid_details: Option<OwnerDetails>,
     /// The policy that applies.
+    #[schema(required = false)]
     pub policy: Option<String>,
     /// The operator policy that applies.
+    #[schema(required = false)]
     pub operator_policy: Option<String>,
     /// What the two policies come to.
+    #[schema(required = false)]
     pub effective_policy_definition: Map<String, Value>,
     /// What is counted.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = QueueCounts)]
     pub counts: Option<QueueCounts>,
     /// What only a quorum queue or a stream has.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Replication)]
     pub replication: Option<Replication>,
 }
 
@@ -76,58 +83,84 @@ pub struct OwnerDetails {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueCounts {
     /// Messages, ready or not.
+    #[schema(required = false)]
     pub messages: u64,
     /// Their change.
+    #[schema(required = false)]
     pub messages_details: Details,
     /// Ready for delivery.
+    #[schema(required = false)]
     pub messages_ready: u64,
     /// Their change.
+    #[schema(required = false)]
     pub messages_ready_details: Details,
     /// Delivered and not yet acknowledged.
+    #[schema(required = false)]
     pub messages_unacknowledged: u64,
     /// Their change.
+    #[schema(required = false)]
     pub messages_unacknowledged_details: Details,
     /// Held in memory.
+    #[schema(required = false)]
     pub messages_ram: u64,
     /// Ready and held in memory.
+    #[schema(required = false)]
     pub messages_ready_ram: u64,
     /// Unacknowledged and held in memory.
+    #[schema(required = false)]
     pub messages_unacknowledged_ram: u64,
     /// Persistent.
+    #[schema(required = false)]
     pub messages_persistent: u64,
     /// Bytes of all bodies.
+    #[schema(required = false)]
     pub message_bytes: u64,
     /// Bytes of ready bodies.
+    #[schema(required = false)]
     pub message_bytes_ready: u64,
     /// Bytes of unacknowledged bodies.
+    #[schema(required = false)]
     pub message_bytes_unacknowledged: u64,
     /// Bytes of bodies held in memory.
+    #[schema(required = false)]
     pub message_bytes_ram: u64,
     /// Bytes of persistent bodies.
+    #[schema(required = false)]
     pub message_bytes_persistent: u64,
     /// Consumers.
+    #[schema(required = false)]
     pub consumers: u64,
     /// Share of time in which consumers would take a message at once.
+    #[schema(required = false)]
     pub consumer_capacity: f64,
     /// The same under its older name.
+    #[schema(required = false)]
     pub consumer_utilisation: f64,
     /// Bytes of memory it takes, estimated.
+    #[schema(required = false)]
     pub memory: u64,
     /// Runtime steps; always 0, there is no such runtime.
+    #[schema(required = false)]
     pub reductions: u64,
     /// Their change.
+    #[schema(required = false)]
     pub reductions_details: Details,
     /// Tag of the exclusive consumer.
+    #[schema(required = false)]
     pub exclusive_consumer_tag: Option<String>,
     /// Tag of the single active consumer.
+    #[schema(required = false)]
     pub single_active_consumer_tag: Option<String>,
     /// Since when nothing happened.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub idle_since: Option<String>,
     /// Timestamp property of the first ready message, in seconds.
+    #[schema(required = false)]
     pub head_message_timestamp: Option<u64>,
     /// What happened to its messages, once something did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MessageStats, required = false)]
     pub message_stats: Option<Map<String, Value>>,
 }
 
@@ -135,50 +168,86 @@ pub struct QueueCounts {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Replication {
     /// The node that leads.
+    #[schema(required = false)]
     pub leader: String,
     /// Nodes with a replica.
+    #[schema(required = false)]
     pub members: Vec<String>,
     /// Those of them that are up.
+    #[schema(value_type = Option<Vec<String>>, required = false)]
     pub online: Vec<String>,
     /// Open files by node; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub open_files: Option<BTreeMap<String, u64>>,
     /// Deliveries before a message is dropped or dead-lettered; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub delivery_limit: Option<i64>,
     /// Which returned messages wait before they come again; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub delayed_retry: Option<String>,
     /// Publishers it knows; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub publishers: Option<u64>,
     /// Messages that wait before they come again; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub messages_delayed: Option<u64>,
     /// Ready messages that had been delivered; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub messages_ready_returned: Option<u64>,
     /// Messages on their way to a dead letter exchange; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub messages_dlx: Option<u64>,
     /// Bytes of their bodies; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub message_bytes_dlx: Option<u64>,
     /// Priorities with messages; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub messages_active_priorities: Option<u64>,
     /// Messages by priority; of a quorum queue.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub messages_by_priority: Option<BTreeMap<String, u64>>,
     /// Readers by node; of a stream.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub readers: Option<BTreeMap<String, u64>>,
     /// Segment files; of a stream.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub segments: Option<u64>,
     /// When the first message was taken, in milliseconds since the epoch; of a stream.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     pub first_timestamp: Option<u64>,
+}
+
+/// A queue alone: who is delivered its messages, and what came and went by whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SingleQueue {
+    /// The queue.
+    #[serde(flatten)]
+    pub queue: Queue,
+    /// Its consumers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Consumer>, required = false)]
+    pub consumer_details: Option<Vec<Consumer>>,
+    /// What was delivered, by channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Flow>, required = false)]
+    pub deliveries: Option<Vec<Flow>>,
+    /// What came, by exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Flow>, required = false)]
+    pub incoming: Option<Vec<Flow>>,
 }
 
 /// A queue to declare.
@@ -302,7 +371,7 @@ pub const QUEUE: Endpoint = Endpoint::new(
             .query(WITHOUT_STATS)
             .query(MESSAGE_RANGE)
             .query(LENGTH_RANGE)
-            .gives(wire::<Queue>()),
+            .gives(wire::<SingleQueue>()),
         Operation::put(Access::Vhost, "Declares a queue").may_take(wire::<PutQueue>()),
         Operation::delete(Access::Vhost, "Deletes a queue").query(DELETION),
     ],

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, Status, wire, wire_list};
+use crate::statistics::Details;
+use crate::traffic::{MessageStats, QueueTotals};
 
 /// A virtual host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -29,7 +31,36 @@ pub struct Vhost {
     pub cluster_state: BTreeMap<String, String>,
     /// Counters, once there was traffic: bytes, messages, what happened to messages.
     #[serde(flatten)]
+    #[schema(value_type = VhostCounters)]
     pub more: Map<String, Value>,
+}
+
+/// What is counted on a virtual host, once there was traffic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VhostCounters {
+    /// Messages in its queues.
+    #[serde(flatten)]
+    pub totals: QueueTotals,
+    /// Bytes received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub recv_oct: Option<u64>,
+    /// How fast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Details, required = false)]
+    pub recv_oct_details: Option<Details>,
+    /// Bytes sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub send_oct: Option<u64>,
+    /// How fast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Details, required = false)]
+    pub send_oct_details: Option<Details>,
+    /// What happened to messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MessageStats, required = false)]
+    pub message_stats: Option<MessageStats>,
 }
 
 /// What was set on a virtual host.
