@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, Status, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, OBJECT, Operation, PAGED, Status, wire, wire_list};
 use crate::statistics::Details;
 use crate::traffic::{MessageStats, QueueTotals};
 
@@ -97,7 +97,7 @@ pub struct PutVhost {
 /// All virtual hosts.
 pub const VHOSTS: Endpoint = Endpoint::new(
     "/vhosts",
-    &[Operation::get(Access::Any, "Virtual hosts the caller may enter").query(LISTING).gives(wire_list::<Vhost>())],
+    &[Operation::get(Access::Any, "Virtual hosts the caller may enter").query(PAGED).gives(wire_list::<Vhost>())],
 );
 
 /// One virtual host.

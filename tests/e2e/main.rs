@@ -12,6 +12,7 @@ mod health;
 mod many;
 mod metrics;
 mod node;
+mod openapi;
 mod pika;
 mod shell;
 mod targets;

@@ -43,6 +43,7 @@ pika_programs! {
     the_firehose_copies_what_passes => "test_firehose.py",
     queues_and_exchanges_go_when_their_users_go => "test_lifetimes.py",
     streams_are_read_by_offset => "test_streams.py",
+    answers_are_compared_strictly_with_a_document => "test_document.py",
     dead_letters_tell_what_happened => "test_dead_letters.py",
     dead_letters_go_where_they_are_told => "test_dead_letter_routes.py",
     quorum_queues_count_and_let_die => "test_quorum_letters.py",

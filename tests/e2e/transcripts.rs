@@ -1,6 +1,7 @@
 //! Recorded exchanges of the reference broker, replayed on this one.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios};
@@ -18,12 +19,22 @@ fn server() -> Server {
     Server::start_with(Options { set: set.to_vec(), ..Options::default() })
 }
 
+/// A file beside the server's data.
+fn beside(server: &Server, name: &str) -> PathBuf {
+    server.data_dir().with_file_name(name)
+}
+
 /// Runs a replayer and reads its report. That steps differ is no failure yet.
-fn replay(server: &Server, kind: &str, arguments: &[String], read: fn(&str) -> anyhow::Result<Scores>) -> Scores {
-    let folder = repository().join("tests/transcripts").join(kind);
-    let report = server.data_dir().with_file_name("report.json");
+fn replay(
+    server: &Server,
+    kind: &str,
+    program: &[PathBuf],
+    arguments: &[String],
+    read: fn(&str) -> anyhow::Result<Scores>,
+) -> Scores {
+    let report = beside(server, "report.json");
     let output = Command::new(python())
-        .arg(folder.join("replay.py"))
+        .args(program)
         .arg("--json-report")
         .arg(&report)
         .args(arguments)
@@ -48,8 +59,15 @@ fn check(kind: &str, scores: &Scores) {
     }
 }
 
+/// Refuses answers that the OpenAPI document does not know: their path, status, content type or a field.
+fn check_documented(undocumented: &Path) {
+    let text = std::fs::read_to_string(undocumented).expect("the replayer writes what it found");
+    let findings: Vec<String> = serde_json::from_str(&text).expect("a list");
+    assert!(findings.is_empty(), "answers that are not in the OpenAPI document:\n{}", findings.join("\n"));
+}
+
 #[test]
-fn the_http_api_answers_as_recorded() {
+fn the_http_api_answers_as_recorded_and_as_documented() {
     let server = server();
     let ctl = binaries().links.join("rabbitmqctl");
     let ctl = ctl.display();
@@ -66,7 +84,10 @@ fn the_http_api_answers_as_recorded() {
             "{ctl} -q stop_app && {ctl} -q reset && {ctl} -q start_app && {ctl} -q clear_global_parameter cluster_tags"
         ),
     ];
-    check("http", &replay(&server, "http", &arguments, http_scores));
+    let undocumented = beside(&server, "undocumented.json");
+    let program = [repository().join("tests/python/documented_replay.py"), undocumented.clone()];
+    check("http", &replay(&server, "http", &program, &arguments, http_scores));
+    check_documented(&undocumented);
 }
 
 #[test]
@@ -86,5 +107,8 @@ fn the_command_line_answers_as_recorded() {
         "--subst".to_owned(),
         format!("{}=<DATA_DIR>", server.data_dir().display()),
     ];
-    check("cli", &replay(&server, "cli", &arguments, cli_scores));
+    check(
+        "cli",
+        &replay(&server, "cli", &[repository().join("tests/transcripts/cli/replay.py")], &arguments, cli_scores),
+    );
 }

@@ -45,6 +45,7 @@ pub fn run_python(server: &Server, arguments: &[&str]) -> Output {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("WARREN_AMQP", format!("amqp://{}", server.amqp))
         .env("WARREN_HTTP", format!("http://{}", server.http))
+        .env("WARREN_SOCKET", &server.socket)
         .envs(server.metrics.map(|metrics| ("WARREN_METRICS", format!("http://{metrics}"))))
         .output()
         .expect("python runs");
