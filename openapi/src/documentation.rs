@@ -26,5 +26,20 @@ pub const DOCUMENT: Endpoint = Endpoint::new(
 pub const PAGE: Endpoint =
     Endpoint::new("/index.html", &[Operation::get(Access::Public, "Every endpoint on one page").format(Format::Html)]);
 
+const fn asset(summary: &'static str, format: Format) -> Operation {
+    Operation::get(Access::Public, summary).format(format)
+}
+
+/// The same to look around in.
+pub const VIEWER: Endpoint = Endpoint::new("/docs", &[asset("This document to look around in", Format::Html)]);
+
+/// How that page looks.
+pub const VIEWER_STYLE: Endpoint =
+    Endpoint::new("/docs/viewer.css", &[asset("How the page of this document looks", Format::Css)]);
+
+/// What that page does.
+pub const VIEWER_SCRIPT: Endpoint =
+    Endpoint::new("/docs/viewer.js", &[asset("What the page of this document does", Format::Script)]);
+
 /// Endpoints of this file.
-pub const ENDPOINTS: &[Endpoint] = &[DOCUMENT, PAGE];
+pub const ENDPOINTS: &[Endpoint] = &[DOCUMENT, PAGE, VIEWER, VIEWER_STYLE, VIEWER_SCRIPT];

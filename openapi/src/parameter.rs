@@ -140,7 +140,6 @@ pub const PATH_PARAMETERS: &[PathParameter] = &[
     named("component", "What a runtime parameter belongs to, such as `federation-upstream`."),
     named("connection", "Name of a connection: `client:port -> server:port`."),
     named("exchange", "Name of an exchange, at most 255 bytes; `amq.default` is the nameless one."),
-    named("file", "Name of a file."),
     named("filter", "Part of a table's name."),
     named("flag", "Name of a feature flag."),
     named("in_vhost", "Name of a virtual host."),

@@ -9,13 +9,13 @@ const HEAD: &str = "<!doctype html>
 <html lang=\"en\"><head><meta charset=\"utf-8\"><title>Warren HTTP API</title></head><body>
 <h1>Warren HTTP API</h1>
 <p>Compatible with RabbitMQ's management API. The same as an OpenAPI 3.1 document:
-<a href=\"openapi.json\">openapi.json</a>.</p>
+<a href=\"openapi.json\">openapi.json</a>, and <a href=\"docs\">to look around in</a>.</p>
 ";
 
 const MARKDOWN_HEAD: &str = "# HTTP API
 
 Compatible with RabbitMQ's management API. Made from the endpoint table; a running broker serves it at
-`/api/index.html`, and as an OpenAPI 3.1 document at `/api/openapi.json`. Every path also answers `OPTIONS`, and `HEAD`
+`/api/index.html`, as an OpenAPI 3.1 document at `/api/openapi.json`, and that to look around in at `/api/docs`. Every path also answers `OPTIONS`, and `HEAD`
 where it answers `GET`. Names in a path are percent-encoded: the virtual host `/` is `%2F`.
 ";
 

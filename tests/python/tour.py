@@ -1,8 +1,9 @@
 """Every operation of the API once, as an administrator with sensible data, on a broker of its own.
 
 Each answer is compared with the OpenAPI document. An operation that is not on the tour, or does not succeed there,
-is a finding, so a new one cannot be forgotten. With WARREN_UPDATE_EXAMPLES=FILE what was sent and answered is
-written there: the document shows it as examples.
+is a finding, so a new one cannot be forgotten. With WARREN_UPDATE_EXAMPLES=1 what was sent and answered is written to
+openapi/examples.json, from where the document takes its examples; the golden copy of the document is to be made anew
+then, as its test says.
 """
 import base64
 import http.client
@@ -17,6 +18,8 @@ from document import Document, decoded
 
 DEADLINE_S = 30
 EXAMPLE_ITEMS_MAX = 2
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../openapi/examples.json")
+STALE = "an example is not of its schema any more; WARREN_UPDATE_EXAMPLES=1 records them: "
 GUEST = "Basic " + base64.b64encode(b"guest:guest").decode()
 PEOPLE = {"password": "correct horse battery staple", "tags": "management"}
 
@@ -136,7 +139,8 @@ class Tour:
         self.url, self.amqp, self.control = urlsplit(url), amqp, control
         self.document = Document.of(url)
         self.findings, self.examples, self.names = [], {}, dict(NAMES)
-        self.names["node"] = self.ask("GET", "/api/warren/node", None)[2]["node"]
+        about = self.ask("GET", "/api/warren/node", None)[2]
+        self.names["node"], self.data_dir = about["node"], about["data_dir"]
         self.names["port"] = str(urlsplit(amqp).port)
 
     def ask(self, method, target, body, form=False):
@@ -228,18 +232,18 @@ class Tour:
     def written(self):
         """The examples, with the names of this run and host left out."""
         text = json.dumps(dict(sorted(self.examples.items())), indent=1, ensure_ascii=False)
-        return text.replace(self.names["node"], "rabbit@warren") + "\n"
+        return text.replace(self.names["node"], "rabbit@warren").replace(self.data_dir, "/var/lib/warren") + "\n"
 
 
 def main():
     tour = Tour(os.environ["WARREN_HTTP"], os.environ["WARREN_AMQP"], os.environ["WARREN_SOCKET"])
-    findings = tour.document.example_findings()
     tour.run()
-    target = os.environ.get("WARREN_UPDATE_EXAMPLES")
-    if target:
-        with open(target, "w", encoding="utf-8") as file:
+    findings = tour.findings
+    if os.environ.get("WARREN_UPDATE_EXAMPLES"):
+        with open(EXAMPLES, "w", encoding="utf-8") as file:
             file.write(tour.written())
-    findings += tour.findings
+    else:
+        findings = [STALE + finding for finding in tour.document.example_findings()] + findings
     print("\n".join(findings) or "%d operations answered as the document says" % len(tour.examples))
     return 1 if findings else 0
 

@@ -1,7 +1,7 @@
 //! Examples of requests and answers, recorded from a running broker.
 //!
-//! The replayed transcripts choose and record them (`tests/python/documented.py`); they are
-//! validated against the schemas by the same program.
+//! The tour through all operations records them (`tests/python/tour.py`), and validates them against
+//! the schemas when it does not.
 
 use std::sync::LazyLock;
 
