@@ -223,6 +223,20 @@ pub struct TablesMemory {
     pub ets_tables_memory: Value,
 }
 
+/// Memory of a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NodeMemory {
+    /// Bytes, or percent, by category; and totals.
+    pub memory: Map<String, Value>,
+}
+
+/// Memory of the tables of an Erlang runtime, which there is none of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TablesMemory {
+    /// Bytes, or percent, by table; or `no_tables`.
+    pub ets_tables_memory: Value,
+}
+
 /// All nodes.
 pub const NODES: Endpoint =
     Endpoint::new("/nodes", &[Operation::get(Access::Monitor, "All nodes").query(LISTING).gives(wire_list::<Node>())]);
