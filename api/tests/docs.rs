@@ -5,7 +5,7 @@
 
 mod support;
 
-use api::HttpOptions;
+use api::{HttpOptions, Statistics};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, header};
@@ -35,7 +35,7 @@ fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 
 async fn check(prefix: &str) {
     let options = HttpOptions { path_prefix: prefix.to_owned(), ..HttpOptions::default() };
-    let fixture = Fixture::start("docs@localhost", options).await;
+    let fixture = Fixture::start("docs@localhost", options, Statistics::default()).await;
     let page = get(&fixture, &format!("{prefix}/api/docs")).await;
     assert_eq!(
         (page.status().as_u16(), &page.headers()[header::CONTENT_TYPE]),
