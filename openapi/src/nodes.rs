@@ -219,21 +219,6 @@ pub struct NodeMemory {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TablesMemory {
     /// Bytes, or percent, by table; or `no_tables`.
-    #[schema(value_type = Object)]
-    pub ets_tables_memory: Value,
-}
-
-/// Memory of a node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct NodeMemory {
-    /// Bytes, or percent, by category; and totals.
-    pub memory: Map<String, Value>,
-}
-
-/// Memory of the tables of an Erlang runtime, which there is none of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct TablesMemory {
-    /// Bytes, or percent, by table; or `no_tables`.
     pub ets_tables_memory: Value,
 }
 
