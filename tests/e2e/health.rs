@@ -30,7 +30,7 @@ fn ok() -> (u16, Value) {
     (200, json!({"status": "ok"}))
 }
 
-fn failed(reason: &str, details: Value) -> (u16, Value) {
+fn failed(reason: &str, details: &Value) -> (u16, Value) {
     let mut body = json!({"status": "failed", "reason": reason});
     body.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
     (503, body)
@@ -58,10 +58,10 @@ fn alarms_are_named_as_long_as_they_are_in_force() {
     let alarm = |resource: &str| json!({"node": server.node, "resource": resource});
     let names = |alarms: &[Value]| json!({ "alarms": alarms });
     let say = |alarms: &[Value], terms: &str| {
-        let cluster = failed("There are alarms in effect in the cluster", names(alarms));
+        let cluster = failed("There are alarms in effect in the cluster", &names(alarms));
         assert_eq!(check(&server, "alarms"), cluster);
-        assert_eq!(check(&server, "local-alarms"), failed("There are alarms in effect on the node", names(alarms)));
-        let old = failed(&format!("resource alarm(s) in effect:[{terms}]"), json!({}));
+        assert_eq!(check(&server, "local-alarms"), failed("There are alarms in effect on the node", &names(alarms)));
+        let old = failed(&format!("resource alarm(s) in effect:[{terms}]"), &json!({}));
         assert_eq!(get(server.http, "/api/healthchecks/node"), old);
         assert_eq!(get(server.http, &format!("/api/healthchecks/node/{}", server.node)), old);
         // A node that has publishers wait still serves.
@@ -92,8 +92,8 @@ fn a_node_at_its_connection_limit_says_so_and_refuses_more() {
     assert_eq!(check(&server, "ready-to-serve-clients"), ok());
     let second = Client::connect(server.amqp).unwrap();
     let reason = "node connection limit is reached";
-    assert_eq!(check(&server, "below-node-connection-limit"), failed(reason, json!({})));
-    assert_eq!(check(&server, "ready-to-serve-clients"), failed(reason, json!({"connections": 2})));
+    assert_eq!(check(&server, "below-node-connection-limit"), failed(reason, &json!({})));
+    assert_eq!(check(&server, "ready-to-serve-clients"), failed(reason, &json!({"connections": 2})));
     assert_eq!(check(&server, "is-in-service"), ok());
     assert_eq!(ready(&server, "reasons"), ["as many connections are open as connection_max allows: 2"]);
     let refused = Client::connect(server.amqp).err().unwrap().to_string();
@@ -105,7 +105,7 @@ fn a_node_at_its_connection_limit_says_so_and_refuses_more() {
     drop(first);
     assert_eq!(
         check(&server, "reached-target-cluster-size"),
-        failed("target cluster size not reached: 1 of 3 nodes are online", json!({"online": 1, "target": 3}))
+        failed("target cluster size not reached: 1 of 3 nodes are online", &json!({"online": 1, "target": 3}))
     );
 }
 
@@ -128,13 +128,13 @@ fn a_node_that_takes_no_clients_says_so() {
     let (status, body) = check(&server, "protocol-listener/amqp%2Cstomp1.0");
     assert_eq!((status, &body["reason"]), (503, &json!("No active listener")));
     assert_eq!(body["protocols"], json!(["http", "http/prometheus"]));
-    assert_eq!(check(&server, "ready-to-serve-clients"), failed("no active listeners for AMQP/AMQPS", json!({})));
+    assert_eq!(check(&server, "ready-to-serve-clients"), failed("no active listeners for AMQP/AMQPS", &json!({})));
     assert_eq!(check(&server, "is-in-service"), ok());
     assert_eq!(ready(&server, "reasons"), ["the listeners of clients are suspended"]);
     run(&server, "rabbitmqctl", &["-q", "resume_listeners"]);
     assert_eq!(check(&server, "ready-to-serve-clients"), ok());
     run(&server, "rabbitmq-upgrade", &["-q", "drain"]);
-    let of = |node: &str| failed(&format!("{node} rabbit node is not currently available to serve"), json!({}));
+    let of = |node: &str| failed(&format!("{node} rabbit node is not currently available to serve"), &json!({}));
     assert_eq!(check(&server, "is-in-service"), of("this"));
     assert_eq!(check(&server, "ready-to-serve-clients"), of("the"));
     assert_eq!(check(&server, "below-node-connection-limit"), ok());
@@ -150,7 +150,7 @@ fn a_node_without_virtual_hosts_says_so() {
     assert_eq!(get(server.http, "/api/aliveness-test/%2F"), ok());
     run(&server, "rabbitmqctl", &["-q", "delete_vhost", "/"]);
     let reason = "Metadata store has not yet been initialized: it reports to have no virtual hosts";
-    assert_eq!(check(&server, "metadata-store/initialized/with-data"), failed(reason, json!({})));
+    assert_eq!(check(&server, "metadata-store/initialized/with-data"), failed(reason, &json!({})));
     assert_eq!(check(&server, "metadata-store/initialized"), ok());
     assert_eq!(check(&server, "virtual-hosts"), ok());
     assert_eq!(get(server.http, "/api/aliveness-test/%2F").0, 404);
