@@ -109,6 +109,10 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials, ApiError> {
     if scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Credentials::Token(rest.trim().to_owned()));
     }
+    // Another scheme, which the reference can read and does not take.
+    if scheme.eq_ignore_ascii_case("digest") && rest.contains('=') {
+        return Ok(Credentials::None);
+    }
     if !scheme.eq_ignore_ascii_case("basic") || rest.len() > CREDENTIAL_BYTES_MAX {
         return Err(malformed());
     }

@@ -146,6 +146,8 @@ impl Ends {
 fn location(binding: &Binding) -> String {
     let mut location = String::new();
     percent_encode(binding.destination.name(), &mut location);
+    // A space as in forms.
+    location = location.replace("%20", "+");
     location.push('/');
     percent_encode(&binding.properties_key(), &mut location);
     location

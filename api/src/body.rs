@@ -85,7 +85,7 @@ impl Fields {
             return Ok(());
         }
         // The reference prints the list as a term, broken where a line would pass 80 columns.
-        let on_one_line = missing.iter().map(|term| term.len() + 1).sum::<usize>() < 80;
+        let on_one_line = missing.iter().map(|term| term.len() + 1).sum::<usize>() < 79;
         let separator = if on_one_line { "," } else { ",\n " };
         Err(ApiError::bad_request(format!("[{}]", missing.join(separator))))
     }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use broker::domain::name::{ExchangeName, NAME_BYTES_MAX, NameTooLong, QueueName, UserName, VhostName};
 use broker::domain::vhost::Vhost;
 use broker::{Broker, Caller, Directory, Node};
@@ -17,7 +18,7 @@ use crate::context::Context;
 use crate::error::ApiError;
 use crate::page::{self, Listing};
 use crate::query::QueryString;
-use crate::reply::Reply;
+use crate::reply::{JSON, Reply};
 use crate::route::{Answer, Parameters};
 use crate::statistics::{Ranges, Sampled, Statistics};
 
@@ -89,6 +90,12 @@ impl Call {
         directory.vhosts.get(&self.vhost_name()).cloned().ok_or_else(ApiError::no_object)
     }
 
+    /// The vhost in the path, in which something is to be changed: a missing one is told apart,
+    /// before the body is looked at.
+    pub(crate) fn target_vhost(&self) -> Result<Arc<Vhost>, ApiError> {
+        self.vhost().map_err(|_| ApiError::not_found("vhost_not_found"))
+    }
+
     /// The name of the user in the path.
     pub(crate) fn user_name(&self) -> UserName {
         user_name(self.parameter("user"))
@@ -109,11 +116,16 @@ impl Call {
         }
     }
 
+    /// The vhost a header names; an empty one names none.
+    pub(crate) fn named_in_header(&self) -> Option<&HeaderValue> {
+        self.headers.get(VHOST_HEADER).filter(|name| !name.is_empty())
+    }
+
     /// Vhosts the caller sees in listings of objects, or the one a header names.
     pub(crate) fn visible_vhosts(&self) -> Result<Vec<VhostName>, ApiError> {
         let broker = self.broker()?;
         let directory = broker.directory();
-        if let Some(name) = self.headers.get(VHOST_HEADER) {
+        if let Some(name) = self.named_in_header() {
             let named = directory.vhosts.keys().find(|vhost| vhost.as_str().as_bytes() == name.as_bytes());
             return match named.filter(|vhost| self.identity.enters(broker, vhost)) {
                 Some(vhost) => Ok(vec![vhost.clone()]),
@@ -121,6 +133,13 @@ impl Call {
             };
         }
         Ok(directory.vhosts.keys().filter(|vhost| self.identity.enters(broker, vhost)).cloned().collect())
+    }
+
+    /// Refuses a body that is not said to be JSON, where the reference minds: on most paths it does not.
+    pub(crate) fn require_json(&self) -> Result<(), ApiError> {
+        let given = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = given.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case(JSON) { Ok(()) } else { Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE)) }
     }
 
     /// The body as a JSON object.
@@ -151,6 +170,15 @@ impl Call {
         Ranges::parse(&self.query)
     }
 
+    /// The same in a list of what is more than statistics: who asks for columns without them may say anything.
+    pub(crate) fn ranges_of_list(&self) -> Result<Ranges, ApiError> {
+        let ranges = self.ranges();
+        match self.query.get("columns") {
+            Some(columns) if !STATISTICS.iter().any(|name| columns.contains(name)) => Ok(ranges.unwrap_or_default()),
+            _ => ranges,
+        }
+    }
+
     /// An item with how its counters run.
     pub(crate) fn rated(&self, subject: Sampled<'_>, ranges: &Ranges, mut item: Value) -> Value {
         self.statistics().fill(subject, ranges, &mut item);
@@ -173,6 +201,9 @@ impl Call {
         Reply::json(&page::listing(items, &self.query, kind)?)
     }
 }
+
+/// What the names of columns that hold statistics contain.
+const STATISTICS: &[&str] = &["_details", "message_stats"];
 
 /// A value as it will be sent.
 pub(crate) fn to_value<T: Serialize>(item: &T) -> Result<Value, ApiError> {

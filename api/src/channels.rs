@@ -88,7 +88,7 @@ fn sampled(channel: &ChannelInfo) -> Sampled<'static> {
     Sampled::Channel(channel.connection, channel.number)
 }
 
-fn list(call: &Call, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
+fn list(call: &Call, kind: Listing, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
     let node = &call.node().settings().node_name;
     let mut channels = call.broker()?.channels();
     channels.retain(|channel| sees(call, &channel.user) && keep(channel));
@@ -98,22 +98,22 @@ fn list(call: &Call, keep: impl Fn(&ChannelInfo) -> bool) -> Answer {
         let item = to_wire(channel, node);
         if call.without_stats() { only_what_is_fixed(item) } else { call.rated(sampled(channel), &ranges, item) }
     };
-    call.list(channels.iter().map(item), Listing::Paged)
+    call.list(channels.iter().map(item), kind)
 }
 
 async fn list_channels(call: Call) -> Answer {
-    list(&call, |_| true)
+    list(&call, Listing::Paged, |_| true)
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
     call.needs_stats()?;
-    list(&call, |channel| channel.vhost == vhost.name)
+    list(&call, Listing::Plain, |channel| channel.vhost == vhost.name)
 }
 
 async fn list_of_connection(call: Call) -> Answer {
     let connection = find_connection(&call)?;
-    list(&call, |channel| channel.connection == connection.id)
+    list(&call, Listing::Paged, |channel| channel.connection == connection.id)
 }
 
 async fn get_channel(call: Call) -> Answer {

@@ -96,7 +96,7 @@ pub(crate) fn sees(call: &Call, owner: &UserName) -> bool {
     call.identity.is_monitoring() || call.identity.is_user(owner)
 }
 
-fn list(call: &Call, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
+fn list(call: &Call, kind: Listing, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
     let node = &call.node().settings().node_name;
     let mut connections = call.broker()?.connections();
     connections.retain(|connection| sees(call, &connection.user) && keep(connection));
@@ -106,7 +106,7 @@ fn list(call: &Call, keep: impl Fn(&ConnectionInfo) -> bool) -> Answer {
         let item = call.rated(Sampled::Connection(connection.id), &ranges, to_wire(connection, node));
         if call.without_stats() { without_counters(item) } else { item }
     };
-    call.list(connections.iter().map(item), Listing::Paged)
+    call.list(connections.iter().map(item), kind)
 }
 
 /// The connection a path names, for a caller who may see it.
@@ -118,12 +118,12 @@ pub(crate) fn find(call: &Call) -> Result<ConnectionInfo, ApiError> {
 }
 
 async fn list_connections(call: Call) -> Answer {
-    list(&call, |_| true)
+    list(&call, Listing::Paged, |_| true)
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    list(&call, |connection| connection.vhost == vhost.name)
+    list(&call, Listing::Plain, |connection| connection.vhost == vhost.name)
 }
 
 async fn get_connection(call: Call) -> Answer {
@@ -143,7 +143,7 @@ async fn get_connection(call: Call) -> Answer {
 async fn list_sessions(call: Call) -> Answer {
     find(&call)?;
     // Only AMQP 1.0 connections have sessions.
-    call.list(Vec::<Value>::new(), Listing::Paged)
+    Err(ApiError::bad_request("connection does not use AMQP 1.0"))
 }
 
 async fn list_of_user(call: Call) -> Answer {
@@ -151,7 +151,7 @@ async fn list_of_user(call: Call) -> Answer {
     if !sees(&call, &user) {
         return Err(ApiError::not_authorised_object());
     }
-    list(&call, |connection| connection.user == user)
+    list(&call, Listing::Paged, |connection| connection.user == user)
 }
 
 fn reason(call: &Call) -> String {

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::Response;
 use broker::Broker;
-use openapi::endpoint::Format;
 use openapi::{Access, Method};
 
 use crate::auth::{Identity, authenticate, authorise};
@@ -21,8 +20,9 @@ use crate::body;
 use crate::call::{Call, vhost_name};
 use crate::context::Context;
 use crate::error::{About, ApiError};
+use crate::negotiation::{is_media_type, negotiate};
 use crate::options::{HttpOptions, Timeouts};
-use crate::query::QueryString;
+use crate::query::{QueryString, has_whole_escapes};
 use crate::reply::{JSON, Reply};
 use crate::route::{Answer, Parameters, Route, Routes};
 use crate::{PeerAddress, Transport};
@@ -74,9 +74,11 @@ impl Dispatch {
         let uri = request.uri().clone();
         let path = self.options.within(uri.path());
         let grant = self.options.cors.grant(request.method(), request.headers());
+        let is_readable = path.is_none_or(has_whole_escapes);
         let (mut response, allow) = match path.and_then(|path| self.routes.find(path)) {
+            _ if !is_readable => (error_response(&ApiError::bare(StatusCode::BAD_REQUEST)), &STATIC_ALLOW),
             Some((route, parameters)) => (self.answer_route(route, parameters, request).await, &route.allow),
-            None => (self.unrouted(path.unwrap_or_default()), &STATIC_ALLOW),
+            None => (self.unrouted(request.method(), path.unwrap_or_default()), &STATIC_ALLOW),
         };
         let headers = response.headers_mut();
         if let Some(grant) = grant {
@@ -122,8 +124,9 @@ impl Dispatch {
         response
     }
 
-    /// A path outside the table: an old one that moved, or nothing.
-    fn unrouted(&self, path: &str) -> Response {
+    /// A path outside the table: an old one that moved, or nothing. The reference looks for a
+    /// file of that name, which is only read and has no slash in its name.
+    fn unrouted(&self, method: &HttpMethod, path: &str) -> Response {
         let trimmed = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
         if let Some((_, target)) = REDIRECTS.iter().find(|(from, _)| *from == trimmed) {
             let target = format!("{}{target}", self.options.path_prefix);
@@ -135,7 +138,19 @@ impl Dispatch {
             response.headers_mut().insert(header::SERVER, SERVER);
             return response;
         }
-        let mut response = error_response(&ApiError::no_object());
+        let has_slash = path.split('/').any(|name| name.contains("%2F") || name.contains("%2f"));
+        let mut response = match *method {
+            _ if !is_known(method) => error_response(&ApiError::bare(StatusCode::NOT_IMPLEMENTED)),
+            HttpMethod::GET | HttpMethod::HEAD | HttpMethod::OPTIONS if has_slash => {
+                error_response(&ApiError::bare(StatusCode::BAD_REQUEST))
+            }
+            HttpMethod::GET | HttpMethod::HEAD => error_response(&ApiError::no_object()),
+            HttpMethod::OPTIONS => reply_response(Reply::bare(StatusCode::OK)),
+            HttpMethod::POST if leads_to_neither(path) => {
+                error_response(&ApiError::bad_request("a binding leads to a queue (q) or to an exchange (e)"))
+            }
+            _ => error_response(&ApiError::bare(StatusCode::METHOD_NOT_ALLOWED)),
+        };
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, STATIC_ALLOW);
         headers.insert(header::CACHE_CONTROL, REVALIDATE);
@@ -153,6 +168,7 @@ impl Dispatch {
             HttpMethod::POST => Method::Post,
             HttpMethod::DELETE => Method::Delete,
             HttpMethod::OPTIONS => return Ok(Reply::bare(StatusCode::OK)),
+            ref method if !is_known(method) => return Err(ApiError::bare(StatusCode::NOT_IMPLEMENTED)),
             _ => return Err(ApiError::bare(StatusCode::METHOD_NOT_ALLOWED)),
         };
         let Some((operation, handler)) = route.operation(method) else {
@@ -174,15 +190,15 @@ impl Dispatch {
         unalias_vhost(broker.as_ref(), &mut parameters);
         let vhost = parameters.iter().find(|(name, _)| *name == "vhost").map(|(_, name)| vhost_name(name));
         authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;
-        let as_bert = match negotiate(request.headers(), operation.format) {
-            Some(as_bert) => as_bert,
-            None => return Err(ApiError::bare(StatusCode::NOT_ACCEPTABLE)),
-        };
+        let as_bert = negotiate(request.headers(), operation.format)?;
         *vary = if route.endpoint.negotiated { VARY } else { VARY_ENCODING };
         let timeouts = request.extensions().get::<Timeouts>().copied().unwrap_or_default();
         let (parts, body) = request.into_parts();
-        if !content_type_is_valid(&parts.headers) {
+        if !content_type_is_valid(method, &parts.headers) {
             return Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        if method == Method::Get && !parts.uri.query().is_none_or(QueryString::is_wellformed) {
+            return Err(ApiError::bare(StatusCode::BAD_REQUEST));
         }
         let call = Call {
             context: Arc::clone(&self.context),
@@ -213,6 +229,12 @@ fn unalias_vhost(broker: Option<&Broker>, parameters: &mut Parameters) {
             }
         }
     }
+}
+
+/// Whether the reference knows a method, whatever the path.
+fn is_known(method: &HttpMethod) -> bool {
+    use HttpMethod as M;
+    [M::GET, M::HEAD, M::OPTIONS, M::PUT, M::POST, M::DELETE, M::PATCH].contains(method)
 }
 
 fn is_empty(response: &Response) -> bool {
@@ -256,17 +278,6 @@ fn error_response(error: &ApiError) -> Response {
     response
 }
 
-/// Whether an answer in this format is acceptable, and whether only as Erlang terms.
-fn negotiate(headers: &HeaderMap, format: Format) -> Option<bool> {
-    let Some(accept) = headers.get(header::ACCEPT) else { return Some(false) };
-    let accept = accept.to_str().ok()?;
-    if accepts(accept, format.content_type()) {
-        Some(false)
-    } else {
-        (format == Format::Json && accepts(accept, BERT)).then_some(true)
-    }
-}
-
 /// The same answer as an Erlang term.
 fn to_bert(mut reply: Reply) -> Reply {
     if let Some((JSON, body)) = &reply.body {
@@ -276,33 +287,19 @@ fn to_bert(mut reply: Reply) -> Reply {
     reply
 }
 
-/// Whether an `Accept` value admits a content type.
-fn accepts(accept: &str, content_type: &str) -> bool {
-    let own = content_type.split(';').next().unwrap_or_default();
-    let (own_type, own_subtype) = own.split_once('/').unwrap_or_default();
-    accept.split(',').any(|range| {
-        let mut parts = range.split(';');
-        let kind = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-        let refused = parts.any(|parameter| {
-            let quality = parameter.trim().strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
-            quality.is_some_and(|quality| quality <= 0.0)
-        });
-        let (wanted_type, wanted_subtype) = kind.split_once('/').unwrap_or_default();
-        !refused
-            && (wanted_type == "*" || wanted_type == own_type)
-            && (wanted_subtype == "*" || wanted_subtype == own_subtype)
-    })
+/// Whether the content type of a request is well-formed, where it matters; which one it is does not.
+fn content_type_is_valid(method: Method, headers: &HeaderMap) -> bool {
+    if !matches!(method, Method::Put | Method::Post) {
+        return true;
+    }
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    value.to_str().is_ok_and(is_media_type)
 }
 
-/// Whether a content type is well-formed; which one it is does not matter.
-fn content_type_is_valid(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(HeaderName::from_static("content-type")) else { return true };
-    let Ok(value) = value.to_str() else { return false };
-    let kind = value.split(';').next().unwrap_or_default().trim();
-    match kind.split_once('/') {
-        Some((kind, subtype)) => !kind.is_empty() && !subtype.is_empty() && !subtype.contains(['/', ' ']),
-        None => false,
-    }
+/// A path of bindings that names another kind of destination, on which the reference fails within.
+fn leads_to_neither(path: &str) -> bool {
+    let names: Vec<_> = path.split('/').collect();
+    matches!(names[..], ["", "api", "bindings", _, "e", _, kind, _, ..] if !matches!(kind, "e" | "q"))
 }
 
 #[cfg(test)]
@@ -310,35 +307,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accept_is_negotiated() {
-        let check = |accept: &str, format| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, accept.parse().unwrap());
-            negotiate(&headers, format) == Some(false)
-        };
-        for (accept, json, text) in [
-            ("*/*", true, true),
-            ("application/json", true, false),
-            ("application/*", true, false),
-            ("text/html,application/json;q=0.5", true, false),
-            ("text/plain, */*;q=0", false, true),
-            ("application/json;q=0", false, false),
-            ("application/xml", false, false),
-            ("nonsense", false, false),
-            ("application/bert", false, false),
-        ] {
-            assert_eq!((check(accept, Format::Json), check(accept, Format::Text)), (json, text), "{accept}");
-        }
-    }
-
-    #[test]
     fn only_broken_content_types_are_refused() {
-        for (content_type, valid) in
-            [("application/json; charset=utf-8", true), ("text/plain", true), ("nonsense", false), ("a/b/c", false)]
-        {
+        for (content_type, valid) in [
+            ("application/json; charset=utf-8", true),
+            ("text/plain", true),
+            ("nonsense", false),
+            ("a/b/c", false),
+            ("a/b;", false),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
-            assert_eq!(content_type_is_valid(&headers), valid, "{content_type}");
+            assert_eq!(content_type_is_valid(Method::Put, &headers), valid, "{content_type}");
         }
     }
 }

@@ -60,7 +60,7 @@ fn message_stats(info: &ExchangeInfo) -> Option<Map<String, Value>> {
 fn list(call: &Call, vhosts: &[VhostName]) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
-    let ranges = call.ranges()?;
+    let ranges = call.ranges_of_list()?;
     let mut items = Vec::new();
     for vhost in vhosts {
         let applied = Applied::new(&directory, vhost);
@@ -99,6 +99,7 @@ async fn get_exchange(call: Call) -> Answer {
 }
 
 async fn put_exchange(call: Call) -> Answer {
+    call.target_vhost()?;
     let fields = call.fields()?;
     let name = exchange_name(call.parameter("exchange"))?;
     let declare = DeclareExchange {
@@ -134,6 +135,7 @@ fn refusal(error: broker::Error) -> ApiError {
 
 async fn delete_exchange(call: Call) -> Answer {
     let exchange = find(&call)?;
+    call.fields()?;
     let if_unused = call.query.is_true("if-unused");
     let name = &exchange.exchange.name;
     call.broker()?.delete_exchange(&call.caller(), &exchange.vhost, name, if_unused).await?;

@@ -82,6 +82,7 @@ async fn list_flags(call: Call) -> Answer {
 }
 
 async fn enable_flag(call: Call) -> Answer {
+    call.require_json()?;
     let flag = call.parameter("flag");
     if FLAGS.iter().any(|(name, ..)| *name == flag) {
         Ok(Reply::no_content())
@@ -99,7 +100,7 @@ async fn list_deprecated(call: Call) -> Answer {
         doc_url: String::new(),
         provided_by: (*provider).to_owned(),
     });
-    call.list(features, Listing::Plain)
+    call.list(features, Listing::Uncut)
 }
 
 /// Nothing that is deprecated is watched.

@@ -26,6 +26,7 @@ mod cors;
 mod dispatch;
 mod error;
 mod logins;
+mod negotiation;
 mod options;
 mod page;
 mod query;

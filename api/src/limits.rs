@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use broker::domain::parameter::as_term;
 use broker::domain::user::User;
 use broker::domain::vhost::{Vhost, VhostLimits};
 use openapi::limits as wire;
@@ -42,16 +43,17 @@ fn user_to_wire(user: &User) -> Option<wire::UserLimits> {
 async fn list_vhost_limits(call: Call) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
-    let seen = directory
-        .vhosts
-        .values()
-        .filter(|vhost| call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name));
-    call.list(seen.filter_map(|vhost| vhost_to_wire(vhost)), Listing::Plain)
+    let named = if call.named_in_header().is_some() { Some(call.visible_vhosts()?) } else { None };
+    let seen = directory.vhosts.values().filter(|vhost| match &named {
+        Some(named) => named.contains(&vhost.name),
+        None => call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name),
+    });
+    call.list(seen.filter_map(|vhost| vhost_to_wire(vhost)), Listing::Uncut)
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    call.list(vhost_to_wire(&vhost), Listing::Plain)
+    call.list(vhost_to_wire(&vhost), Listing::Uncut)
 }
 
 /// The field of a limit by name.
@@ -72,7 +74,7 @@ fn limit_value(call: &Call, what: &str) -> Result<(i64, String), ApiError> {
     match value.as_i64() {
         Some(limit) => Ok((limit, name)),
         None => {
-            let value = value.as_str().map_or_else(|| value.to_string(), |text| format!("<<\"{text}\">>"));
+            let value = as_term(&value);
             Err(ApiError::bad_request(format!("{what}{name} should be a number, actually was {value}{}", tail(what))))
         }
     }
@@ -87,26 +89,23 @@ fn tail(what: &str) -> &'static str {
 const VALIDATION: &str = "Validation failed\n\n";
 
 fn unrecognised(what: &str, name: &str, limit: i64) -> ApiError {
-    ApiError::bad_request(format!("{what}Unrecognised terms [{{<<\"{name}\">>,{limit}}}] in limits{}", tail(what)))
+    let kind = if what.is_empty() { "user-limits" } else { "limits" };
+    let name = as_term(&name.into());
+    ApiError::bad_request(format!("{what}Unrecognised terms [{{{name},{limit}}}] in {kind}{}", tail(what)))
 }
 
 async fn put_vhost_limit(call: Call) -> Answer {
+    call.require_json()?;
+    let vhost = call.target_vhost()?;
     let (limit, name) = limit_value(&call, VALIDATION)?;
-    let vhost = named_vhost(&call)?;
     let mut limits = vhost.limits;
     *vhost_slot(&mut limits, &name).ok_or_else(|| unrecognised(VALIDATION, &name, limit))? = Some(limit);
     call.broker()?.set_vhost_limits(&vhost.name, limits).await?;
     Ok(Reply::no_content())
 }
 
-/// The vhost in the path; a missing one is told apart here.
-fn named_vhost(call: &Call) -> Result<std::sync::Arc<Vhost>, ApiError> {
-    let vhost = call.directory()?.vhosts.get(&call.vhost_name()).cloned();
-    vhost.ok_or_else(|| ApiError::not_found("vhost_not_found"))
-}
-
 async fn delete_vhost_limit(call: Call) -> Answer {
-    let vhost = named_vhost(&call)?;
+    let vhost = call.target_vhost()?;
     let mut limits = vhost.limits;
     if let Some(slot) = vhost_slot(&mut limits, call.parameter("limit")) {
         *slot = None;
@@ -139,12 +138,13 @@ fn user_slot<'a>(limits: &'a mut broker::domain::user::UserLimits, name: &str) -
 }
 
 async fn put_user_limit(call: Call) -> Answer {
+    call.require_json()?;
     let (limit, name) = limit_value(&call, "")?;
     let directory = call.directory()?;
     let user = directory.users.get(&call.user_name());
-    let user = user.ok_or_else(|| ApiError::bad_request(json!(["no_such_user", call.parameter("user")])))?;
-    let mut limits = user.limits;
+    let mut limits = user.map(|user| user.limits).unwrap_or_default();
     *user_slot(&mut limits, &name).ok_or_else(|| unrecognised("", &name, limit))? = Some(limit);
+    let user = user.ok_or_else(|| ApiError::bad_request(json!(["no_such_user", call.parameter("user")])))?;
     call.broker()?.set_user_limits(&user.name, limits).await?;
     Ok(Reply::no_content())
 }

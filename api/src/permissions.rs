@@ -1,5 +1,6 @@
 //! Permissions and topic permissions.
 
+use broker::Put;
 use broker::domain::permission::{Permissions, TopicPermissions};
 use openapi::permissions as wire;
 use serde_json::json;
@@ -19,7 +20,10 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::TOPIC_OF_VHOST).get(list_topic_of_vhost);
     on.at(&wire::TOPIC_OF_USER).get(list_topic_of_user);
     on.at(&wire::TOPIC_PERMISSION).get(get_topic_permission).put(put_topic_permission).delete(delete_topic_permission);
-    on.at(&wire::TOPIC_OF_EXCHANGE).delete(delete_topic_of_exchange);
+    on.at(&wire::TOPIC_OF_EXCHANGE)
+        .get(get_topic_permission)
+        .put(put_topic_permission)
+        .delete(delete_topic_of_exchange);
 }
 
 fn to_wire(row: &Permissions) -> wire::Permission {
@@ -157,8 +161,10 @@ async fn put_topic_permission(call: Call) -> Answer {
         write: fields.required_text("write")?.to_owned(),
         read: fields.required_text("read")?.to_owned(),
     };
+    let existed = has_topic(&call)?;
     match call.broker()?.set_topic_permissions(permissions).await {
-        Ok(put) => Ok(put.into()),
+        // Any entry of the user in the vhost is what exists to the path.
+        Ok(_) => Ok(if existed { Put::Existed } else { Put::Created }.into()),
         Err(broker::Error::NoSuch(_)) => Err(missing()),
         Err(error) => Err(error.into()),
     }

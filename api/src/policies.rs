@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use broker::PutPolicy;
 use broker::domain::name::VhostName;
 use broker::domain::policy::{Policy, PolicyFields, PolicyKind};
-use broker::{Directory, PutPolicy};
 use openapi::policies as wire;
 
 use crate::call::Call;
@@ -40,12 +40,18 @@ fn to_wire(policy: &Policy) -> wire::Policy {
     }
 }
 
-fn policies(directory: &Directory, kind: PolicyKind, keep: impl Fn(&VhostName) -> bool) -> Vec<wire::Policy> {
+/// In the order of their priorities, the lowest first, or of their names where nobody sees the priorities.
+fn policies(call: &Call, kind: PolicyKind, keep: impl Fn(&VhostName) -> bool) -> Result<Vec<wire::Policy>, ApiError> {
+    let directory = call.directory()?;
     let all = match kind {
         PolicyKind::User => &directory.policies,
         PolicyKind::Operator => &directory.operator_policies,
     };
-    all.values().filter(|policy| keep(&policy.vhost)).map(|policy| to_wire(policy)).collect()
+    let mut found: Vec<_> = all.values().filter(|policy| keep(&policy.vhost)).map(|policy| to_wire(policy)).collect();
+    if call.query.get("columns").is_none_or(|columns| columns.contains("priority")) {
+        found.sort_by_key(|policy| policy.priority);
+    }
+    Ok(found)
 }
 
 /// The policy in the path, which must exist.
@@ -61,12 +67,12 @@ fn find(call: &Call, kind: PolicyKind) -> Result<Arc<Policy>, ApiError> {
 
 async fn list_policies(call: Call, kind: PolicyKind) -> Answer {
     let visible = call.visible_vhosts()?;
-    call.list(policies(&*call.directory()?, kind, |vhost| visible.contains(vhost)), Listing::Plain)
+    call.list(policies(&call, kind, |vhost| visible.contains(vhost))?, Listing::Plain)
 }
 
 async fn list_of_vhost(call: Call, kind: PolicyKind) -> Answer {
     let own = call.vhost()?;
-    call.list(policies(&*call.directory()?, kind, |vhost| *vhost == own.name), Listing::Plain)
+    call.list(policies(&call, kind, |vhost| *vhost == own.name)?, Listing::Plain)
 }
 
 async fn get_policy(call: Call, kind: PolicyKind) -> Answer {
@@ -74,10 +80,11 @@ async fn get_policy(call: Call, kind: PolicyKind) -> Answer {
 }
 
 async fn put_policy(call: Call, kind: PolicyKind) -> Answer {
-    let fields = call.fields()?;
-    if call.vhost().is_err() {
-        return Err(ApiError::not_found("vhost_not_found"));
+    if kind == PolicyKind::Operator {
+        call.require_json()?;
     }
+    call.target_vhost()?;
+    let fields = call.fields()?;
     fields.require(&["pattern", "definition"])?;
     let missing = serde_json::Value::Null;
     let given = PolicyFields {

@@ -82,6 +82,7 @@ fn find(call: &Call) -> Result<QueueInfo, ApiError> {
 
 async fn get_queue(call: Call) -> Answer {
     let queue = find(&call)?;
+    call.ranges()?;
     let applied = Applied::new(&*call.directory()?, &queue.vhost);
     let mut view = View::new(&call, Detail::Full)?;
     let mut item = rows::value(|fields| view.describe(&queue, &applied, fields))?;
@@ -98,6 +99,7 @@ async fn get_queue(call: Call) -> Answer {
 }
 
 async fn put_queue(call: Call) -> Answer {
+    call.target_vhost()?;
     let fields = call.fields()?;
     let name = queue_name(call.parameter("queue"))?;
     let exclusive = fields.boolean("exclusive")?.unwrap_or(false);
@@ -125,6 +127,7 @@ async fn put_queue(call: Call) -> Answer {
 
 async fn delete_queue(call: Call) -> Answer {
     let queue = find(&call)?;
+    call.fields()?;
     let (if_unused, if_empty) = (call.query.is_true("if-unused"), call.query.is_true("if-empty"));
     call.broker()?.delete_queue(&call.caller(), &queue.vhost, &queue.spec.name, if_unused, if_empty).await?;
     Ok(Reply::no_content())
@@ -145,11 +148,13 @@ async fn list_bindings(call: Call) -> Answer {
 
 async fn purge(call: Call) -> Answer {
     let queue = find(&call)?;
+    call.fields()?;
     call.broker()?.purge_queue(&call.caller(), &queue.vhost, &queue.spec.name).await?;
     Ok(Reply::no_content())
 }
 
 async fn act(call: Call) -> Answer {
+    call.target_vhost()?;
     find(&call).map_err(|_| ApiError::not_found("queue_not_found"))?;
     let fields = call.fields()?;
     fields.require(&["action"])?;

@@ -117,7 +117,7 @@ impl Route {
                 match parameter_name(pattern) {
                     // An empty last segment is the trailing slash of the list above.
                     Some(_) => !segment.is_empty() || at + 1 < path.len(),
-                    None => pattern == segment,
+                    None => pattern == segment || percent_decode_str(segment).eq(pattern.bytes()),
                 }
             })
     }

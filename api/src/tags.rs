@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// Reads tags; elements of an array may be numbers, which the reference prints.
+/// Reads tags; elements of an array may be numbers or words, which the reference prints.
 pub(crate) fn parse(value: &Value) -> Result<Vec<String>, ApiError> {
     match value {
         Value::String(text) => {
@@ -14,7 +14,7 @@ pub(crate) fn parse(value: &Value) -> Result<Vec<String>, ApiError> {
             .iter()
             .map(|item| match item {
                 Value::String(tag) => Ok(tag.clone()),
-                Value::Number(number) => Ok(number.to_string()),
+                Value::Number(_) | Value::Bool(_) | Value::Null => Ok(item.to_string()),
                 other => Err(ApiError::bad_request(json!(["invalid_tag", other]))),
             })
             .collect(),
@@ -34,7 +34,7 @@ mod tests {
             Ok(vec!["administrator".into(), "monitoring".into(), "x".into()])
         );
         assert_eq!(parsed(json!("")), Ok(vec![]));
-        assert_eq!(parsed(json!(["a", 1])), Ok(vec!["a".into(), "1".into()]));
+        assert_eq!(parsed(json!(["a", 1, true])), Ok(vec!["a".into(), "1".into(), "true".into()]));
         assert_eq!(parsed(json!(5)), Err(400));
         assert_eq!(parsed(json!(null)), Err(400));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use broker::domain::parameter::as_term;
 use broker::domain::queue::QueueKind;
 use broker::domain::vhost::Vhost;
 use broker::{Broker, Put, PutVhost, VhostCounters};
@@ -73,13 +74,13 @@ fn to_wire(call: &Call, vhost: &Vhost, ranges: &Ranges) -> Result<Value, ApiErro
 async fn list_vhosts(call: Call) -> Answer {
     let broker = call.broker()?;
     let directory = broker.directory();
-    let ranges = call.ranges()?;
+    let ranges = call.ranges_of_list()?;
     let seen = directory
         .vhosts
         .values()
         .filter(|vhost| call.identity.is_monitoring() || call.identity.enters(broker, &vhost.name));
     let items: Vec<_> = seen.map(|vhost| to_wire(&call, vhost, &ranges)).collect::<Result<_, _>>()?;
-    call.list(items, Listing::Paged)
+    call.list(items, Listing::PagedUncut)
 }
 
 async fn get_vhost(call: Call) -> Answer {
@@ -116,7 +117,11 @@ fn parse_default_queue_type(fields: &Fields, of_node: QueueKind) -> Result<Queue
         Some(Value::String(name)) => {
             QueueKind::from_wire(name).ok_or_else(|| ApiError::bad_request(format!("{name} is not a valid queue type")))
         }
-        Some(other) => Err(ApiError::bad_request(format!("{other} is not a valid default_queue_type value"))),
+        Some(Value::Bool(word)) => Err(ApiError::bad_request(format!("{word} is not a valid queue type"))),
+        Some(other) => {
+            let other = as_term(other);
+            Err(ApiError::bad_request(format!("{other} is not a valid default_queue_type value")))
+        }
     }
 }
 
@@ -169,8 +174,8 @@ async fn start_vhost(call: Call) -> Answer {
     match call.vhost() {
         Ok(_) => Ok(Reply::no_content()),
         Err(_) => {
-            let name = call.parameter("vhost");
-            Err(ApiError::bad_request(format!("Request to node {node} failed with {{no_such_vhost,{name:?}}}")))
+            let name = as_term(&call.parameter("vhost").into());
+            Err(ApiError::bad_request(format!("Request to node {node} failed with {{no_such_vhost,{name}}}")))
         }
     }
 }

@@ -39,6 +39,9 @@ async fn get_version(call: Call) -> Answer {
     Reply::json(&call.node().settings().version)
 }
 
+/// What a login is sent as. The reference looks at the credentials first.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 async fn post_login(call: Call) -> Answer {
     let form = QueryString::parse(std::str::from_utf8(&call.body).ok());
     let (Some(user), Some(password)) = (form.get("username"), form.get("password")) else {
@@ -46,6 +49,10 @@ async fn post_login(call: Call) -> Answer {
     };
     let facts = &call.context.facts;
     let identity = login(call.broker()?, &facts.logins, user, password, call.address).await?;
+    let kind = call.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
+        return Err(ApiError::bare(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
     let token = LoginToken { kind: "basic".to_owned(), value: STANDARD.encode(format!("{user}:{password}")) };
     let answer = Reply::json(&LoginAnswer { user: describe(&identity), token })?;
     let Identity::User(user) = &identity else { return Ok(answer) };

@@ -108,6 +108,10 @@ async fn pages_of_listed_origins_may_call() {
     fixture.stop().await;
 }
 
+fn as_form(request: axum::http::request::Builder) -> axum::http::request::Builder {
+    request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+}
+
 #[tokio::test]
 async fn a_session_lasts_until_logout_or_a_new_password() {
     let fixture = start(HttpOptions::default()).await;
@@ -127,7 +131,7 @@ async fn a_session_lasts_until_logout_or_a_new_password() {
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["user"]), (1, &json!("guest")));
 
     let form = "username=guest&password=guest";
-    let login = Request::builder().method("POST").uri("/api/login").body(Body::from(form)).unwrap();
+    let login = as_form(Request::builder().method("POST").uri("/api/login")).body(Body::from(form)).unwrap();
     let login = fixture.send(HERE, login).await;
     let cookie = login.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
     for part in ["HttpOnly", "SameSite=Strict", "Path=/api", "Max-Age=28800"] {
@@ -162,8 +166,8 @@ async fn a_session_is_worth_no_more_than_its_user() {
     let begin = || fixture.send(FAR, as_user("u:p", "POST", "/api/warren/sessions").body(Body::empty()).unwrap());
     assert_eq!(put("").await.status(), 201);
     assert_eq!(begin().await.status(), 401, "who may use AMQP alone gets none");
-    let login =
-        || Request::builder().method("POST").uri("/api/login").body(Body::from("username=u&password=p")).unwrap();
+    let form = || Body::from("username=u&password=p");
+    let login = || as_form(Request::builder().method("POST").uri("/api/login")).body(form()).unwrap();
     let refused = fixture.send(FAR, login()).await;
     assert_eq!(
         (refused.status(), refused.headers().contains_key(header::SET_COOKIE)),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::consumers::Consumer;
-use crate::endpoint::{Access, Endpoint, OBJECT, Operation, PAGED, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, wire, wire_list};
 use crate::queues::OwnerDetails;
 use crate::traffic::{Flow, MessageStats};
 
@@ -97,8 +97,10 @@ const fn list(access: Access, summary: &'static str) -> Operation {
 pub const CHANNELS: Endpoint = Endpoint::new("/channels", &[list(Access::Any, "Channels the caller may see")]);
 
 /// Channels in a virtual host.
-pub const OF_VHOST: Endpoint =
-    Endpoint::new("/vhosts/{vhost}/channels", &[list(Access::Vhost, "Channels in a virtual host")]);
+pub const OF_VHOST: Endpoint = Endpoint::new(
+    "/vhosts/{vhost}/channels",
+    &[Operation::get(Access::Vhost, "Channels in a virtual host").query(LISTING).gives(wire_list::<Channel>())],
+);
 
 /// Channels of a connection.
 pub const OF_CONNECTION: Endpoint =

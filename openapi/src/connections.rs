@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::endpoint::{Access, Endpoint, Header, Operation, PAGED, wire, wire_list};
+use crate::endpoint::{Access, Endpoint, Header, LISTING, Operation, PAGED, wire, wire_list};
 use crate::statistics::Details;
 
 /// A connection.
@@ -106,7 +106,7 @@ pub const CONNECTIONS: Endpoint = Endpoint::new(
 /// Connections into a virtual host.
 pub const OF_VHOST: Endpoint = Endpoint::new(
     "/vhosts/{vhost}/connections",
-    &[Operation::get(Access::Vhost, "Connections into a virtual host").query(PAGED).gives(wire_list::<Connection>())],
+    &[Operation::get(Access::Vhost, "Connections into a virtual host").query(LISTING).gives(wire_list::<Connection>())],
 );
 
 const REASON: Header = Header { name: "X-Reason", summary: "Why, as the client is told; at most 255 bytes." };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, CHANGED, Endpoint, LISTING, Operation, wire, wire_list};
+use crate::parameter::VHOST_HEADER;
 
 /// The limits of a virtual host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,7 +36,10 @@ pub struct PutLimit {
 /// Limits of all virtual hosts.
 pub const VHOST_LIMITS: Endpoint = Endpoint::new(
     "/vhost-limits",
-    &[Operation::get(Access::Any, "Limits of all virtual hosts").query(LISTING).gives(wire_list::<VhostLimits>())],
+    &[Operation::get(Access::Any, "Limits of all virtual hosts")
+        .query(LISTING)
+        .header(VHOST_HEADER)
+        .gives(wire_list::<VhostLimits>())],
 )
 .without_head()
 .without_negotiation();
@@ -65,13 +69,15 @@ pub const VHOST_LIMIT: Endpoint = Endpoint::new(
 pub const USER_LIMITS: Endpoint = Endpoint::new(
     "/user-limits",
     &[Operation::get(Access::Administrator, "Limits of all users").query(LISTING).gives(wire_list::<UserLimits>())],
-);
+)
+.without_head();
 
 /// Limits of one user.
 pub const OF_USER: Endpoint = Endpoint::new(
     "/user-limits/{user}",
     &[Operation::get(Access::Own, "Limits of a user").query(LISTING).gives(wire_list::<UserLimits>())],
-);
+)
+.without_head();
 
 /// One limit of a user.
 pub const USER_LIMIT: Endpoint = Endpoint::new(

@@ -111,7 +111,12 @@ pub const TOPIC_PERMISSION: Endpoint = Endpoint::new(
 /// Topic permissions on one exchange.
 pub const TOPIC_OF_EXCHANGE: Endpoint = Endpoint::new(
     "/topic-permissions/{vhost}/{user}/{exchange}",
-    &[Operation::delete(Access::Administrator, "Revokes the topic permissions on an exchange")],
+    &[
+        list_topic("Topic permissions of a user in a virtual host, whichever the exchange"),
+        Operation::put(Access::Administrator, "Grants topic permissions on the exchange the body names")
+            .takes(wire::<PutTopicPermission>()),
+        Operation::delete(Access::Administrator, "Revokes the topic permissions on an exchange"),
+    ],
 );
 
 /// Endpoints of this file.

@@ -76,7 +76,7 @@ impl<'a> View<'a> {
             statistics: call.statistics(),
             node: &call.node().settings().node_name,
             detail,
-            ranges: call.ranges()?.ahead(),
+            ranges: call.ranges_of_list()?.ahead(),
             connections: None,
             definitions: HashMap::new(),
         })
