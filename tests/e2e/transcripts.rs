@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios};
+use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios, unlike};
 use tests::{Options, Server, binaries, free_port, python, repository};
 
 /// A server whose ports stay the same when the application is stopped and started.
@@ -71,7 +71,7 @@ fn the_http_api_answers_as_recorded_and_as_documented() {
     let server = server();
     let ctl = binaries().links.join("rabbitmqctl");
     let ctl = ctl.display();
-    let arguments = [
+    let mut arguments = vec![
         "--url".to_owned(),
         format!("http://{}", server.http),
         "--amqp".to_owned(),
@@ -84,6 +84,7 @@ fn the_http_api_answers_as_recorded_and_as_documented() {
             "{ctl} -q stop_app && {ctl} -q reset && {ctl} -q start_app && {ctl} -q clear_global_parameter cluster_tags"
         ),
     ];
+    arguments.extend(unlike().expect("a list").into_iter().flat_map(|step| ["--unlike".to_owned(), step]));
     let undocumented = beside(&server, "undocumented.json");
     let program = [repository().join("tests/python/documented_replay.py"), undocumented.clone()];
     check("http", &replay(&server, "http", &program, &arguments, http_scores));

@@ -118,7 +118,7 @@ class Document:
         headers = {name.lower(): value for name, value in headers.items()}
         found = self.find(target)
         if found is None:
-            return [] if status in (301, 400, 404) else ["no such path in the document, answered %d" % status]
+            return [] if status in (301, 400, 404, 405, 501) else ["no such path in the document, answered %d" % status]
         path, item = found
         if headers.get("allow", item["x-allow"]) != item["x-allow"]:
             return ["Allow is %s, and %s in the document" % (headers["allow"], item["x-allow"])]

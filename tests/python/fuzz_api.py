@@ -103,7 +103,7 @@ class Fuzz:
         """Puts back what earlier requests have taken away; over the control socket, which knows no users."""
         connection = OverSocket(self.control)
         for method, path, body in FURNITURE:
-            connection.request(method, "/api" + path, json.dumps(body))
+            connection.request(method, "/api" + path, json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()
             assert answer.status < 300, "%s %s: %d" % (method, path, answer.status)

@@ -1,10 +1,10 @@
 //! Replays recorded exchanges of the reference broker, and keeps the share that passes from falling.
 //!
 //! `transcripts/floors.txt` holds, per scenario, how many steps pass: the number may only
-//! rise. `transcripts/exceptions.txt` names scenarios that are not replayed, each with its
-//! reason.
+//! rise. `transcripts/exceptions.txt` names the steps of HTTP scenarios that do not, with what
+//! the reference does and why we differ; no other may fail, and one that passes is no exception.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -13,13 +13,18 @@ use anyhow::{Context, ensure};
 use crate::repository;
 
 /// Steps of one scenario.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Score {
     /// Those that passed.
     pub passed: usize,
     /// All that were compared.
     pub total: usize,
+    /// Numbers of those that did not pass, where the replayer tells them.
+    pub failed: BTreeSet<usize>,
 }
+
+/// Steps of scenarios, by scenario, each with its reason.
+type Exceptions = BTreeMap<String, BTreeMap<usize, String>>;
 
 /// Scores by scenario; the name is `http/NAME` or `cli/NAME`.
 pub type Scores = BTreeMap<String, Score>;
@@ -42,7 +47,12 @@ pub fn http_scores(report: &str) -> anyhow::Result<Scores> {
         let name = step["scenario"].as_str().context("no scenario")?;
         let score = scores.entry(format!("http/{name}")).or_default();
         score.total += 1;
-        score.passed += usize::from(step["ok"] == true);
+        if step["ok"] == true {
+            score.passed += 1;
+        } else {
+            let number = step["step"].as_u64().and_then(|number| usize::try_from(number).ok());
+            score.failed.insert(number.context("no number")?);
+        }
     }
     Ok(scores)
 }
@@ -58,7 +68,7 @@ pub fn cli_scores(report: &str) -> anyhow::Result<Scores> {
         let name = scenario["scenario"].as_str().context("no name")?;
         let count = |key: &str| scenario[key].as_u64().and_then(|n| usize::try_from(n).ok()).context("no count");
         let (passed, failed) = (count("passed")?, count("failed")?);
-        scores.insert(format!("cli/{name}"), Score { passed, total: passed + failed });
+        scores.insert(format!("cli/{name}"), Score { passed, total: passed + failed, ..Score::default() });
     }
     Ok(scores)
 }
@@ -66,19 +76,29 @@ pub fn cli_scores(report: &str) -> anyhow::Result<Scores> {
 /// Names of the scenarios of a kind to be replayed.
 ///
 /// # Errors
-/// When the folder or the list of exceptions cannot be read.
+/// When the folder cannot be read.
 pub fn scenarios(kind: &str) -> anyhow::Result<Vec<String>> {
-    let exceptions = exceptions()?;
     let mut names = Vec::new();
     for entry in std::fs::read_dir(file(kind).join("scenarios"))? {
         let path = entry?.path();
         let name = path.file_stem().and_then(|stem| stem.to_str()).context("a scenario has a name")?;
-        if !exceptions.contains_key(&format!("{kind}/{name}")) {
-            names.push(name.to_owned());
-        }
+        names.push(name.to_owned());
     }
     names.sort();
     Ok(names)
+}
+
+/// The steps that are exceptions, as the HTTP replayer wants to hear them: `NAME#STEP`.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn unlike() -> anyhow::Result<Vec<String>> {
+    let exceptions = exceptions()?;
+    let steps = exceptions.iter().flat_map(|(name, steps)| {
+        let name = name.strip_prefix("http/").unwrap_or(name);
+        steps.keys().map(move |step| format!("{name}#{step}"))
+    });
+    Ok(steps.collect())
 }
 
 /// Compares with the floors; answers what to print.
@@ -86,20 +106,24 @@ pub fn scenarios(kind: &str) -> anyhow::Result<Vec<String>> {
 /// # Errors
 /// The scenarios of which fewer steps pass than did.
 pub fn judge(kind: &str, scores: &Scores) -> anyhow::Result<String> {
-    let floors = floors()?;
+    let (floors, exceptions) = (floors()?, exceptions()?);
     let mut text = String::new();
     let (mut all, mut fallen) = (Score::default(), Vec::new());
     for (name, score) in scores {
         let floor = floors.get(name).copied().unwrap_or_default();
+        let excepted = exceptions.get(name).map(|steps| steps.keys().copied().collect()).unwrap_or_default();
+        for step in score.failed.difference(&excepted) {
+            fallen.push(format!("{name}: step {step} fails and is no exception"));
+        }
+        for step in excepted.difference(&score.failed) {
+            fallen.push(format!("{name}: step {step} passes and stands among the exceptions"));
+        }
         writeln!(text, "{name:45} {:4} of {:4}  floor {floor:4}", score.passed, score.total)?;
         all.passed += score.passed;
         all.total += score.total;
         if score.passed < floor {
             fallen.push(format!("{name}: {} of {} pass, {floor} did", score.passed, score.total));
         }
-    }
-    for (name, reason) in exceptions()?.iter().filter(|(name, _)| name.starts_with(kind)) {
-        writeln!(text, "{name:45} not replayed: {reason}")?;
     }
     ensure!(all.total > 0, "nothing was replayed");
     let share = all.passed as f64 * 100.0 / all.total as f64;
@@ -121,12 +145,20 @@ fn floors() -> anyhow::Result<BTreeMap<String, usize>> {
     Ok(floors)
 }
 
-fn exceptions() -> anyhow::Result<BTreeMap<String, String>> {
+fn exceptions() -> anyhow::Result<Exceptions> {
     let text = std::fs::read_to_string(file("exceptions.txt"))?;
-    let mut exceptions = BTreeMap::new();
+    let mut exceptions = Exceptions::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let (name, reason) = line.split_once(": ").with_context(|| format!("exceptions.txt: {line}"))?;
-        exceptions.insert(name.to_owned(), reason.to_owned());
+        let malformed = || format!("exceptions.txt: {line}");
+        let (steps, reason) = line.split_once(": ").with_context(malformed)?;
+        let (name, steps) = steps.split_once(' ').with_context(malformed)?;
+        for part in steps.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            for step in first.parse::<usize>().with_context(malformed)?..=last.parse().with_context(malformed)? {
+                let twice = exceptions.entry(name.to_owned()).or_default().insert(step, reason.to_owned());
+                ensure!(twice.is_none(), "exceptions.txt: {name} {step} stands there twice");
+            }
+        }
     }
     Ok(exceptions)
 }

@@ -5,14 +5,14 @@ FOLDER = pathlib.Path(__file__).parent / "answers"
 ARROW = " => "
 
 
-def recorded(table):
+def recorded(table, folder=FOLDER):
     """What the reference answered, by row."""
-    return dict(_lines(FOLDER / f"{table}.txt"))
+    return dict(_lines(folder / f"{table}.txt"))
 
 
-def differing(table):
+def differing(table, folder=FOLDER):
     """What Warren answers otherwise, by row; each below its reason."""
-    path, reason = FOLDER / f"{table}.differs.txt", None
+    path, reason = folder / f"{table}.differs.txt", None
     found = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         if line.startswith("# "):
@@ -27,19 +27,19 @@ def differing(table):
     return found
 
 
-def expected(table):
+def expected(table, folder=FOLDER):
     """What Warren must answer. A differing row that does not differ has no business there."""
-    answers, otherwise = recorded(table), differing(table)
+    answers, otherwise = recorded(table, folder), differing(table, folder)
     for row, answer in otherwise.items():
         assert row in answers, f"{table}: nothing is recorded for {row}"
         assert answers[row] != answer, f"{table}: {row} does not differ"
     return answers | otherwise
 
 
-def record(table, answers):
-    FOLDER.mkdir(exist_ok=True)
+def record(table, answers, folder=FOLDER):
+    folder.mkdir(exist_ok=True)
     text = "".join(f"{row}{ARROW}{answer}\n" for row, answer in answers.items())
-    (FOLDER / f"{table}.txt").write_text(text)
+    (folder / f"{table}.txt").write_text(text)
 
 
 def _lines(path):
