@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pika
 import pytest
 from conftest import Inbox, die
-from told import Told, text_of
+from told import Told, by_name, text_of
 
 EXCHANGE = "amq.rabbitmq.event"
 MASKED = {"peer_port", "port", "connected_at"}
@@ -45,7 +45,8 @@ class Events(Told):
         # Whether the broker added one decides their order.
         if "arguments" in headers:
             headers["arguments"][1].sort()
-        facts = [f"{name}={'*' if name in MASKED else text_of(value)}" for name, value in sorted(headers.items())]
+        facts = [f"{name}={'*' if name in MASKED else text_of(by_name(value))}"
+                 for name, value in sorted(headers.items())]
         self.lines.append(" ".join([method.routing_key, *facts]))
         return method.routing_key, headers
 

@@ -27,6 +27,14 @@ def with_types():
         pika.data.decode_value = plain
 
 
+def by_name(typed):
+    """A typed value with its tables in the order of their names, for where that order is nobody's business."""
+    kind, value = typed
+    if kind == "F":
+        return kind, {name: by_name(one) for name, one in sorted(value.items())}
+    return (kind, [by_name(one) for one in value]) if kind == "A" else typed
+
+
 def text_of(typed):
     """A typed value as text."""
     kind, value = typed
