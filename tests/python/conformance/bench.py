@@ -47,7 +47,11 @@ class Api:
         self.connection.request(method, "/api" + path, text, headers)
         answer = self.connection.getresponse()
         content = answer.read()
-        return answer.status, json.loads(content) if content else None
+        said = json.loads(content) if content else None
+        if answer.status >= 400 and isinstance(said, dict):
+            # What a refusal tells beside these is no answer of the reference.
+            said = {name: said[name] for name in ("error", "reason") if name in said}
+        return answer.status, said
 
 
 class Bench:
