@@ -13,6 +13,9 @@ const DEADLINE: Duration = Duration::from_secs(600);
 
 /// One connection.
 pub struct Client {
+    server: SocketAddr,
+    /// Whether the server wants no more requests here, as RabbitMQ after a thousand.
+    is_over: bool,
     socket: BufReader<TcpStream>,
     request: Vec<u8>,
     body: Vec<u8>,
@@ -21,10 +24,15 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn open(server: SocketAddr) -> Result<Self> {
+        let socket = Self::connect(server)?;
+        Ok(Self { server, is_over: false, socket, request: Vec::new(), body: Vec::new() })
+    }
+
+    fn connect(server: SocketAddr) -> Result<BufReader<TcpStream>> {
         let socket = TcpStream::connect(server)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(DEADLINE))?;
-        Ok(Self { socket: BufReader::with_capacity(128 * 1024, socket), request: Vec::new(), body: Vec::new() })
+        Ok(BufReader::with_capacity(128 * 1024, socket))
     }
 
     /// The body of what a path answers.
@@ -34,6 +42,9 @@ impl Client {
 
     /// Asks, and returns the answer's body; a status that is no success is an error.
     pub fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<&[u8]> {
+        if std::mem::take(&mut self.is_over) {
+            self.socket = Self::connect(self.server)?;
+        }
         self.request.clear();
         write!(
             self.request,
@@ -50,6 +61,7 @@ impl Client {
             match line.split_once(':') {
                 Some(("content-length", value)) => length = value.trim().parse()?,
                 Some(("transfer-encoding", value)) => chunked = value.trim() == "chunked",
+                Some(("connection", value)) => self.is_over = value.trim() == "close",
                 Some(_) => {}
                 None => break,
             }

@@ -195,7 +195,7 @@ fn dashboard(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
         Kind::Warren => 6_000_000.0 * scale,
         Kind::Rabbitmq => 400_000.0 * scale,
     };
-    let options = format!("-s 16 --auto-ack -n {}", messages.max(10_000.0) as u64);
+    let options = format!("-s 16 --auto-ack --count {}", messages.max(10_000.0) as u64);
     let rate = || perf::run(broker, &options)?.number("/deliver/per_second");
     // Alone twice, so that what the broker learns on the way counts for neither.
     rate()?;
