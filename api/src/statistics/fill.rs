@@ -6,7 +6,8 @@ use broker::domain::queue::ConnectionId;
 use openapi::statistics::Details;
 use serde_json::{Map, Value};
 
-use super::kinds::{self, Column};
+use super::kinds::{self, Kind};
+use super::store::Store;
 use super::{Ranges, RatesMode, Statistics};
 
 /// Parts of an item that hold counters too.
@@ -45,45 +46,32 @@ impl Statistics {
             }
         }
         let store = self.lock();
+        let Store { basic, global, .. } = &*store;
         match subject {
             Sampled::Channel(connection, number) => {
-                let series = store.channels.get(&(connection, number));
-                spread(fields, &kinds::CHANNEL.columns, &store.read(&kinds::CHANNEL, series, &store.basic, ranges));
+                spread(fields, &kinds::CHANNEL, &store.read(&store.channels, &(connection, number), basic, ranges));
             }
             Sampled::Connection(id) => {
-                let series = store.connections.get(&id);
-                spread(
-                    fields,
-                    &kinds::CONNECTION.columns,
-                    &store.read(&kinds::CONNECTION, series, &store.basic, ranges),
-                );
+                spread(fields, &kinds::CONNECTION, &store.read(&store.connections, &id, basic, ranges));
             }
             Sampled::Exchange(id) => {
-                let series = store.exchanges.get(&id);
-                spread(fields, &kinds::EXCHANGE.columns, &store.read(&kinds::EXCHANGE, series, &store.basic, ranges));
+                spread(fields, &kinds::EXCHANGE, &store.read(&store.exchanges, &id, basic, ranges));
             }
             Sampled::Vhost(name) => {
-                let series = store.vhosts.get(name);
-                spread(fields, &kinds::VHOST.columns, &store.read(&kinds::VHOST, series, &store.global, ranges));
+                spread(fields, &kinds::VHOST, &store.read(&store.vhosts, name, global, ranges));
             }
-            Sampled::Node => {
-                let series = store.node.get(&());
-                spread(fields, &kinds::NODE.columns, &store.read(&kinds::NODE, series, &store.global, ranges));
-            }
+            Sampled::Node => spread(fields, &kinds::NODE, &store.read(&store.node, &(), global, ranges)),
             Sampled::Sum(None) => {
-                let series = store.all_vhosts.get(&());
-                spread(fields, &kinds::VHOST.columns, &store.read(&kinds::VHOST, series, &store.global, ranges));
+                spread(fields, &kinds::VHOST, &store.read(&store.all_vhosts, &(), global, ranges));
             }
             Sampled::Sum(Some(vhosts)) => {
-                let of_vhosts = vhosts
-                    .iter()
-                    .map(|vhost| store.read(&kinds::VHOST, store.vhosts.get(vhost), &store.global, ranges));
+                let of_vhosts = vhosts.iter().map(|vhost| store.read(&store.vhosts, vhost, global, ranges));
                 let sum = of_vhosts.reduce(|mut sum, details| {
                     sum.iter_mut().zip(details).for_each(|(sum, details)| add(sum, details));
                     sum
                 });
                 if let Some(sum) = sum {
-                    spread(fields, &kinds::VHOST.columns, &sum);
+                    spread(fields, &kinds::VHOST, &sum);
                 }
             }
         }
@@ -105,8 +93,8 @@ fn add(sum: &mut Details, other: Details) {
     }
 }
 
-fn spread(fields: &mut Map<String, Value>, columns: &[Column], details: &[Details]) {
-    for (column, details) in columns.iter().zip(details) {
+fn spread<const N: usize, const M: usize>(fields: &mut Map<String, Value>, kind: &Kind<N, M>, details: &[Details; M]) {
+    for (column, details) in kind.columns.iter().zip(details) {
         let name = format!("{}_details", column.name);
         let put = |fields: &mut Map<String, Value>| {
             if let Some(place) = fields.get_mut(&name) {

@@ -69,6 +69,24 @@ impl<const N: usize, const M: usize> Kind<N, M> {
     }
 }
 
+/// One list behind the other.
+const fn joined<T: Copy, const A: usize, const B: usize, const ALL: usize>(one: [T; A], other: [T; B]) -> [T; ALL] {
+    assert!(A > 0 && A + B == ALL);
+    let mut all = [one[0]; ALL];
+    let mut place = 0;
+    while place < ALL {
+        all[place] = if place < A { one[place] } else { other[place - A] };
+        place += 1;
+    }
+    all
+}
+
+/// A list in two parts.
+fn parted<const ALL: usize, const A: usize, const B: usize>(all: &[u64; ALL]) -> ([u64; A], [u64; B]) {
+    const { assert!(A + B == ALL) };
+    (std::array::from_fn(|place| all[place]), std::array::from_fn(|place| all[A + place]))
+}
+
 /// Stored counters of deliveries.
 const DELIVERED: usize = 7;
 
@@ -79,9 +97,9 @@ fn stored_deliveries(counters: &QueueCounters) -> [u64; DELIVERED] {
 
 /// Deliveries as shown: all of them in one behind the others.
 fn shown_deliveries(stored: [u64; DELIVERED]) -> [u64; DELIVERED + 1] {
-    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty] = stored;
+    let [deliver, _, deliver_no_ack, get, get_no_ack, _, _] = stored;
     let all = [deliver, deliver_no_ack, get, get_no_ack].into_iter().fold(0, u64::wrapping_add);
-    [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, all]
+    joined(stored, [all])
 }
 
 const DELIVERIES: [Column; DELIVERED + 1] = [
@@ -95,138 +113,67 @@ const DELIVERIES: [Column; DELIVERED + 1] = [
     rate("deliver_get"),
 ];
 
-/// Ready and unacknowledged messages, and those that are neither, as messages.
+/// Ready and unacknowledged messages, and those that are neither.
+fn stored_lengths(totals: &QueueTotals) -> [u64; 3] {
+    [totals.ready, totals.unacknowledged, totals.dead + totals.delayed]
+}
+
+/// The same as shown: all messages instead of those that are neither.
 fn shown_lengths([ready, unacknowledged, other]: [u64; 3]) -> [u64; 3] {
     [ready, unacknowledged, ready.wrapping_add(unacknowledged).wrapping_add(other)]
 }
 
-/// Counters of a queue, as stored.
-pub(super) const QUEUE_COUNTERS: usize = 11;
+/// Counters of a queue, as stored: messages that are neither ready nor unacknowledged stand last.
+pub(super) const QUEUE_COUNTERS: usize = 1 + 3 + DELIVERED;
 
 /// Stores what is counted on a queue.
 pub(super) fn of_queue(counters: &QueueCounters, totals: &QueueTotals) -> [u64; QUEUE_COUNTERS] {
-    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty] = stored_deliveries(counters);
-    let (ready, unacknowledged) = (totals.ready, totals.unacknowledged);
-    let other = totals.dead + totals.delayed;
-    [
-        counters.publish,
-        deliver,
-        ack,
-        ready,
-        unacknowledged,
-        deliver_no_ack,
-        get,
-        get_no_ack,
-        redeliver,
-        get_empty,
-        other,
-    ]
+    let [ready, unacknowledged, other] = stored_lengths(totals);
+    joined(
+        [counters.publish, ready, unacknowledged],
+        joined::<_, DELIVERED, 1, 8>(stored_deliveries(counters), [other]),
+    )
 }
 
 /// A queue.
 pub(super) static QUEUE: Kind<QUEUE_COUNTERS, 12> = Kind {
-    columns: {
-        let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] = DELIVERIES;
-        [
-            length("messages_ready"),
-            length("messages_unacknowledged"),
-            length("messages"),
-            rate("publish"),
-            deliver,
-            ack,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            redeliver,
-            get_empty,
-            deliver_get,
-        ]
-    },
-    show: |&[publish, deliver, ack, ready, unacked, deliver_no_ack, get, get_no_ack, redeliver, get_empty, other]| {
-        let [ready, unacked, messages] = shown_lengths([ready, unacked, other]);
-        let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] =
-            shown_deliveries([deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty]);
-        [
-            ready,
-            unacked,
-            messages,
-            publish,
-            deliver,
-            ack,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            redeliver,
-            get_empty,
-            deliver_get,
-        ]
+    columns: joined(
+        [length("messages_ready"), length("messages_unacknowledged"), length("messages"), rate("publish")],
+        DELIVERIES,
+    ),
+    show: |stored| {
+        let ([publish, ready, unacknowledged], rest) = parted::<QUEUE_COUNTERS, 3, 8>(stored);
+        let (deliveries, [other]) = parted::<8, DELIVERED, 1>(&rest);
+        let [ready, unacknowledged, all] = shown_lengths([ready, unacknowledged, other]);
+        joined([ready, unacknowledged, all, publish], shown_deliveries(deliveries))
     },
 };
 
-/// Counters of a channel, as stored; what happened to messages anywhere is counted alike.
-pub(super) const CHANNEL_COUNTERS: usize = 11;
+/// Counters of what happened to messages, on a channel or anywhere.
+pub(super) const CHANNEL_COUNTERS: usize = 2 + DELIVERED + 2;
 
 /// Stores what is counted on a channel.
 pub(super) fn of_channel(counters: &ChannelCounters) -> [u64; CHANNEL_COUNTERS] {
-    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty] = stored_deliveries(&counters.queue);
-    let ChannelCounters { publish, confirm, return_unroutable, drop_unroutable, queue: _ } = *counters;
-    [
-        publish,
-        confirm,
-        deliver,
-        ack,
-        deliver_no_ack,
-        get,
-        get_no_ack,
-        redeliver,
-        get_empty,
-        return_unroutable,
-        drop_unroutable,
-    ]
+    let ChannelCounters { publish, confirm, return_unroutable, drop_unroutable, queue } = counters;
+    let taken = joined::<_, 2, DELIVERED, 9>([*publish, *confirm], stored_deliveries(queue));
+    joined(taken, [*return_unroutable, *drop_unroutable])
 }
 
-fn shown_messages(stored: &[u64; CHANNEL_COUNTERS]) -> [u64; 12] {
-    let [publish, confirm, deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, returned, dropped] =
-        *stored;
-    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] =
-        shown_deliveries([deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty]);
-    [
-        publish,
-        confirm,
-        returned,
-        dropped,
-        deliver,
-        ack,
-        deliver_no_ack,
-        get,
-        get_no_ack,
-        redeliver,
-        get_empty,
-        deliver_get,
-    ]
+/// Counters of what happened to messages, as shown.
+const HAPPENINGS: usize = 4 + DELIVERED + 1;
+
+fn shown_messages(stored: &[u64; CHANNEL_COUNTERS]) -> [u64; HAPPENINGS] {
+    let (published, rest) = parted::<CHANNEL_COUNTERS, 2, 9>(stored);
+    let (deliveries, unroutable) = parted::<9, DELIVERED, 2>(&rest);
+    joined(joined::<_, 2, 2, 4>(published, unroutable), shown_deliveries(deliveries))
 }
 
 /// What happens to messages.
-const HAPPENED: [Column; 12] = {
-    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] = DELIVERIES;
-    [
-        rate("publish"),
-        rate("confirm"),
-        rate("return_unroutable"),
-        rate("drop_unroutable"),
-        deliver,
-        ack,
-        deliver_no_ack,
-        get,
-        get_no_ack,
-        redeliver,
-        get_empty,
-        deliver_get,
-    ]
-};
+const HAPPENED: [Column; HAPPENINGS] =
+    joined([rate("publish"), rate("confirm"), rate("return_unroutable"), rate("drop_unroutable")], DELIVERIES);
 
 /// A channel.
-pub(super) static CHANNEL: Kind<CHANNEL_COUNTERS, 12> = Kind { columns: HAPPENED, show: shown_messages };
+pub(super) static CHANNEL: Kind<CHANNEL_COUNTERS, HAPPENINGS> = Kind { columns: HAPPENED, show: shown_messages };
 
 /// A connection: bytes read and written.
 pub(super) static CONNECTION: Kind<2, 2> =
@@ -236,67 +183,31 @@ pub(super) static CONNECTION: Kind<2, 2> =
 pub(super) static EXCHANGE: Kind<2, 2> =
     Kind { columns: [rate("publish_in"), rate("publish_out")], show: |stored| *stored };
 
-/// Counters of a vhost, as stored.
-pub(super) const VHOST_COUNTERS: usize = CHANNEL_COUNTERS + 5;
+/// Counters of a vhost, as stored: what happened to messages, bytes, lengths.
+pub(super) const VHOST_COUNTERS: usize = CHANNEL_COUNTERS + 2 + 3;
 
 /// Stores what is counted in a vhost.
 pub(super) fn of_vhost(counters: &VhostCounters) -> [u64; VHOST_COUNTERS] {
     let VhostCounters { recv_oct, send_oct, totals, happened } = counters;
-    let mut stored = [0; VHOST_COUNTERS];
-    let (messages, more) = stored.split_at_mut(CHANNEL_COUNTERS);
-    messages.copy_from_slice(&of_channel(happened));
-    more.copy_from_slice(&[*recv_oct, *send_oct, totals.ready, totals.unacknowledged, totals.dead + totals.delayed]);
-    stored
+    joined(of_channel(happened), joined::<_, 2, 3, 5>([*recv_oct, *send_oct], stored_lengths(totals)))
 }
 
 /// A vhost.
-pub(super) static VHOST: Kind<VHOST_COUNTERS, 17> = Kind {
-    columns: {
-        let [
-            publish,
-            confirm,
-            returned,
-            dropped,
-            deliver,
-            ack,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            redeliver,
-            get_empty,
-            all,
-        ] = HAPPENED;
+pub(super) static VHOST: Kind<VHOST_COUNTERS, { HAPPENINGS + 5 }> = Kind {
+    columns: joined(
+        HAPPENED,
         [
-            publish,
-            confirm,
-            returned,
-            dropped,
-            deliver,
-            ack,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            redeliver,
-            get_empty,
-            all,
             bytes("recv_oct"),
             bytes("send_oct"),
             length_of_vhost("messages_ready"),
             length_of_vhost("messages_unacknowledged"),
             length_of_vhost("messages"),
-        ]
-    },
+        ],
+    ),
     show: |stored| {
-        let mut shown = [0; 17];
-        let (happened, more) = stored.split_at(CHANNEL_COUNTERS);
-        let mut messages = [0; CHANNEL_COUNTERS];
-        messages.copy_from_slice(happened);
-        shown[..12].copy_from_slice(&shown_messages(&messages));
-        if let [recv_oct, send_oct, ready, unacknowledged, other] = *more {
-            shown[12..14].copy_from_slice(&[recv_oct, send_oct]);
-            shown[14..].copy_from_slice(&shown_lengths([ready, unacknowledged, other]));
-        }
-        shown
+        let (happened, more) = parted::<VHOST_COUNTERS, CHANNEL_COUNTERS, 5>(stored);
+        let (bytes, lengths) = parted::<5, 2, 3>(&more);
+        joined(shown_messages(&happened), joined::<_, 2, 3, 5>(bytes, shown_lengths(lengths)))
     },
 };
 

@@ -167,7 +167,7 @@ impl Statistics {
     pub(crate) fn queue(&self, queue: QueueId, ranges: &Ranges) -> QueueDetails {
         let details = {
             let store = self.lock();
-            store.read(store.queues.kind(), store.queues.get(&queue), &store.basic, ranges)
+            store.read(&store.queues, &queue, &store.basic, ranges)
         };
         let [
             messages_ready,

@@ -1,5 +1,8 @@
 //! All series of a node, and how one is read.
 
+use std::borrow::Borrow;
+use std::hash::Hash;
+
 use broker::domain::exchange::ExchangeId;
 use broker::domain::name::VhostName;
 use broker::domain::queue::{ConnectionId, QueueId};
@@ -86,13 +89,18 @@ impl Store {
     }
 
     /// How the counters of an object run; without a series they were always zero.
-    pub(super) fn read<const N: usize, const M: usize>(
+    pub(super) fn read<K, Q, const N: usize, const M: usize>(
         &self,
-        kind: &Kind<N, M>,
-        series: Option<&Series<N>>,
+        table: &Table<K, N, M>,
+        object: &Q,
         rhythm: &Rhythm,
         ranges: &Ranges,
-    ) -> [Details; M] {
+    ) -> [Details; M]
+    where
+        K: Borrow<Q> + Hash + Eq,
+        Q: Hash + Eq + ?Sized,
+    {
+        let (kind, series) = (table.kind(), table.get(object));
         let mut details = [const { Details { rate: 0.0, samples: None, avg_rate: None, avg: None } }; M];
         if let Some(change) = series.and_then(|series| self.newest_change(series, rhythm)) {
             let (seconds, change) = change;

@@ -67,7 +67,7 @@ impl<K: Hash + Eq, const N: usize, const M: usize> Table<K, N, M> {
                 **series = Series::new(round);
             }
             series.see(round);
-            if (round ^ series.began()).is_multiple_of(THINNING_ROUNDS) {
+            if (round - series.began()).is_multiple_of(THINNING_ROUNDS) {
                 series.thin(round, &rhythm.policy, self.bytes_max);
             }
             series.push(round, counters, &rhythm.policy, self.bytes_max);
