@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 
-use crate::root;
+use crate::bench::root;
 
 /// How long a broker may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(180);

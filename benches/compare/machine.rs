@@ -35,7 +35,7 @@ pub fn describe() -> Result<String> {
         said(Command::new("stat").args(["-f", "-c", "%T"]).arg(data)),
         sync.median_us / 1e3,
         sync.p99_us / 1e3,
-        said(Command::new("git").current_dir(crate::root()).args(["describe", "--always", "--dirty"])),
+        said(Command::new("git").current_dir(crate::bench::root()).args(["describe", "--always", "--dirty"])),
         said(Command::new("rustc").arg("--version")),
     ))
 }

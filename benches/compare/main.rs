@@ -11,6 +11,7 @@ mod alone;
 #[expect(dead_code, reason = "the tests use more of their client than this")]
 mod amqp;
 mod backlog;
+mod bench;
 #[expect(dead_code, reason = "the bench `scale` uses more of it")]
 mod broker;
 mod figures;
@@ -28,9 +29,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 
+use bench::{Bench, root};
 use broker::{Broker, Kind};
 use table::Table;
 
@@ -46,25 +48,12 @@ struct Options {
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
 
-    /// Multiply the number of messages of each load by this; below 1 for a quick look
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
-    scale: f64,
-
     /// AMQP port of the RabbitMQ node; its other ports follow from it
     #[arg(long, default_value_t = 5892)]
     rabbitmq_port: u16,
 
-    /// Measure only this broker, for work on one of them
-    #[arg(long, value_enum)]
-    broker: Option<Kind>,
-
-    /// Print the table, but leave BENCHMARKS.md as it is
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    common: Bench,
 }
 
 impl Options {
@@ -82,25 +71,15 @@ impl Options {
 /// How long the client of the tests waits for an answer.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The checkout this was built in.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn main() -> Result<()> {
     let options = Options::parse();
-    if !options.bench {
-        // `cargo test --all-targets` runs benches too; this one takes minutes and a RabbitMQ.
-        println!("run it with: cargo bench --bench compare");
+    if !options.common.is_wanted("compare", options.rounds)? {
         return Ok(());
     }
-    ensure!(options.rounds > 0, "--rounds must be at least 1");
-    ensure!(options.scale > 0.0, "--scale must be above 0");
     let began = Instant::now();
     let tools = build_ctl()?;
-    let kinds = options.broker.map_or(vec![Kind::Warren, Kind::Rabbitmq], |kind| vec![kind]);
+    let kinds = options.common.kinds();
     let mut table = Table::default();
-    let machine = machine::describe()?;
     for kind in &kinds {
         // Makes RabbitMQ's tree when it is not there, and brings both programs into the page cache.
         progress(format_args!("preparing {kind}"));
@@ -128,14 +107,15 @@ fn main() -> Result<()> {
         for load in loads::LOADS.iter().filter(|load| options.wants(load.name)) {
             for broker in brokers.iter().filter(|broker| load.is_due(broker.kind(), round)) {
                 progress(format_args!("round {round} of {}: {} of {}", options.rounds, load.name, broker.kind()));
-                load.measure(broker, options.scale, &mut table)
+                load.measure(broker, options.common.scale, &mut table)
                     .with_context(|| format!("{} of {}", load.name, broker.kind()))?;
             }
         }
         for broker in brokers {
             broker.stop()?;
         }
-        let setting = alone::Setting { tools: &tools, rabbitmq_port: options.rabbitmq_port, scale: options.scale };
+        let setting =
+            alone::Setting { tools: &tools, rabbitmq_port: options.rabbitmq_port, scale: options.common.scale };
         for case in alone::ALL.iter().filter(|case| options.wants(case.name)) {
             for kind in kinds.iter().filter(|kind| case.is_due(**kind, round)) {
                 progress(format_args!("round {round} of {}: {} of {kind}", options.rounds, case.name));
@@ -144,25 +124,11 @@ fn main() -> Result<()> {
         }
         progress(format_args!("round {round} of {} ended after {} s", options.rounds, began.elapsed().as_secs()));
     }
-    let section = table.section(&command_line(), &machine, options.rounds);
-    println!("{section}");
-    if !options.dry_run {
-        let path = root().join("BENCHMARKS.md");
-        table::replace_section(&path, "compare", &section)?;
-        progress(format_args!("written to {}", path.display()));
-    }
-    Ok(())
+    options.common.publish("compare", &table, options.rounds)
 }
 
 fn progress(what: std::fmt::Arguments<'_>) {
     eprintln!("compare: {what}");
-}
-
-/// The command as a reader would type it.
-fn command_line() -> String {
-    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let tail = if given.is_empty() { String::new() } else { format!(" -- {}", given.join(" ")) };
-    format!("cargo bench --bench compare{tail}")
 }
 
 /// Builds the command line tool, another package, and links it under RabbitMQ's names; returns the directory of the links.

@@ -8,6 +8,8 @@
 #[path = "../scale/client.rs"]
 #[expect(dead_code, reason = "the bench `scale` uses more of it")]
 mod amqp;
+#[path = "../compare/bench.rs"]
+mod bench;
 #[path = "../compare/broker.rs"]
 #[expect(dead_code, reason = "the bench `compare` uses more of it")]
 mod broker;
@@ -27,10 +29,11 @@ mod table;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 
-use broker::{Broker, Kind};
+use bench::Bench;
+use broker::Broker;
 use table::Table;
 
 /// Asks the management API of two brokers for everything, and says how long that takes.
@@ -45,44 +48,22 @@ struct Options {
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
 
-    /// Part of the usual numbers; below 1 for a quick look
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
-    scale: f64,
-
     /// AMQP port of the RabbitMQ node; its other ports follow from it
     #[arg(long, default_value_t = 5894)]
     rabbitmq_port: u16,
 
-    /// Measure only this broker, for work on one of them
-    #[arg(long, value_enum)]
-    broker: Option<Kind>,
-
-    /// Print the table, but leave BENCHMARKS.md as it is
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-/// The checkout this was built in.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    #[command(flatten)]
+    common: Bench,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if !options.bench {
-        // `cargo test --all-targets` runs benches too; this one takes minutes and a RabbitMQ.
-        println!("run it with: cargo bench --bench http");
+    if !options.common.is_wanted("http", options.rounds)? {
         return Ok(());
     }
-    ensure!(options.rounds > 0, "--rounds must be at least 1");
     process::allow_many_files()?;
-    let kinds = options.broker.map_or(vec![Kind::Warren, Kind::Rabbitmq], |kind| vec![kind]);
+    let kinds = options.common.kinds();
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let machine = machine::describe()?;
     let mut table = Table::default();
     for round in 1..=options.rounds {
         for kind in &kinds {
@@ -93,24 +74,12 @@ fn main() -> Result<()> {
             for group in figures::ALL {
                 if options.only.is_empty() || options.only.iter().any(|text| group.name.contains(text.as_str())) {
                     eprintln!("http: round {round} of {}: {} of {kind}", options.rounds, group.name);
-                    (group.measure)(&broker, options.scale, &mut table)
+                    (group.measure)(&broker, options.common.scale, &mut table)
                         .with_context(|| format!("{} of {kind}", group.name))?;
                 }
             }
             broker.stop()?;
         }
     }
-    let section = table.section(&command_line(), &machine, options.rounds);
-    println!("{section}");
-    if !options.dry_run {
-        table::replace_section(&root().join("BENCHMARKS.md"), "http", &section)?;
-    }
-    Ok(())
-}
-
-/// The command as a reader would type it.
-fn command_line() -> String {
-    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let tail = if given.is_empty() { String::new() } else { format!(" -- {}", given.join(" ")) };
-    format!("cargo bench --bench http{tail}")
+    options.common.publish("http", &table, options.rounds)
 }

@@ -171,7 +171,7 @@ fn queues(broker: Broker, count: usize, figures: &mut Figures<'_>) -> Result<()>
     figures.record("durable classic queues: declared one after the other, per second", Unit::PerSecond, each);
     figures.record("durable classic queues: memory of an idle one", Unit::Bytes, cost.bytes / n);
     let listing = Instant::now();
-    http::ask(broker.management(), "GET", "/api/queues?columns=name,messages&page=1&page_size=500", "")?;
+    http::Client::open(broker.management())?.get("/api/queues?columns=name,messages&page=1&page_size=500")?;
     figures.record(
         "durable classic queues: a page of 500 of the list",
         Unit::Milliseconds,
@@ -239,14 +239,14 @@ fn policy(broker: &Broker, count: usize, figures: &mut Figures<'_>) -> Result<()
     client.confirm()?;
     ensure!(client.publish_to_each(&names)? == 0, "a queue without a policy refuses messages");
     let listing = Instant::now();
-    let bytes = http::ask(broker.management(), "GET", "/api/queues", "")?.len();
+    let bytes = http::Client::open(broker.management())?.get("/api/queues")?.len();
     ensure!(bytes > count, "the list of queues is short");
     figures.record("all queues listed over HTTP", Unit::Milliseconds, listing.elapsed().as_secs_f64() * 1e3);
 
     let policy =
         r#"{"pattern":"^scale-p","definition":{"max-length":1,"overflow":"reject-publish"},"apply-to":"queues"}"#;
     let started = Instant::now();
-    http::ask(broker.management(), "PUT", "/api/policies/%2F/scale", policy)?;
+    http::Client::open(broker.management())?.ask("PUT", "/api/policies/%2F/scale", policy)?;
     let answered = started.elapsed();
     while client.publish_to_each(&names)? < count {
         ensure!(started.elapsed() < PATIENCE, "a policy does not reach every queue");

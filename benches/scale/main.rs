@@ -6,11 +6,14 @@
 //! A case fails when the broker refuses one of the many. `client` speaks AMQP, `cases` are what is measured; starting brokers,
 //! the machine's description and the table are those of the bench `compare`.
 
+#[path = "../compare/bench.rs"]
+mod bench;
 #[path = "../compare/broker.rs"]
 #[expect(dead_code, reason = "the other bench uses more of it")]
 mod broker;
 mod cases;
 mod client;
+#[path = "../http/client.rs"]
 mod http;
 #[path = "../compare/machine.rs"]
 mod machine;
@@ -21,10 +24,11 @@ mod table;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 
-use broker::{Broker, Kind};
+use bench::Bench;
+use broker::Broker;
 use cases::Case;
 use table::Table;
 
@@ -40,45 +44,23 @@ struct Options {
     #[arg(long, default_value_t = 1)]
     rounds: usize,
 
-    /// Part of the usual numbers; below 1 for a quick look
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
-    scale: f64,
-
     /// AMQP port of the RabbitMQ node; its other ports follow from it
     #[arg(long, default_value_t = 5893)]
     rabbitmq_port: u16,
 
-    /// Measure only this broker, for work on one of them
-    #[arg(long, value_enum)]
-    broker: Option<Kind>,
-
-    /// Print the table, but leave BENCHMARKS.md as it is
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-/// The checkout this was built in.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    #[command(flatten)]
+    common: Bench,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if !options.bench {
-        // `cargo test --all-targets` runs benches too; this one takes minutes and a RabbitMQ.
-        println!("run it with: cargo bench --bench scale");
+    if !options.common.is_wanted("scale", options.rounds)? {
         return Ok(());
     }
-    ensure!(options.rounds > 0, "--rounds must be at least 1");
     process::allow_many_files()?;
-    let kinds = options.broker.map_or(vec![Kind::Warren, Kind::Rabbitmq], |kind| vec![kind]);
+    let kinds = options.common.kinds();
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut table = Table::default();
-    let machine = machine::describe()?;
     for kind in &kinds {
         let broker = Broker::start(*kind, tools, options.rabbitmq_port)?;
         table.name_broker(*kind, broker.version()?);
@@ -89,21 +71,10 @@ fn main() -> Result<()> {
             for kind in &kinds {
                 eprintln!("scale: round {round} of {}: {case:?} of {kind}", options.rounds);
                 let broker = Broker::start(*kind, tools, options.rabbitmq_port)?;
-                case.measure(broker, options.scale, &mut table).with_context(|| format!("{case:?} of {kind}"))?;
+                case.measure(broker, options.common.scale, &mut table)
+                    .with_context(|| format!("{case:?} of {kind}"))?;
             }
         }
     }
-    let section = table.section(&command_line(), &machine, options.rounds);
-    println!("{section}");
-    if !options.dry_run {
-        table::replace_section(&root().join("BENCHMARKS.md"), "scale", &section)?;
-    }
-    Ok(())
-}
-
-/// The command as a reader would type it.
-fn command_line() -> String {
-    let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let tail = if given.is_empty() { String::new() } else { format!(" -- {}", given.join(" ")) };
-    format!("cargo bench --bench scale{tail}")
+    options.common.publish("scale", &table, options.rounds)
 }
