@@ -32,8 +32,10 @@ impl Cached {
         fs::create_dir_all(&folder).expect("target/ can be written");
         let lock = File::create(folder.join("lock")).expect("target/ can be written");
         flock(&lock, FlockOperation::LockExclusive).expect("a local file can be locked");
+        // Programs that are built know where: a folder that was moved is made anew.
+        let wanted = format!("{}\n{wanted}", folder.display());
         let is_made = fs::read_to_string(folder.join("made")).is_ok_and(|made| made == wanted);
-        Self { folder, is_made, wanted: wanted.to_owned(), _lock: lock }
+        Self { folder, is_made, wanted, _lock: lock }
     }
 
     /// Notes that everything wanted is there.
