@@ -1,12 +1,11 @@
 """Every row of every table is answered as the reference answered it, save those that differ for a reason."""
-import concurrent.futures
-import os
 import pathlib
 import re
 
 import pytest
-from conformance.answers import ARROW, FOLDER, differing, expected, recorded
-from conformance.tables import TABLES, answers_of, differences
+from conformance.answers import FOLDER, differing, expected, recorded
+from conformance.tables import TABLES, answers_of
+from played import check, playing
 from recorded import ANSWERS, answers, differing as differing_tests
 
 # Replies, each of which some row must show. Missing are those that need a broken node (506), nobody has seen (402), or
@@ -16,19 +15,12 @@ CODES = {"312", "320", "403", "404", "405", "406", "501", "502", "503", "504", "
 SEEN = sorted(path.name.removesuffix(".txt") for path in ANSWERS.glob("*.txt") if ".differs" not in path.name)
 
 
-@pytest.fixture(scope="module")
-def played():
-    """The tables, each on a virtual host of its own, at the same time."""
-    with concurrent.futures.ThreadPoolExecutor(len(TABLES)) as pool:
-        broker = os.environ["WARREN_AMQP"], os.environ["WARREN_HTTP"]
-        yield {table: pool.submit(answers_of, *broker, table) for table in TABLES}
+played = playing(TABLES, answers_of)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_table(played, table):
-    found = differences(expected(table), played[table].result())
-    lines = [f"{row}{ARROW}{now}\n    not {was}" for row, was, now in found]
-    assert not lines, "\n".join([f"{len(lines)} rows differ:", *lines])
+    check(expected(table), played[table].result())
 
 
 def test_every_code_has_a_row():

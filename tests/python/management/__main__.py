@@ -7,8 +7,10 @@ import concurrent.futures
 import sys
 import time
 
+from conformance.tables import differences
+
 from .answers import expected, record, settle
-from .tables import TABLES, answers_of, differences
+from .tables import TABLES, answers_of
 
 
 def main(arguments):

@@ -2,7 +2,6 @@
 import pathlib
 
 from conformance import answers
-from conformance.answers import ARROW  # noqa: F401
 
 FOLDER = pathlib.Path(__file__).parent / "answers"
 CRASH = "500"

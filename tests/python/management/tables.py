@@ -29,11 +29,3 @@ def grouped(asked):
         cases.setdefault(case, {}).setdefault(answer, []).append(caller)
     return {case: " | ".join(f"{', '.join(who)}: {answer}" for answer, who in found.items())
             for case, found in cases.items()}
-
-
-def differences(expected, answers):
-    """Rows whose answers are not the expected ones."""
-    for row in sorted(expected.keys() | answers.keys()):
-        was, now = expected.get(row, "nothing"), answers.get(row, "nothing")
-        if was != now:
-            yield row, was, now
