@@ -96,10 +96,13 @@ impl HttpService {
         let mut bound = Vec::new();
         for HttpListener { address, tls, timeouts } in &self.wanted {
             let protocol = self.protocols[usize::from(tls.is_some())];
-            let failed = |error| Error::Unavailable(format!("cannot listen for {protocol} on {address}: {error}"));
-            let tls = tls.clone().map(|tls| TlsAcceptor::load(tls, ALPN)).transpose()?.map(Arc::new);
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let address = listener.local_addr().map_err(failed)?;
+            let failed = |error: &dyn std::fmt::Display| {
+                Error::Unavailable(format!("cannot listen for {protocol} on {address}: {error}"))
+            };
+            let tls = tls.clone().map(|tls| TlsAcceptor::load(tls, ALPN)).transpose();
+            let tls = tls.map_err(|error| failed(&error))?.map(Arc::new);
+            let listener = TcpListener::bind(address).await.map_err(|error| failed(&error))?;
+            let address = listener.local_addr().map_err(|error| failed(&error))?;
             listeners.push(Listener { protocol: protocol.to_owned(), address, tls: tls.clone() });
             bound.push((listener, *timeouts, tls));
         }

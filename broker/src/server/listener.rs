@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::facade::{Broker, Listener};
 use crate::tls::{TlsAcceptor, TlsFacts};
 
+/// What AMQP over TLS is called.
+const AMQPS: &str = "amqp/ssl";
+
 /// Connections open at once; beyond it, new ones wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 100_000;
 /// Longest wait for connections to end when the listener stops.
@@ -40,7 +43,9 @@ impl AmqpListener {
         let settings = broker.settings();
         let mut places: Vec<_> = settings.amqp_listeners.iter().map(|address| (*address, None)).collect();
         if !settings.amqp_tls_listeners.is_empty() {
-            let tls = Arc::new(TlsAcceptor::load(settings.amqp_tls.clone(), &[])?);
+            let tls = TlsAcceptor::load(settings.amqp_tls.clone(), &[]);
+            let failed = |error| Error::Unavailable(format!("cannot listen for {AMQPS}: {error}"));
+            let tls = Arc::new(tls.map_err(failed)?);
             places.extend(settings.amqp_tls_listeners.iter().map(|address| (*address, Some(tls.clone()))));
         }
         let (stop, _) = watch::channel(false);
@@ -89,7 +94,7 @@ impl AmqpListener {
     /// Where it listens.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = Listener> {
         self.places.iter().map(|(address, tls)| {
-            let protocol = if tls.is_some() { "amqp/ssl" } else { "amqp" };
+            let protocol = if tls.is_some() { AMQPS } else { "amqp" };
             Listener { protocol: protocol.to_owned(), address: *address, tls: tls.clone() }
         })
     }
