@@ -23,6 +23,7 @@ mod encryption;
 mod endpoints;
 mod etf;
 mod exit;
+mod expressions;
 mod help;
 mod interrupt;
 mod links;

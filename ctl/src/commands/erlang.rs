@@ -2,9 +2,13 @@
 
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
+use crate::commands::users::accepts;
+use crate::endpoints::{USER, WHOAMI};
 use crate::exit::{Failure, Kind};
+use crate::expressions::{self, Expression};
 use crate::output::{Answer, Format};
 use crate::parse::Switch;
+use crate::term::Term;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[
@@ -172,7 +176,8 @@ pub const EVAL: Command = Command {
     format: Format::Erlang,
     words: Words::ANY,
     check: check_expression,
-    run: |call| evaluate(call, "eval"),
+    endpoints: &[&WHOAMI, &USER],
+    run: evaluate,
     ..Command::BLANK
 };
 
@@ -185,15 +190,36 @@ fn check_expression(call: &Call) -> Result<(), Failure> {
 
 const INSTEAD: &str = "commands and the HTTP API show and change what expressions are used for";
 
-fn evaluate(call: &Call, what: &str) -> Result<Answer, Failure> {
-    if call.words.is_empty() {
-        let text = call.input().unwrap_or_default();
-        if text.trim().is_empty() {
-            let text = "Expression to evaluate is not provided via argument or stdin";
-            return Err(Failure::refused(Kind::Data, text));
-        }
+fn evaluate(call: &Call) -> Result<Answer, Failure> {
+    let text = match call.words.first() {
+        Some(text) => text.clone(),
+        None => call.input().unwrap_or_default(),
+    };
+    if text.trim().is_empty() {
+        let text = "Expression to evaluate is not provided via argument or stdin";
+        return Err(Failure::refused(Kind::Data, text));
     }
-    Err(erlang_only(what, INSTEAD))
+    Ok(Answer::Value(match expressions::read(&text) {
+        Some(Expression::Value(value)) => value,
+        Some(Expression::Node) => Term::atom(call.described()?.node),
+        Some(Expression::Version) => Term::Chars(call.described()?.compatible_version),
+        Some(Expression::Login { user, password }) => login(call, &user, &password)?,
+        None => return Err(erlang_only("eval", INSTEAD)),
+    }))
+}
+
+/// The answer of a login: what the reference's says before the parts that only its runtime has.
+fn login(call: &Call, user: &str, password: &str) -> Result<Term, Failure> {
+    let name = Term::text(user);
+    if !accepts(call, user, password)? {
+        let text = Term::Chars("user '~ts' - invalid credentials".to_owned());
+        return Ok(Term::Tuple(vec![Term::atom("refused"), name.clone(), text, Term::List(vec![name])]));
+    }
+    let reply = call.get_checked(&USER, &[user])?;
+    let tags = Term::List(reply.body["tags"].as_array().into_iter().flatten().map(Term::word).collect());
+    let backend = Term::pair(Term::atom("rabbit_auth_backend_internal"), Term::atom("none"));
+    let user = Term::Tuple(vec![Term::atom("user"), name, tags, Term::List(vec![backend])]);
+    Ok(Term::pair(Term::atom("ok"), user))
 }
 
 /// `eval_file`.

@@ -132,14 +132,18 @@ fn authenticate_user(call: &Call) -> Result<Answer, Failure> {
         Some(password) => password.clone(),
         None => secret_from_input(call, "Password")?,
     };
-    let reply = call.get_as(&WHOAMI, name, &password)?;
-    // A user without a management tag is refused entry, but its password was right.
-    let known = reply.is_ok() || reply.error() == "not_authorised";
-    if !known {
+    if !accepts(call, name, &password)? {
         let text = format!("Error: failed to authenticate user \"{name}\"\nuser '{name}' - invalid credentials");
         return Err(Failure::refused(Kind::Data, text));
     }
     Ok(Answer::Message("Success".to_owned()))
+}
+
+/// Whether the broker takes this password for this user.
+pub fn accepts(call: &Call, name: &str, password: &str) -> Result<bool, Failure> {
+    let reply = call.get_as(&WHOAMI, name, password)?;
+    // A user without a management tag is refused entry, but its password was right.
+    Ok(reply.is_ok() || reply.error() == "not_authorised")
 }
 
 /// `change_password`.
