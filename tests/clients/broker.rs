@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tests::cache::has_program;
-use tests::{Options, Server};
+use tests::{Options, Server, binaries};
 
 use crate::verdict::Verdict;
 
-/// The longest a program may take: the slowest suite takes a fifth of it on an idle machine.
-const PROGRAM_MAX: Duration = Duration::from_secs(300);
+/// The longest a program may take: the slowest takes a tenth of it on an idle machine.
+const PROGRAM_MAX: Duration = Duration::from_secs(600);
 
 /// Between two looks at a program.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -57,6 +57,17 @@ impl Broker {
     /// Whether it is a server started for this purpose.
     pub fn is_ours(&self) -> bool {
         self.server.is_some()
+    }
+
+    /// Puts the command line tools where the program finds them, and the node where they find it.
+    pub fn with_tools<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let Some(server) = &self.server else { return command };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(binaries().links.clone()).chain(std::env::split_paths(&path));
+        command
+            .env("PATH", std::env::join_paths(folders).expect("they were split before"))
+            .env("RABBITMQ_NODENAME", &server.node)
+            .env("WARREN_SOCKET", &server.socket)
     }
 
     /// Its address as most clients take it.

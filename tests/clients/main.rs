@@ -12,7 +12,9 @@ mod crates;
 mod debian;
 mod lapin;
 mod node;
+mod provision;
 mod python;
+mod shells;
 mod suite;
 mod verdict;
 
@@ -35,6 +37,7 @@ type Run = fn(&Broker) -> Verdict;
 const CLIENTS: &[(&str, Run)] = &[
     ("rabbitmq_http_client_suite", crates::rabbitmq_http_client_suite),
     ("rabbitmqadmin_suite", crates::rabbitmqadmin_suite),
+    ("ansible_playbooks", provision::ansible),
     ("rabbitmqadmin_v2", admin::rabbitmqadmin_v2),
     ("rabbitmqadmin_v1", admin::rabbitmqadmin_v1),
     ("kombu_integration_suite", python::kombu_suite),
@@ -52,6 +55,10 @@ const CLIENTS: &[(&str, Run)] = &[
     ("node_amqplib", node::amqplib),
     ("rust_lapin", lapin::run),
     ("c_amqp_tools", debian::amqp_tools),
+    ("salt_states", provision::salt),
+    ("provisioning_script", shells::provisioning_script),
+    ("completion_in_three_shells", shells::completion),
+    ("manual_pages", shells::manual_pages),
 ];
 
 fn main() -> ExitCode {
