@@ -68,6 +68,8 @@ mod tests {
             ("export file.json", true),
             ("publish routing_key=q payload=x", true),
             ("help subcommands", true),
+            ("declare exchange --vhost=v --user=u --password=p name=x type=topic", true),
+            ("declare queue --vhost v --user u name=x", true),
             ("-V / delete exchange name=x", true),
             ("queues declare --name q", false),
             ("--host h --port 1 queues list", false),

@@ -42,7 +42,21 @@ pub fn can_list(kind: &str) -> bool {
 
 /// Whether a word is one of its options.
 pub fn is_its_option(word: &str) -> bool {
-    is_option_of(&grammar(), word)
+    let grammar = grammar();
+    match word.strip_prefix("--").and_then(|long| long.split('=').next()) {
+        Some(long) => long_option(&grammar, long).is_some(),
+        None => is_option_of(&grammar, word),
+    }
+}
+
+/// The option of that long name, or the only one whose name begins so: `--user` is `--username`.
+fn long_option<'g>(grammar: &'g Command, long: &str) -> Option<&'g Arg> {
+    let named = |wanted: fn(&str, &str) -> bool| {
+        grammar.get_arguments().filter(move |arg| arg.get_long().is_some_and(|name| wanted(name, long)))
+    };
+    let exact = named(|name, long| name == long).next();
+    let mut begun = named(|name, long| !long.is_empty() && name.starts_with(long));
+    exact.or_else(|| begun.next().filter(|_| begun.next().is_none()))
 }
 
 /// Whether a word is an option of a grammar.
@@ -61,10 +75,10 @@ pub fn is_option_of(grammar: &Command, word: &str) -> bool {
 pub fn without_options(words: &[String]) -> Vec<&str> {
     let grammar = grammar();
     let takes_value = |word: &str| {
-        let found = grammar.get_arguments().find(|arg| match word.strip_prefix("--") {
-            Some(long) => arg.get_long() == Some(long),
-            None => word.len() == 2 && arg.get_short() == word.chars().nth(1),
-        });
+        let found = match word.strip_prefix("--") {
+            Some(long) => long_option(&grammar, long),
+            None => grammar.get_arguments().find(|arg| word.len() == 2 && arg.get_short() == word.chars().nth(1)),
+        };
         found.is_some_and(|arg| matches!(arg.get_action(), ArgAction::Set))
     };
     let mut plain = Vec::new();
@@ -90,6 +104,7 @@ fn grammar() -> Command {
         .about("Asks the HTTP API of a broker")
         .override_usage("rabbitmqadmin [options] subcommand")
         .disable_version_flag(true)
+        .infer_long_args(true)
         .arg(text("config", "config", "configuration file; ~/.rabbitmqadmin.conf when it is there").short('c'))
         .arg(text("node", "node", "section of the configuration file").short('N'))
         .arg(text("hostname", "host", "host of the API").short('H'))
