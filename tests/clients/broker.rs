@@ -70,6 +70,13 @@ impl Broker {
             .env("WARREN_SOCKET", &server.socket)
     }
 
+    /// `rabbitmqadmin`, and the words by which it finds the broker. Beside another one that is its own tool, which the
+    /// environment names.
+    pub fn rabbitmqadmin(&self) -> String {
+        let tool = std::env::var("CLIENTS_RABBITMQADMIN").unwrap_or_else(|_| "rabbitmqadmin".to_owned());
+        format!("{tool} --host={} --port={}", self.http.ip(), self.http.port())
+    }
+
     /// Its address as most clients take it.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@{}/", self.amqp)

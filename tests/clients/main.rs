@@ -56,6 +56,7 @@ const CLIENTS: &[(&str, Run)] = &[
     ("rust_lapin", lapin::run),
     ("c_amqp_tools", debian::amqp_tools),
     ("salt_states", provision::salt),
+    ("puppet_resources", provision::puppet),
     ("provisioning_script", shells::provisioning_script),
     ("completion_in_three_shells", shells::completion),
     ("manual_pages", shells::manual_pages),

@@ -1,5 +1,6 @@
 //! Tools that bring a broker into a described state, by the command line tools and the HTTP API: Ansible's collection
-//! community.rabbitmq, and Salt's modules and states. Of the large packages that hold them only these parts are kept.
+//! community.rabbitmq, and Salt's modules and states; of the large packages that hold them only these parts are kept. What
+//! Puppet's module asks and how it reads the answers is a program of our own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,6 +40,21 @@ pub fn ansible(broker: &Broker) -> Verdict {
 /// States, as often as a minion is brought into them.
 pub fn salt(broker: &Broker) -> Verdict {
     program(broker, "salt", &SALT, "salt-3007.1")
+}
+
+/// Resources, asked for as Puppet's module does.
+pub fn puppet(broker: &Broker) -> Verdict {
+    if let Some(verdict) = lacking(&["python3"]) {
+        return verdict;
+    }
+    let clients = repository().join("tests/clients");
+    let mut command = Command::new("python3");
+    command
+        .arg("program.py")
+        .env("PYTHONPATH", clients.join("python"))
+        .env("ADMIN", broker.rabbitmqadmin())
+        .current_dir(clients.join("puppet"));
+    broker.judge(broker.with_tools(&mut command))
 }
 
 /// Runs the program of that folder, which is told where the part lies.

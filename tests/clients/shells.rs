@@ -42,11 +42,8 @@ pub fn provisioning_script(broker: &Broker) -> Verdict {
     if let Some(verdict) = lacking(&["bash", "apt-get", "dpkg"]) {
         return verdict;
     }
-    // Beside another broker this is its own tool.
-    let admin = std::env::var("CLIENTS_RABBITMQADMIN").unwrap_or_else(|_| "rabbitmqadmin".to_owned());
     let mut command = Command::new("bash");
-    let admin = format!("{admin} --host={} --port={}", broker.http.ip(), broker.http.port());
-    command.arg(folder().join("twice.sh")).env("ADMIN", admin);
+    command.arg(folder().join("twice.sh")).env("ADMIN", broker.rabbitmqadmin());
     broker.judge(with_packages(broker.with_tools(&mut command)))
 }
 
