@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::{HttpListener, HttpOptions, MetricsSettings, Retention, StatisticsSettings};
+use api::{HttpListener, HttpOptions, MetricsSettings, RatesMode, Retention, StatisticsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
 use broker::domain::queue::QueueKind;
@@ -226,6 +226,7 @@ impl Config {
             memory_total: None,
             vm_memory_high_watermark: Watermark::Relative(0.0),
             disk_free_limit: Watermark::Absolute(0),
+            count_flows: true,
         };
         Ok(Self {
             node,
@@ -330,6 +331,7 @@ impl Config {
         if self.loopback_users_off {
             self.node.loopback_users.clear();
         }
+        self.node.count_flows = self.statistics.rates_mode != RatesMode::None;
         // A section of which something is said is what is said of it; the others stay.
         let policies = &mut self.statistics.policies;
         let sections = [&mut policies.global, &mut policies.basic, &mut policies.detailed];

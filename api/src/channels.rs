@@ -4,10 +4,11 @@ use broker::ChannelInfo;
 use openapi::channels as wire;
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use crate::call::{Call, to_value};
 use crate::connections::{find as find_connection, sees};
 use crate::consumers;
 use crate::error::ApiError;
+use crate::flows::Flows;
 use crate::page::Listing;
 use crate::pid;
 use crate::route::{Answer, Mounts};
@@ -136,7 +137,10 @@ async fn get_channel(call: Call) -> Answer {
         .filter(|consumer| consumer.connection == channel.connection && consumer.channel == channel.number)
         .map(|consumer| serde_json::to_value(consumers::to_wire(consumer, node)).unwrap_or_default())
         .collect();
-    item["deliveries"] = json!([]);
-    item["publishes"] = json!([]);
+    let flows = Flows::wanted(&call, &channel.vhost)?;
+    let (publishes, deliveries) =
+        flows.map(|flows| flows.of_channel(channel.connection, channel.number)).unwrap_or_default();
+    item["deliveries"] = to_value(&deliveries)?;
+    item["publishes"] = to_value(&publishes)?;
     call.object(&item)
 }

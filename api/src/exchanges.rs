@@ -10,6 +10,7 @@ use crate::bindings::bindings;
 use crate::body::Fields;
 use crate::call::{Call, exchange_name, to_value};
 use crate::error::ApiError;
+use crate::flows::Flows;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
@@ -90,10 +91,11 @@ async fn get_exchange(call: Call) -> Answer {
     let exchange = find(&call)?;
     let applied = Applied::new(&*call.directory()?, &exchange.vhost);
     let mut item = to_wire(&exchange, &applied, !call.without_stats());
-    // Who publishes to it is counted by channel, not by pair of channel and exchange.
     if !call.without_stats() {
-        item.incoming = Some(Vec::new());
-        item.outgoing = Some(Vec::new());
+        let flows = Flows::wanted(&call, &exchange.vhost)?;
+        let (incoming, outgoing) = flows.map(|flows| flows.of_exchange(exchange.id)).unwrap_or_default();
+        item.incoming = Some(incoming);
+        item.outgoing = Some(outgoing);
     }
     call.object(&call.rated(Sampled::Exchange(exchange.id), &call.ranges()?, to_value(&item)?))
 }

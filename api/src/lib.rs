@@ -51,6 +51,7 @@ pub mod definitions;
 mod documentation;
 mod exchanges;
 mod features;
+mod flows;
 mod health;
 mod limits;
 mod maintenance;

@@ -14,6 +14,7 @@ use crate::bindings;
 use crate::call::{Call, queue_name, to_value};
 use crate::consumers;
 use crate::error::ApiError;
+use crate::flows::Flows;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
@@ -91,9 +92,10 @@ async fn get_queue(call: Call) -> Answer {
         let of_queue = call.broker()?.consumers_of(&queue.vhost, &queue.spec.name).await;
         item["consumer_details"] =
             of_queue.iter().map(|consumer| to_value(&consumers::to_wire(consumer, node))).collect::<Result<_, _>>()?;
-        // Flows between one channel and one queue are not counted one by one.
-        item["deliveries"] = json!([]);
-        item["incoming"] = json!([]);
+        let flows = Flows::wanted(&call, &queue.vhost)?;
+        let (incoming, deliveries) = flows.map(|flows| flows.of_queue(queue.spec.id)).unwrap_or_default();
+        item["deliveries"] = to_value(&deliveries)?;
+        item["incoming"] = to_value(&incoming)?;
     }
     call.object(&item)
 }

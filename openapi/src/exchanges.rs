@@ -42,11 +42,11 @@ pub struct Exchange {
     /// Where messages came from; only of a single exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<Flow>, required = false)]
-    pub incoming: Option<Vec<Value>>,
+    pub incoming: Option<Vec<Flow>>,
     /// Where messages went; only of a single exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<Flow>, required = false)]
-    pub outgoing: Option<Vec<Value>>,
+    pub outgoing: Option<Vec<Flow>>,
 }
 
 /// An exchange to declare.

@@ -1,13 +1,16 @@
 //! Messages on their way: published, routed, fetched, delivered; by exchange and by channel.
 //!
-//! Seen together these are the node's counters. A channel counts its messages, but not for
-//! every exchange and queue apart, so seen one by one it bears no label for these.
+//! Seen together these are the node's counters. Seen one by one they are flows: by channel and
+//! exchange, by channel and queue, by exchange and queue.
 
-use broker::metrics::{ChannelCounters, QueueCounters, Traffic};
-use broker::{ChannelInfo, ExchangeInfo};
+use broker::domain::name::VhostName;
+use broker::domain::queue::ConnectionId;
+use broker::metrics::{QueueCounters, Traffic};
+use broker::{ChannelFlows, ExchangeInfo, PublishedFlow, RoutedFlow};
 
-use super::connections::channel_label;
+use super::filter::Filter;
 use super::text::{Metric, Number, Row, counter, labels};
+use crate::pid;
 
 /// What was published through an exchange, on a channel, or at all.
 #[derive(Debug, Clone)]
@@ -29,34 +32,97 @@ impl From<&Traffic> for Published {
     }
 }
 
-impl From<&ChannelCounters> for Published {
-    fn from(counters: &ChannelCounters) -> Self {
+impl From<&PublishedFlow> for Published {
+    fn from(flow: &PublishedFlow) -> Self {
         Self {
-            received: counters.publish,
-            confirmed: Some(counters.confirm),
-            returned: Some(counters.return_unroutable),
-            dropped: Some(counters.drop_unroutable),
+            received: flow.publish,
+            confirmed: Some(flow.confirm),
+            returned: Some(flow.return_unroutable),
+            dropped: Some(flow.drop_unroutable),
         }
     }
 }
 
-/// Channels that published, one by one.
-pub(super) fn channels_published(node: &str, all: &[ChannelInfo]) -> Vec<Row<Published>> {
-    let published = all.iter().filter(|channel| channel.counters.publish > 0);
-    published.map(|channel| (channel_label(node, channel), Published::from(&channel.counters))).collect()
+/// The flows of one channel.
+pub(super) struct OfChannel {
+    vhost: VhostName,
+    /// As labels name the channel.
+    pid: String,
+    flows: ChannelFlows,
 }
 
-/// Exchanges that were published to, one by one.
-pub(super) fn exchanges(all: &[ExchangeInfo]) -> Vec<Row<Published>> {
+impl OfChannel {
+    pub(super) fn new(
+        node: &str,
+        vhost: &VhostName,
+        (connection, number): (ConnectionId, u16),
+        flows: ChannelFlows,
+    ) -> Self {
+        Self { vhost: vhost.clone(), pid: pid::channel(node, connection, number), flows }
+    }
+
+    /// Labels of a flow whose other end is an exchange or a queue.
+    fn labels(&self, kind: &str, name: &str) -> String {
+        labels(&[("channel", &self.pid), ("vhost", self.vhost.as_str()), (kind, name)])
+    }
+}
+
+/// What channels published, by exchange.
+pub(super) fn channels_published(all: &[OfChannel]) -> Vec<Row<Published>> {
+    let rows = |channel: &OfChannel| {
+        let row =
+            |flow: &PublishedFlow| (channel.labels("exchange", flow.exchange_name.as_str()), Published::from(flow));
+        channel.flows.published.iter().map(row).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(rows).collect()
+}
+
+/// What queues were given of what channels published, by exchange.
+pub(super) fn channels_routed(all: &[OfChannel]) -> Vec<Row<u64>> {
+    let rows = |channel: &OfChannel| {
+        let row = |flow: &RoutedFlow| {
+            let vhost = channel.vhost.as_str();
+            let pairs = [
+                ("channel", channel.pid.as_str()),
+                ("queue_vhost", vhost),
+                ("queue", flow.queue_name.as_str()),
+                ("exchange_vhost", vhost),
+                ("exchange", flow.exchange_name.as_str()),
+            ];
+            (labels(&pairs), flow.publish)
+        };
+        channel.flows.routed.iter().map(row).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(rows).collect()
+}
+
+/// What exchanges of a vhost gave to queues.
+pub(super) fn routed(vhost: &VhostName, all: Vec<RoutedFlow>, filter: &Filter) -> Vec<Row<u64>> {
+    let shown = all.into_iter().filter(|flow| filter.shows_queue(flow.queue_name.as_str()));
+    let row = |flow: RoutedFlow| {
+        let pairs =
+            [("vhost", vhost.as_str()), ("exchange", flow.exchange_name.as_str()), ("queue", flow.queue_name.as_str())];
+        (labels(&pairs), flow.publish)
+    };
+    shown.map(row).collect()
+}
+
+/// Exchanges that were published to, one by one. `counts`: whether flows are counted.
+pub(super) fn exchanges(all: &[ExchangeInfo], counts: bool) -> Vec<Row<Published>> {
     let row = |exchange: &ExchangeInfo| {
         let pairs = [("vhost", exchange.vhost.as_str()), ("exchange", exchange.exchange.name.as_str())];
-        let published = Published { received: exchange.publish_in, confirmed: None, returned: None, dropped: None };
+        let published = Published {
+            received: exchange.publish_in,
+            confirmed: counts.then_some(exchange.confirmed),
+            returned: counts.then_some(exchange.returned),
+            dropped: counts.then_some(exchange.dropped),
+        };
         (labels(&pairs), published)
     };
     all.iter().filter(|exchange| exchange.publish_in > 0).map(row).collect()
 }
 
-/// By channel.
+/// By channel and exchange.
 pub(super) const CHANNEL_EXCHANGE: &[Metric<Published>] = &[
     counter("channel_messages_published_total", "Messages published on a channel", |channel| channel.received.into()),
     counter("channel_messages_confirmed_total", "Messages confirmed on a channel", |channel| channel.confirmed.into()),
@@ -88,11 +154,13 @@ pub(super) const EXCHANGE: &[Metric<Published>] = &[
     ),
 ];
 
-/// Channels that took messages, one by one.
-pub(super) fn channels_took(node: &str, all: &[ChannelInfo]) -> Vec<Row<QueueCounters>> {
-    let taken = |counters: &QueueCounters| QueueCounters { publish: 0, ..*counters };
-    let took = all.iter().filter(|channel| taken(&channel.counters.queue) != QueueCounters::default());
-    took.map(|channel| (channel_label(node, channel), channel.counters.queue)).collect()
+/// What channels took from queues, one by one.
+pub(super) fn channels_took(all: &[OfChannel]) -> Vec<Row<QueueCounters>> {
+    let rows = |channel: &OfChannel| {
+        let taken = channel.flows.taken.iter();
+        taken.map(|flow| (channel.labels("queue", flow.queue_name.as_str()), flow.counters)).collect::<Vec<_>>()
+    };
+    all.iter().flat_map(rows).collect()
 }
 
 /// What channels took from queues.
@@ -114,17 +182,15 @@ pub(super) const CHANNEL_QUEUE: &[Metric<QueueCounters>] = &[
     counter("channel_get_empty_total", "Fetches on a channel that found nothing", |channel| channel.get_empty.into()),
 ];
 
-/// Copies that queues were given, by channel.
-pub(super) const CHANNEL_QUEUE_EXCHANGE: &[Metric<Traffic>] =
-    &[counter("queue_messages_published_total", "Messages published into queues on channels", |traffic| {
-        traffic.publishes.routed.into()
-    })];
+/// Copies that queues were given, by channel and exchange.
+pub(super) const CHANNEL_QUEUE_EXCHANGE: &[Metric<u64>] =
+    &[counter("queue_messages_published_total", "Messages published into queues on channels", |count| (*count).into())];
 
 /// Copies that queues were given, by exchange.
-pub(super) const QUEUE_EXCHANGE: &[Metric<Traffic>] = &[counter(
+pub(super) const QUEUE_EXCHANGE: &[Metric<u64>] = &[counter(
     "queue_exchange_messages_published_total",
     "Messages published into queues through exchanges",
-    |traffic| traffic.publishes.routed.into(),
+    |count| (*count).into(),
 )];
 
 /// How far consumers of streams lag behind; known to the reference's stream protocol only.

@@ -20,6 +20,7 @@ mod text;
 use std::cell::OnceCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use broker::domain::name::VhostName;
 use broker::metrics::{QueueCounters, Traffic};
 use broker::{Broker, ChannelInfo, LiveSums, Node, NodeStatus, QueueInfo};
 
@@ -147,6 +148,7 @@ struct View<'v> {
     queue_rows: OnceCell<Vec<Row<queues::Queues>>>,
     sum_of_queues: OnceCell<(u64, queues::Queues)>,
     channels: OnceCell<Vec<ChannelInfo>>,
+    flows: OnceCell<Vec<messages::OfChannel>>,
     connection_rows: OnceCell<Vec<Row<connections::Connections>>>,
 }
 
@@ -215,6 +217,7 @@ impl<'v> View<'v> {
             queue_rows: OnceCell::new(),
             sum_of_queues: OnceCell::new(),
             channels: OnceCell::new(),
+            flows: OnceCell::new(),
             connection_rows: OnceCell::new(),
         }
     }
@@ -279,8 +282,10 @@ impl<'v> View<'v> {
             Group::Connection => page.table(prefix, connections::FINE, self.connection_rows()),
             Group::StreamConsumer => page.table(prefix, messages::STREAM_CONSUMER, &[]),
             Group::Exchange => page.table(prefix, messages::EXCHANGE, &self.exchange_rows()),
-            Group::ChannelQueueExchange => page.table(prefix, messages::CHANNEL_QUEUE_EXCHANGE, &self.routed_rows()),
-            Group::QueueExchange => page.table(prefix, messages::QUEUE_EXCHANGE, &self.routed_rows()),
+            Group::ChannelQueueExchange => {
+                page.table(prefix, messages::CHANNEL_QUEUE_EXCHANGE, &self.routed_rows(true))
+            }
+            Group::QueueExchange => page.table(prefix, messages::QUEUE_EXCHANGE, &self.routed_rows(false)),
             Group::VhostStatus => page.table(prefix, cluster::VHOST_STATUS, &cluster::vhosts(broker)),
             Group::ExchangeBindings => {
                 page.table(prefix, cluster::EXCHANGE_BINDINGS, &cluster::exchange_bindings(broker, filter));
@@ -343,16 +348,34 @@ impl<'v> View<'v> {
         one(connections::sum_of_channels(&self.live)).into()
     }
 
+    /// Vhosts that are shown.
+    fn vhosts(&self) -> Vec<VhostName> {
+        let directory = self.broker.directory();
+        directory.vhosts.keys().filter(|vhost| self.filter.shows_vhost(vhost)).cloned().collect()
+    }
+
+    fn flows(&self) -> &[messages::OfChannel] {
+        self.flows.get_or_init(|| {
+            let mut all = Vec::new();
+            for vhost in self.vhosts() {
+                self.broker.each_channel_flows(&vhost, |connection, number, flows| {
+                    all.push(messages::OfChannel::new(self.node_name(), &vhost, (connection, number), flows));
+                });
+            }
+            all
+        })
+    }
+
     fn published_rows(&self) -> Vec<Row<messages::Published>> {
         if self.each {
-            return messages::channels_published(self.node_name(), self.channels());
+            return messages::channels_published(self.flows());
         }
         one(messages::Published::from(&self.traffic)).into()
     }
 
     fn taken_rows(&self) -> Vec<Row<QueueCounters>> {
         if self.each {
-            return messages::channels_took(self.node_name(), self.channels());
+            return messages::channels_took(self.flows());
         }
         one(self.traffic.all_queues()).into()
     }
@@ -361,15 +384,19 @@ impl<'v> View<'v> {
         if !self.each {
             return one(messages::Published::from(&self.traffic)).into();
         }
-        let directory = self.broker.directory();
-        let vhosts = directory.vhosts.keys().filter(|vhost| self.filter.shows_vhost(vhost));
-        let exchanges: Vec<_> = vhosts.flat_map(|vhost| self.broker.exchanges(vhost)).collect();
-        messages::exchanges(&exchanges)
+        let exchanges: Vec<_> = self.vhosts().iter().flat_map(|vhost| self.broker.exchanges(vhost)).collect();
+        messages::exchanges(&exchanges, self.node.settings().count_flows)
     }
 
-    /// Nobody counts for each combination of exchange and queue apart.
-    fn routed_rows(&self) -> Vec<Row<Traffic>> {
-        if self.each { Vec::new() } else { one(self.traffic).into() }
+    fn routed_rows(&self, by_channel: bool) -> Vec<Row<u64>> {
+        match (self.each, by_channel) {
+            (false, _) => one(self.traffic.publishes.routed).into(),
+            (true, true) => messages::channels_routed(self.flows()),
+            (true, false) => {
+                let rows = |vhost: &VhostName| messages::routed(vhost, self.broker.routed_flows(vhost), self.filter);
+                self.vhosts().iter().flat_map(rows).collect()
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! not stored but shown, so that its samples always agree with theirs.
 
 use broker::metrics::{ChannelCounters, Churn, QueueCounters};
-use broker::{NodeCounters, QueueTotals, VhostCounters};
+use broker::{NodeCounters, PublishedFlow, QueueTotals, VhostCounters};
 
 use super::range::Sort;
 
@@ -88,9 +88,10 @@ fn parted<const ALL: usize, const A: usize, const B: usize>(all: &[u64; ALL]) ->
 }
 
 /// Stored counters of deliveries.
-const DELIVERED: usize = 7;
+pub(super) const DELIVERED: usize = 7;
 
-fn stored_deliveries(counters: &QueueCounters) -> [u64; DELIVERED] {
+/// Stores what was delivered.
+pub(super) fn stored_deliveries(counters: &QueueCounters) -> [u64; DELIVERED] {
     let QueueCounters { publish: _, deliver, deliver_no_ack, get, get_no_ack, get_empty, ack, redeliver } = *counters;
     [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty]
 }
@@ -182,6 +183,24 @@ pub(super) static CONNECTION: Kind<2, 2> =
 /// An exchange: messages in and out.
 pub(super) static EXCHANGE: Kind<2, 2> =
     Kind { columns: [rate("publish_in"), rate("publish_out")], show: |stored| *stored };
+
+/// Stores what a channel published to an exchange.
+pub(super) fn of_published(flow: &PublishedFlow) -> [u64; 4] {
+    [flow.publish, flow.confirm, flow.return_unroutable, flow.drop_unroutable]
+}
+
+/// A channel and an exchange it publishes to.
+pub(super) static PUBLISHED: Kind<4, 4> = Kind {
+    columns: [rate("publish"), rate("confirm"), rate("return_unroutable"), rate("drop_unroutable")],
+    show: |stored| *stored,
+};
+
+/// A channel and a queue it takes messages off.
+pub(super) static TAKEN: Kind<DELIVERED, { DELIVERED + 1 }> =
+    Kind { columns: DELIVERIES, show: |stored| shown_deliveries(*stored) };
+
+/// An exchange and a queue it gives messages to.
+pub(super) static ROUTED: Kind<1, 1> = Kind { columns: [rate("publish")], show: |stored| *stored };
 
 /// Counters of a vhost, as stored: what happened to messages, bytes, lengths.
 pub(super) const VHOST_COUNTERS: usize = CHANNEL_COUNTERS + 2 + 3;

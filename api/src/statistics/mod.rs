@@ -7,6 +7,7 @@
 //! are, in `service`. Nothing here counts: counters live with the owners in the broker.
 
 mod fill;
+mod flows;
 mod kinds;
 mod policy;
 mod range;
@@ -159,6 +160,7 @@ impl Statistics {
             store.vhosts.size(),
             store.all_vhosts.size(),
             store.node.size(),
+            store.flows.size(),
         ];
         sizes.into_iter().fold((0, 0), |(objects, bytes), (more, more_bytes)| (objects + more, bytes + more_bytes))
     }

@@ -9,7 +9,7 @@ use super::store::Store;
 use super::{RatesMode, Statistics, kinds};
 
 /// Counters handed over at once, under one lock.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 
 /// Counters on their way to the store.
 struct Batch<'s, T, F: FnMut(&mut Store, T)> {
@@ -40,11 +40,14 @@ impl Statistics {
     /// Takes a round of samples at a time, in milliseconds since the epoch. A round that has
     /// been is not taken again; one that is between two only what is kept so closely.
     pub fn sample(&self, broker: &Broker, now_ms: u64) {
-        let (round, basic, global) = {
+        let (round, basic, global, detailed) = {
             let mut store = self.lock();
             let Some(round) = store.begin(now_ms) else { return };
-            (round, store.basic.is_due(round), store.global.is_due(round))
+            (round, store.basic.is_due(round), store.global.is_due(round), store.detailed.is_due(round))
         };
+        if detailed && self.shows_flows() {
+            self.sample_flows(broker, round);
+        }
         if !basic && !global {
             return;
         }

@@ -9,6 +9,7 @@ use broker::domain::queue::{ConnectionId, QueueId};
 use openapi::statistics::{Details, Sample};
 
 use super::Policies;
+use super::flows::FlowTables;
 use super::kinds::{self, Kind};
 use super::policy::Policy;
 use super::range::{self, Ranges};
@@ -39,6 +40,7 @@ pub(super) struct Store {
     first: Round,
     pub(super) global: Rhythm,
     pub(super) basic: Rhythm,
+    pub(super) detailed: Rhythm,
     pub(super) queues: Table<QueueId, { kinds::QUEUE_COUNTERS }, 12>,
     pub(super) channels: Table<(ConnectionId, u16), { kinds::CHANNEL_COUNTERS }, 12>,
     pub(super) connections: Table<ConnectionId, 2, 2>,
@@ -46,6 +48,8 @@ pub(super) struct Store {
     pub(super) vhosts: Table<VhostName, { kinds::VHOST_COUNTERS }, 17>,
     pub(super) all_vhosts: Table<Only, { kinds::VHOST_COUNTERS }, 17>,
     pub(super) node: Table<Only, { kinds::NODE_COUNTERS }, { kinds::NODE_COUNTERS }>,
+    /// Pairs of them.
+    pub(super) flows: FlowTables,
 }
 
 impl Store {
@@ -56,6 +60,7 @@ impl Store {
             first: 0,
             global: Rhythm::new(Policy::new(&policies.global, interval_ms)),
             basic: Rhythm::new(Policy::new(&policies.basic, interval_ms)),
+            detailed: Rhythm::new(Policy::new(&policies.detailed, interval_ms)),
             queues: Table::new(&kinds::QUEUE, OBJECT_BYTES_MAX),
             channels: Table::new(&kinds::CHANNEL, OBJECT_BYTES_MAX),
             connections: Table::new(&kinds::CONNECTION, OBJECT_BYTES_MAX),
@@ -63,6 +68,7 @@ impl Store {
             vhosts: Table::new(&kinds::VHOST, GLOBAL_BYTES_MAX),
             all_vhosts: Table::new(&kinds::VHOST, GLOBAL_BYTES_MAX),
             node: Table::new(&kinds::NODE, GLOBAL_BYTES_MAX),
+            flows: FlowTables::new(),
         }
     }
 
@@ -70,7 +76,7 @@ impl Store {
     pub(super) fn begin(&mut self, now_ms: u64) -> Option<Round> {
         let origin = *self.origin_ms.get_or_insert(now_ms / DAY_MS * DAY_MS);
         let round = Round::try_from(now_ms.checked_sub(origin)? / self.interval_ms).ok()?;
-        let newest = self.basic.newest.max(self.global.newest);
+        let newest = self.basic.newest.max(self.global.newest).max(self.detailed.newest);
         if newest.is_none() {
             self.first = round;
         }
@@ -168,7 +174,8 @@ impl Store {
         self.vhosts.clear();
         self.all_vhosts.clear();
         self.node.clear();
-        for rhythm in [&mut self.global, &mut self.basic] {
+        self.flows.clear();
+        for rhythm in [&mut self.global, &mut self.basic, &mut self.detailed] {
             (rhythm.newest, rhythm.before) = (None, None);
         }
         self.origin_ms = None;

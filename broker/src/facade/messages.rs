@@ -91,7 +91,7 @@ impl Broker {
         }
         let (sender, mut events) = ConnectionSender::new();
         let mut tracker = ConfirmTracker::default();
-        let sequence = tracker.publish(buffer.queues.len() as u32);
+        let sequence = tracker.publish(buffer.queues.len() as u32, 0);
         for queue in &buffer.queues {
             let incoming = Incoming {
                 message: checked.message.clone(),
@@ -108,7 +108,7 @@ impl Broker {
         drop(sender);
         let mut refused = false;
         loop {
-            tracker.take_answers(|answer| refused |= !answer.accepted);
+            tracker.take_answers(|answer| refused |= !answer.accepted, |_, _| {});
             if tracker.unanswered() == 0 {
                 if !refused {
                     counters.confirmed.fetch_add(1, Relaxed);

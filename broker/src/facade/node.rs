@@ -81,6 +81,8 @@ pub struct Settings {
     pub vm_memory_high_watermark: Watermark,
     /// Alarm when less than this is free on the data directory's disk.
     pub disk_free_limit: Watermark,
+    /// Whether what passes between a channel, an exchange and a queue is counted by pair.
+    pub count_flows: bool,
 }
 
 impl Settings {
@@ -118,6 +120,7 @@ impl Settings {
             memory_total: None,
             vm_memory_high_watermark: Watermark::Relative(0.6),
             disk_free_limit: Watermark::Absolute(0),
+            count_flows: true,
         }
     }
 }

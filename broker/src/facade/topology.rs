@@ -152,6 +152,12 @@ pub struct ExchangeInfo {
     pub publish_in: u64,
     /// Messages routed from it.
     pub publish_out: u64,
+    /// Of those published to it by channels, confirmed; as what follows, 0 where flows are not counted.
+    pub confirmed: u64,
+    /// Returned as unroutable.
+    pub returned: u64,
+    /// Dropped as unroutable.
+    pub dropped: u64,
     /// Messages that wait there, of an exchange that delays.
     pub messages_delayed: Option<u64>,
 }
@@ -314,6 +320,9 @@ fn exchange_info(topology: &LiveTopology, name: &str) -> Option<ExchangeInfo> {
         vhost: topology.vhost().clone(),
         publish_in: entry.traffic().published_in(),
         publish_out: entry.traffic().published_out(),
+        confirmed: entry.traffic().confirmed(),
+        returned: entry.traffic().returned(),
+        dropped: entry.traffic().dropped(),
         messages_delayed: entry.delay().map(|delay| delay.totals().ready),
     })
 }

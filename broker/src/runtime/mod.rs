@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod directory;
 pub(crate) mod events;
+pub(crate) mod flows;
 pub(crate) mod follower;
 pub(crate) mod publish;
 pub(crate) mod queue;

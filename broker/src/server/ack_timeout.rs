@@ -140,7 +140,7 @@ impl Session {
         for one in channel.outstanding.range_mut(places) {
             if let Some(slot) = one.slot.take() {
                 slots.push(slot);
-                queue = Some(one.queue.clone());
+                queue = Some(one.taken.queue().clone());
             }
         }
         if let Some(queue) = queue {

@@ -80,9 +80,11 @@ impl Session {
         if !nowait {
             encode::basic_tag_ok(&mut self.output.bytes, number, 21, &tag);
         }
-        self.consumers
-            .insert(key, Consumer { channel: number, tag: tag.clone(), no_ack, queue: handle, credit, ack_timeout });
         if let Some(channel) = self.channels.get_mut(&number) {
+            let taken = channel.flows.taken(&self.vhost_handle, &handle);
+            let consumer =
+                Consumer { channel: number, tag: tag.clone(), no_ack, queue: handle, taken, credit, ack_timeout };
+            self.consumers.insert(key, consumer);
             channel.consumers.insert(tag, key);
             channel.entry.consumers.store(channel.consumers.len() as u32, Relaxed);
         }
@@ -155,8 +157,10 @@ impl Session {
             None => return Err(Error::NoSuch(Resource::Queue(self.vhost.clone(), name)).into()),
         };
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
+        let taken = channel.flows.taken(&self.vhost_handle, &handle);
         let Some(fetched) = fetched else {
             channel.entry.counters.get_empty.fetch_add(1, Relaxed);
+            taken.found_empty();
             encode::basic_get_empty(&mut self.output.bytes, number);
             return Ok(());
         };
@@ -165,9 +169,10 @@ impl Session {
         let tag = channel.take_tag();
         let counter = if no_ack { &channel.entry.counters.get_no_ack } else { &channel.entry.counters.get };
         counter.fetch_add(1, Relaxed);
+        taken.fetched(delivered.redelivered, no_ack);
         channel.entry.counters.redeliver.fetch_add(u64::from(delivered.redelivered), Relaxed);
         if !no_ack {
-            channel.outstanding.push_back(Outstanding { tag, slot: Some(delivered.slot), queue: handle.clone() });
+            channel.outstanding.push_back(Outstanding { tag, slot: Some(delivered.slot), taken });
             channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
             watched = self.ack_timeout(&handle, None);
         }
@@ -206,9 +211,14 @@ impl Session {
         if let Some(transaction) = &transaction {
             transaction.check_room()?;
         }
-        let settled = channel.settled_by(tag, multiple, |outstanding| match transaction.as_mut() {
-            Some(transaction) => transaction.settlements.push((outstanding, disposition)),
-            None => outgoing.settle_one(&outstanding, disposition),
+        let settled = channel.settled_by(tag, multiple, |outstanding| {
+            if disposition == Disposition::Ack {
+                outstanding.taken.acknowledged();
+            }
+            match transaction.as_mut() {
+                Some(transaction) => transaction.settlements.push((outstanding, disposition)),
+                None => outgoing.settle_one(&outstanding, disposition),
+            }
         });
         if let Some(transaction) = &transaction {
             channel.entry.acks_uncommitted.store(transaction.settlements.len() as u64, Relaxed);

@@ -12,10 +12,12 @@ use crate::domain::name::QueueName;
 use crate::domain::queue::{ConsumerKey, SessionId};
 use crate::error::Error;
 use crate::metrics::{AtomicTraffic, Publishes};
-use crate::runtime::queue::{ChannelLimiter, QueueHandle};
+use crate::runtime::flows::Taken;
+use crate::runtime::queue::ChannelLimiter;
 use crate::runtime::registry::ChannelEntry;
 
 use super::direct_reply::DirectReply;
+use super::flows::ChannelFlows;
 use super::route_cache::RouteCache;
 use super::transaction::Transaction;
 
@@ -26,8 +28,8 @@ pub(super) struct Outstanding {
     pub(super) tag: u64,
     /// Its place in the queue; `None`: its time was over, and it went back.
     pub(super) slot: Option<u32>,
-    /// The queue.
-    pub(super) queue: QueueHandle,
+    /// The queue, and what counts what is taken off it.
+    pub(super) taken: Arc<Taken>,
 }
 
 /// An open channel.
@@ -46,6 +48,7 @@ pub(super) struct Channel {
     pub(super) consumers: BTreeMap<String, ConsumerKey>,
     pub(super) last_queue: Option<QueueName>,
     pub(super) routes: RouteCache,
+    pub(super) flows: ChannelFlows,
     /// Publishes of this pass that `entry` does not count yet.
     pub(super) published: Publishes,
     pub(super) entry: Arc<ChannelEntry>,
@@ -75,7 +78,7 @@ impl Hasher for NumberHasher {
 pub(super) type Channels = HashMap<u16, Channel, BuildHasherDefault<NumberHasher>>;
 
 impl Channel {
-    pub(super) fn new(session: SessionId, entry: Arc<ChannelEntry>) -> Self {
+    pub(super) fn new(session: SessionId, entry: Arc<ChannelEntry>, counts_flows: bool) -> Self {
         Self {
             session,
             closing: false,
@@ -90,6 +93,7 @@ impl Channel {
             consumers: BTreeMap::new(),
             last_queue: None,
             routes: RouteCache::default(),
+            flows: ChannelFlows::new((session.connection, session.channel), counts_flows),
             published: Publishes::default(),
             entry,
         }

@@ -88,12 +88,13 @@ impl Session {
                 firehose.delivered(&self.topology, &mut self.outgoing, number, (&message, queue, redelivered));
             }
             if !consumer.no_ack {
-                channel.outstanding.push_back(Outstanding { tag, slot: Some(slot), queue: consumer.queue.clone() });
+                channel.outstanding.push_back(Outstanding { tag, slot: Some(slot), taken: consumer.taken.clone() });
             }
         }
         let counter =
             if consumer.no_ack { &channel.entry.counters.deliver_no_ack } else { &channel.entry.counters.deliver };
         counter.fetch_add(count, Relaxed);
+        consumer.taken.delivered(count, redeliveries, consumer.no_ack);
         channel.entry.counters.redeliver.fetch_add(redeliveries, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         let watched = consumer.ack_timeout.map(|timeout| (timeout, channel.next_tag - 1));
@@ -127,9 +128,10 @@ impl Session {
             channel.outstanding.push_back(Outstanding {
                 tag,
                 slot: Some(delivery.slot),
-                queue: consumer.queue.clone(),
+                taken: consumer.taken.clone(),
             });
         }
+        consumer.taken.delivered(count, 0, false);
         channel.entry.counters.deliver.fetch_add(count, Relaxed);
         channel.entry.unacknowledged.store(channel.outstanding.len() as u64, Relaxed);
         self.output.grant_when_written(&consumer.credit, cost, &consumer.queue, delivery.consumer);

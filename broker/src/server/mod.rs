@@ -14,6 +14,7 @@ mod events;
 #[cfg(test)]
 mod events_tests;
 mod firehose;
+mod flows;
 mod handshake;
 mod input;
 mod listener;

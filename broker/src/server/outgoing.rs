@@ -84,7 +84,7 @@ impl Outgoing {
     /// One delivery that the client settled; one that went back before is settled already.
     pub(super) fn settle_one(&mut self, outstanding: &Outstanding, disposition: Disposition) {
         if let Some(slot) = outstanding.slot {
-            self.settle(&outstanding.queue, disposition, slot);
+            self.settle(outstanding.taken.queue(), disposition, slot);
         }
     }
 

@@ -4,8 +4,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 
+use super::channel::Channel;
+use super::flows::Mark;
 use super::session::Session;
 use super::transaction::Held;
+use crate::amqp091::confirm::{Answer, ConfirmTracker};
 use crate::amqp091::content::{InPlace, Publish};
 use crate::amqp091::encode;
 use crate::amqp091::reply::{ReplyCode, Violation};
@@ -24,12 +27,12 @@ impl Session {
             && found.body_len() <= self.max_message_size
             && let Some(channel) = self.channels.get_mut(&number)
             && channel.transaction.is_none()
-            && let Some((queues, persistent)) =
+            && let Some((queues, persistent, mark)) =
                 channel.routes.recall(&self.topology, &self.directory, found.names(chunk), found.properties(chunk))
         {
             let message = found.take_known(chunk, persistent);
             channel.published.count(queues.len(), message.body_len());
-            let sequence = channel.confirm.as_mut().map_or(0, |tracker| tracker.publish(queues.len() as u32));
+            let sequence = channel.confirm.as_mut().map_or(0, |tracker| tracker.publish(queues.len() as u32, mark));
             self.outgoing.publish(queues, message, (number, channel.session.epoch), sequence);
             self.touch(number);
             return Ok(());
@@ -50,7 +53,9 @@ impl Session {
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(()) };
         let plain = is_plain(message.properties());
         let mut further_keys = Vec::new();
-        if plain && let Some(queues) = channel.routes.take(&self.topology, &self.directory, &message) {
+        let mark;
+        if plain && let Some((queues, known)) = channel.routes.take(&self.topology, &self.directory, &message) {
+            mark = known;
             self.routes.queues.clear();
             self.routes.replies.clear();
             self.routes.queues.extend_from_slice(queues);
@@ -61,14 +66,14 @@ impl Session {
             further_keys = checked.further_keys;
             checked.traffic.count(1, self.routes.copies());
             self.vhost_handle.histories().remember(&self.routes.histories, &message);
+            let Channel { flows, routes, confirm, .. } = channel;
+            let unanswered = confirm.as_ref().map_or(0, ConfirmTracker::unanswered);
+            let exchange = (message.exchange(), &checked.traffic);
+            mark = flows.published(&self.vhost_handle, exchange, &self.routes.queues, unanswered);
             // Nothing is remembered while the firehose runs: what is remembered passes it by.
-            if plain
-                && checked.cacheable
-                && self.firehose.is_none()
-                && let Some(channel) = self.channels.get_mut(&number)
-            {
-                let names = message.names();
-                channel.routes.insert(&self.topology, &self.directory, names, &self.routes.queues, &checked.traffic);
+            if plain && checked.cacheable && self.firehose.is_none() {
+                let (names, queues) = (message.names(), &self.routes.queues);
+                routes.insert(&self.topology, &self.directory, names, queues, &checked.traffic, (flows, mark));
             }
         }
         message = self.addressed(number, message)?;
@@ -77,11 +82,11 @@ impl Session {
             && let Some(transaction) = channel.transaction.as_mut()
         {
             let (queues, replies) = (self.routes.queues.clone(), self.routes.replies.clone());
-            transaction.hold(Held { message, queues, replies, mandatory })?;
+            transaction.hold(Held { message, queues, replies, mandatory, mark })?;
             channel.entry.uncommitted.fetch_add(1, Relaxed);
             return Ok(());
         }
-        self.hand_on(number, message, mandatory);
+        self.hand_on(number, message, mandatory, mark);
         Ok(())
     }
 
@@ -90,12 +95,13 @@ impl Session {
     }
 
     /// Puts a routed message into the batches of its queues, and returns or numbers it.
-    pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool) {
+    pub(super) fn hand_on(&mut self, number: u16, message: Message, mandatory: bool, mark: Mark) {
         self.send_replies(&message);
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let queues = &self.routes.queues;
         channel.published.count(queues.len(), message.body_len());
         if self.routes.is_empty() {
+            channel.flows.unroutable(mark, mandatory);
             if mandatory {
                 channel.entry.return_unroutable.fetch_add(1, Relaxed);
                 self.traffic.return_unroutable.fetch_add(1, Relaxed);
@@ -110,7 +116,7 @@ impl Session {
                 if queues.is_empty() {
                     self.to_confirm.push(number);
                 }
-                tracker.publish(queues.len() as u32)
+                tracker.publish(queues.len() as u32, mark)
             }
             None => 0,
         };
@@ -145,13 +151,15 @@ impl Session {
             }
             let Some(tracker) = channel.confirm.as_mut() else { continue };
             let out = &mut self.output.bytes;
-            let confirmed = tracker.take_answers(|answer| {
+            let flows = &channel.flows;
+            let answer = |answer: Answer| {
                 if answer.accepted {
                     encode::basic_ack(out, number, answer.sequence, answer.multiple);
                 } else {
                     encode::basic_nack(out, number, answer.sequence, answer.multiple);
                 }
-            });
+            };
+            let confirmed = tracker.take_answers(answer, |mark, count| flows.confirmed(mark, count));
             channel.entry.confirmed.fetch_add(confirmed, Relaxed);
             self.traffic.confirmed.fetch_add(confirmed, Relaxed);
             channel.entry.unconfirmed.store(tracker.unanswered() as u64, Relaxed);

@@ -32,6 +32,7 @@ use crate::facade::{Broker, Caller};
 use crate::metrics::AtomicTraffic;
 use crate::runtime::clock::now_ms;
 use crate::runtime::directory::Directory;
+use crate::runtime::flows::Taken;
 use crate::runtime::queue::{ConnectionEvent, ConnectionSender, OutboundCredit, QueueCommand, QueueHandle};
 use crate::runtime::registry::ConnectionEntry;
 use crate::runtime::vhost::{LiveTopology, VhostHandle};
@@ -42,6 +43,7 @@ pub(super) struct Consumer {
     pub(super) tag: String,
     pub(super) no_ack: bool,
     pub(super) queue: QueueHandle,
+    pub(super) taken: Arc<Taken>,
     pub(super) credit: Arc<OutboundCredit>,
     /// How long its deliveries may stay unsettled.
     pub(super) ack_timeout: Option<Duration>,
@@ -377,7 +379,8 @@ impl Session {
         self.check_channel_limit()?;
         self.next_epoch += 1;
         let session = SessionId { connection: self.id, channel: number, epoch: self.next_epoch };
-        self.channels.insert(number, Channel::new(session, self.entry.add_channel(number)));
+        let counts_flows = self.broker.settings().count_flows;
+        self.channels.insert(number, Channel::new(session, self.entry.add_channel(number), counts_flows));
         self.broker.registry().channel_created.fetch_add(1, Relaxed);
         self.tell_channel_created(number);
         encode::channel_open_ok(&mut self.output.bytes, number);
@@ -420,7 +423,7 @@ impl Session {
             }
         };
         for outstanding in channel.outstanding.drain(..) {
-            remember(outstanding.queue);
+            remember(outstanding.taken.queue().clone());
         }
         let consumers = std::mem::take(&mut channel.consumers);
         for key in consumers.into_values() {
@@ -437,6 +440,7 @@ impl Session {
     fn forget_channel(&mut self, number: u16) {
         if let Some(mut channel) = self.channels.remove(&number) {
             channel.count_published(&self.traffic);
+            channel.flows.leave(&self.vhost_handle);
             self.tell_channel_closed(number, channel.consumers.len());
             self.entry.remove_channel(number);
             self.broker.registry().channel_closed.fetch_add(1, Relaxed);

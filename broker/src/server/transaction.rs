@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::flows::Mark;
 use super::session::Session;
 use crate::amqp091::confirm::ConfirmTracker;
 use crate::amqp091::encode;
@@ -27,6 +28,7 @@ pub(super) struct Held {
     pub(super) queues: Vec<QueueHandle>,
     pub(super) replies: Vec<String>,
     pub(super) mandatory: bool,
+    pub(super) mark: Mark,
 }
 
 /// What a channel in transaction mode holds back.
@@ -100,9 +102,9 @@ impl Session {
             return Ok(());
         }
         channel.confirm = Some(ConfirmTracker::default());
-        for Held { message, queues, replies, mandatory } in held.publishes {
+        for Held { message, queues, replies, mandatory, mark } in held.publishes {
             (self.routes.queues, self.routes.replies) = (queues, replies);
-            self.hand_on(number, message, mandatory);
+            self.hand_on(number, message, mandatory, mark);
         }
         for (outstanding, disposition) in held.settlements {
             self.outgoing.settle_one(&outstanding, disposition);
@@ -126,7 +128,7 @@ impl Session {
             let Some(tracker) = self.channels.get_mut(&number).and_then(|channel| channel.confirm.as_mut()) else {
                 return refused;
             };
-            tracker.take_answers(|answer| refused |= !answer.accepted);
+            tracker.take_answers(|answer| refused |= !answer.accepted, |_, _| {});
             if tracker.unanswered() == 0 {
                 return refused;
             }

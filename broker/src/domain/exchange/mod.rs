@@ -74,6 +74,9 @@ pub struct ExchangeTraffic {
     id: ExchangeId,
     published_in: AtomicU64,
     published_out: AtomicU64,
+    confirmed: AtomicU64,
+    returned: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl Default for ExchangeTraffic {
@@ -84,6 +87,9 @@ impl Default for ExchangeTraffic {
             id: ExchangeId(NEXT.fetch_add(1, Relaxed)),
             published_in: AtomicU64::default(),
             published_out: AtomicU64::default(),
+            confirmed: AtomicU64::default(),
+            returned: AtomicU64::default(),
+            dropped: AtomicU64::default(),
         }
     }
 }
@@ -99,6 +105,39 @@ impl ExchangeTraffic {
     pub fn count(&self, published: u64, copies: u64) {
         self.published_in.fetch_add(published, Relaxed);
         self.published_out.fetch_add(copies, Relaxed);
+    }
+
+    /// Counts messages published to it that were confirmed.
+    pub fn count_confirmed(&self, messages: u64) {
+        self.confirmed.fetch_add(messages, Relaxed);
+    }
+
+    /// Counts a message that came back as unroutable.
+    pub fn count_returned(&self) {
+        self.returned.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a message that was dropped as unroutable.
+    pub fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+
+    /// Messages published to it that were confirmed.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        self.confirmed.load(Relaxed)
+    }
+
+    /// Messages that came back as unroutable.
+    #[must_use]
+    pub fn returned(&self) -> u64 {
+        self.returned.load(Relaxed)
+    }
+
+    /// Messages that were dropped as unroutable.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
     }
 
     /// Messages published to it.

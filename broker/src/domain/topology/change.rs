@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{BoundBinding, ExchangeEntry, QueueEntry, QueueRef, Target, Topology};
 use crate::domain::arguments::alternate_exchange;
 use crate::domain::binding::{Binding, Destination};
-use crate::domain::exchange::Exchange;
+use crate::domain::exchange::{Exchange, ExchangeId};
 use crate::domain::name::{ExchangeName, QueueName};
 
 /// An end of a binding that does not exist.
@@ -23,6 +23,8 @@ pub enum Missing {
 pub struct Removed<Q> {
     /// Exchanges, auto-deleted ones included.
     pub exchanges: Vec<Arc<Exchange>>,
+    /// Their identities, in the same order.
+    pub exchange_ids: Vec<ExchangeId>,
     /// Bindings of all of them.
     pub bindings: Vec<RemovedBinding>,
     /// The queue.
@@ -42,7 +44,7 @@ pub struct RemovedBinding {
 
 impl<Q> Default for Removed<Q> {
     fn default() -> Self {
-        Self { exchanges: Vec::new(), bindings: Vec::new(), queue: None, delays: Vec::new() }
+        Self { exchanges: Vec::new(), exchange_ids: Vec::new(), bindings: Vec::new(), queue: None, delays: Vec::new() }
     }
 }
 
@@ -212,6 +214,7 @@ impl<Q: QueueRef> Topology<Q> {
         self.exchanges.remove(name);
         self.version += 1;
         removed.exchanges.push(entry.exchange.clone());
+        removed.exchange_ids.push(entry.traffic.id());
         removed.delays.extend(entry.delay.clone());
         sources
     }

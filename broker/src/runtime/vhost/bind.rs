@@ -112,6 +112,7 @@ impl Owner {
             }
         }
         self.batch.obsolete.extend(removed.delays.iter().cloned());
+        self.batch.gone.extend_from_slice(&removed.exchange_ids);
         for exchange in &removed.exchanges {
             self.shared.histories.forget(exchange.name.as_str());
         }

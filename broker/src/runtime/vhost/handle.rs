@@ -14,6 +14,7 @@ use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName, strip_li
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::{Error, Resource};
 use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, ImportReport, Put};
+use crate::runtime::flows::Flows;
 use crate::runtime::queue::{Counted, QueueHandle, QueueSums};
 
 pub(super) struct Shared {
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) access: Arc<dyn Access>,
     pub(super) replies: Replies,
     pub(super) histories: Histories,
+    pub(super) flows: Flows,
     /// Sums over its queues.
     pub(super) sums: Arc<QueueSums>,
     /// Its queues in name order, as they were when they were last listed.
@@ -95,6 +97,11 @@ impl VhostHandle {
     /// What recent-history exchanges keep.
     pub(crate) fn histories(&self) -> &Histories {
         &self.0.histories
+    }
+
+    /// What passes between two of its objects.
+    pub(crate) fn flows(&self) -> &Flows {
+        &self.0.flows
     }
 
     /// Declares an exchange, or checks that the existing one is equivalent.

@@ -13,11 +13,12 @@ use super::pump::{PUMP_BATCHES_MAX, Pump};
 use super::registry::VhostContext;
 use super::{Histories, LiveTopology, Replies};
 use crate::domain::event::Event;
-use crate::domain::exchange::Exchange;
+use crate::domain::exchange::{Exchange, ExchangeId};
 use crate::domain::name::{QueueName, VhostName};
 use crate::domain::queue::{ConnectionId, QueueKind, QueueSpec};
 use crate::error::Error;
 use crate::runtime::events::{Events, topology as events};
+use crate::runtime::flows::Flows;
 use crate::runtime::queue::{
     LetterBatch, QueueCommand, QueueContext, QueueHandle, QueueNotice, Recover, lasting_logs, spawn_queue,
 };
@@ -45,6 +46,8 @@ pub(super) struct Batch {
     discarded: Vec<QueueHandle>,
     /// Queues that go once the batch is recorded, with the exchanges they belong to.
     pub(super) obsolete: Vec<QueueHandle>,
+    /// Exchanges that are gone once the batch is recorded.
+    pub(super) gone: Vec<ExchangeId>,
     /// Queues ended: nothing brings them back.
     ended: Vec<QueueHandle>,
     /// What is told once the batch is recorded.
@@ -99,6 +102,7 @@ impl Unstarted {
             access: context.access.clone(),
             replies: Replies::default(),
             histories: Histories::default(),
+            flows: Flows::default(),
             sums: Arc::default(),
             listed: ArcSwapOption::empty(),
             changed: Notify::new(),
@@ -284,6 +288,10 @@ impl Owner {
             }
         }
         self.publish();
+        if !batch.ended.is_empty() || !batch.gone.is_empty() {
+            let gone = if undone.is_none() { batch.gone.as_slice() } else { &[] };
+            self.shared.flows.forget(gone, batch.ended.iter().map(|queue| queue.spec().id));
+        }
         if undone.is_none() {
             for queue in batch.obsolete {
                 let _ = queue.delete(false, false).await;

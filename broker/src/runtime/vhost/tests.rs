@@ -1,6 +1,7 @@
 //! A vhost and its queues, driven through the handle over a store in memory.
 
 mod delays;
+mod flows;
 mod histories;
 mod store;
 

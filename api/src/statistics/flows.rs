@@ -1,0 +1,152 @@
+//! Samples of flows between two objects, kept in mode `detailed` alone.
+//!
+//! Owns the three tables of pairs and their rounds. Pairs are told apart by the identities of
+//! both ends, so one of a new queue of an old name begins anew.
+
+use broker::domain::exchange::ExchangeId;
+use broker::domain::queue::{ConnectionId, QueueId};
+use broker::{Broker, PublishedFlow, RoutedFlow, TakenFlow};
+use openapi::traffic::MessageStats;
+
+use super::kinds::{self, DELIVERED};
+use super::range::Ranges;
+use super::series::Round;
+use super::store::Store;
+use super::table::Table;
+use super::{RatesMode, Statistics};
+
+/// Bytes that the samples of one pair may take.
+pub(super) const PAIR_BYTES_MAX: usize = 1024;
+
+/// A channel and an exchange it publishes to.
+type PublishedKey = (ConnectionId, u16, ExchangeId);
+
+/// A channel and a queue it takes messages off.
+type TakenKey = (ConnectionId, u16, QueueId);
+
+/// The series of all pairs.
+#[derive(Debug)]
+pub(super) struct FlowTables {
+    published: Table<PublishedKey, 4, 4>,
+    taken: Table<TakenKey, DELIVERED, { DELIVERED + 1 }>,
+    routed: Table<(ExchangeId, QueueId), 1, 1>,
+}
+
+impl FlowTables {
+    pub(super) fn new() -> Self {
+        Self {
+            published: Table::new(&kinds::PUBLISHED, PAIR_BYTES_MAX),
+            taken: Table::new(&kinds::TAKEN, PAIR_BYTES_MAX),
+            routed: Table::new(&kinds::ROUTED, PAIR_BYTES_MAX),
+        }
+    }
+
+    /// Pairs with a series, and bytes of memory they take.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let sizes = [self.published.size(), self.taken.size(), self.routed.size()];
+        sizes.into_iter().fold((0, 0), |(pairs, bytes), (more, more_bytes)| (pairs + more, bytes + more_bytes))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.published.clear();
+        self.taken.clear();
+        self.routed.clear();
+    }
+
+    /// Forgets pairs that were not there at a round.
+    fn forget(&mut self, round: Round) {
+        self.published.forget(round);
+        self.taken.forget(round);
+        self.routed.forget(round);
+    }
+}
+
+impl Statistics {
+    /// Whether flows between two objects are shown.
+    pub(crate) fn shows_flows(&self) -> bool {
+        self.settings().rates_mode == RatesMode::Detailed
+    }
+
+    /// Takes a round of samples of all pairs, those of a few channels under one lock.
+    pub(super) fn sample_flows(&self, broker: &Broker, round: Round) {
+        for vhost in broker.directory().vhosts.keys() {
+            broker.each_channel_flows(vhost, |connection, channel, flows| {
+                let mut store = self.lock();
+                let Store { flows: tables, detailed, .. } = &mut *store;
+                for pair in &flows.published {
+                    let counters = kinds::of_published(pair);
+                    tables.published.take((connection, channel, pair.exchange), &counters, round, detailed);
+                }
+                for pair in &flows.taken {
+                    let counters = kinds::stored_deliveries(&pair.counters);
+                    tables.taken.take((connection, channel, pair.queue), &counters, round, detailed);
+                }
+            });
+            for pairs in broker.routed_flows(vhost).chunks(super::sampler::BATCH) {
+                let mut store = self.lock();
+                let Store { flows: tables, detailed, .. } = &mut *store;
+                for pair in pairs {
+                    tables.routed.take((pair.exchange, pair.queue), &[pair.publish], round, detailed);
+                }
+            }
+        }
+        let mut store = self.lock();
+        store.flows.forget(round);
+        store.detailed.complete(round);
+    }
+
+    /// What a channel published to an exchange, and how it runs.
+    pub(crate) fn published(&self, flow: &PublishedFlow, ranges: &Ranges) -> MessageStats {
+        let key = (flow.connection, flow.channel, flow.exchange);
+        let store = self.lock();
+        let [publish, confirm, returned, dropped] =
+            store.read(&store.flows.published, &key, &store.detailed, ranges).map(Some);
+        MessageStats {
+            publish: Some(flow.publish),
+            publish_details: publish,
+            confirm: Some(flow.confirm),
+            confirm_details: confirm,
+            return_unroutable: Some(flow.return_unroutable),
+            return_unroutable_details: returned,
+            drop_unroutable: Some(flow.drop_unroutable),
+            drop_unroutable_details: dropped,
+            ..MessageStats::default()
+        }
+    }
+
+    /// What a channel took off a queue, and how it runs.
+    pub(crate) fn taken(&self, flow: &TakenFlow, ranges: &Ranges) -> MessageStats {
+        let key = (flow.connection, flow.channel, flow.queue);
+        let store = self.lock();
+        let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] =
+            store.read(&store.flows.taken, &key, &store.detailed, ranges).map(Some);
+        let counters = &flow.counters;
+        let all = counters.deliver + counters.deliver_no_ack + counters.get + counters.get_no_ack;
+        MessageStats {
+            deliver: Some(counters.deliver),
+            deliver_details: deliver,
+            ack: Some(counters.ack),
+            ack_details: ack,
+            deliver_no_ack: Some(counters.deliver_no_ack),
+            deliver_no_ack_details: deliver_no_ack,
+            get: Some(counters.get),
+            get_details: get,
+            get_no_ack: Some(counters.get_no_ack),
+            get_no_ack_details: get_no_ack,
+            redeliver: Some(counters.redeliver),
+            redeliver_details: redeliver,
+            get_empty: Some(counters.get_empty),
+            get_empty_details: get_empty,
+            deliver_get: Some(all),
+            deliver_get_details: deliver_get,
+            ..MessageStats::default()
+        }
+    }
+
+    /// What an exchange gave to a queue, and how it runs.
+    pub(crate) fn routed(&self, flow: &RoutedFlow, ranges: &Ranges) -> MessageStats {
+        let store = self.lock();
+        let [publish] = store.read(&store.flows.routed, &(flow.exchange, flow.queue), &store.detailed, ranges);
+        MessageStats { publish: Some(flow.publish), publish_details: Some(publish), ..MessageStats::default() }
+    }
+}
