@@ -169,8 +169,17 @@ fn measured(call: &Call) -> Result<Value, ApiError> {
             crate::stats::counter(&mut totals, name, count);
         }
     }
+    let mut stats = stats.to_wire();
+    if let Value::Object(stats) = &mut stats {
+        let traffic = call.broker()?.traffic();
+        // Of the node, so for those who may look at nodes.
+        if call.identity.is_monitoring() && (traffic.disk_reads > 0 || traffic.disk_writes > 0) {
+            crate::stats::counter(stats, "disk_reads", traffic.disk_reads);
+            crate::stats::counter(stats, "disk_writes", traffic.disk_writes);
+        }
+    }
     Ok(json!({
-        "message_stats": stats.to_wire(),
+        "message_stats": stats,
         "churn_rates": crate::stats::churn(&call.broker()?.churn()),
         "queue_totals": totals,
         "object_totals": {

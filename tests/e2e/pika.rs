@@ -10,8 +10,13 @@ const MANAGEMENT: &str = "test_management.py";
 /// Runs one file with pytest.
 fn check(file: &str) {
     // Hundreds of users, and what is told of them is what the recorded node said.
-    let hashing = "password_hashing_module=rabbit_password_hashing_sha256";
-    let set = if file == MANAGEMENT { vec![hashing.to_owned()] } else { Vec::new() };
+    let hashing: &[&str] = &["password_hashing_module=rabbit_password_hashing_sha256"];
+    check_with(file, if file == MANAGEMENT { hashing } else { &[] });
+}
+
+/// The same with settings.
+fn check_with(file: &str, set: &[&str]) {
+    let set = set.iter().map(|set| (*set).to_owned()).collect();
     let server = Server::start_with(Options { set, ..Options::default() });
     let output = run_python(&server, &["-m", "pytest", "-q", "-p", "no:cacheprovider", file]);
     println!("{}", String::from_utf8_lossy(&output.stdout));
@@ -28,6 +33,7 @@ macro_rules! pika_programs {
 pika_programs! {
     alarms_block_who_publishes => "test_alarms.py",
     deliveries_are_settled_in_time_or_go_back => "test_ack_timeout.py",
+    flows_are_hidden_in_the_usual_mode => "test_flows.py",
     metrics_are_the_reference_s => "test_metrics.py",
     metrics_fill_dashboards => "test_metrics_dashboards.py",
     secrets_are_updated_on_open_connections => "test_secrets.py",
@@ -54,6 +60,19 @@ pika_programs! {
     dead_letters_tell_what_happened => "test_dead_letters.py",
     dead_letters_go_where_they_are_told => "test_dead_letter_routes.py",
     quorum_queues_count_and_let_die => "test_quorum_letters.py",
+}
+
+/// Flows between two objects, which [`FILES`] runs in the usual mode.
+const FLOWS: &str = "test_flows.py";
+
+#[test]
+fn flows_are_shown_by_pair() {
+    check_with(FLOWS, &["management.rates_mode=detailed", "collect_statistics_interval=500"]);
+}
+
+#[test]
+fn flows_are_not_counted_without_rates() {
+    check_with(FLOWS, &["management.rates_mode=none"]);
 }
 
 /// Runs a program with `publish`, kills the broker, and runs the program with `check`.

@@ -323,7 +323,7 @@ impl<'v> View<'v> {
     }
 
     fn sum_of_queues(&self) -> &(u64, queues::Queues) {
-        self.sum_of_queues.get_or_init(|| queues::Queues::sum(self.broker, self.traffic.all_queues()))
+        self.sum_of_queues.get_or_init(|| queues::Queues::sum(self.broker, &self.traffic))
     }
 
     fn queue_rows(&self) -> &[Row<queues::Queues>] {

@@ -1,7 +1,7 @@
 //! Queues: their messages, consumers, deliveries.
 
 use broker::domain::queue::QueueKind;
-use broker::metrics::QueueCounters;
+use broker::metrics::{QueueCounters, Traffic};
 use broker::{Broker, QueueInfo, QueueTotals};
 
 use super::filter::Filter;
@@ -25,6 +25,8 @@ pub(super) struct Queues {
     /// Of a stream.
     segments: Option<u64>,
     counters: QueueCounters,
+    /// Messages read from disk and written there; of all queues together.
+    disk: Option<(u64, u64)>,
 }
 
 impl Queues {
@@ -43,12 +45,13 @@ impl Queues {
             is_classic,
             segments: (kind == QueueKind::Stream).then_some(queue.segments),
             counters: queue.counters,
+            disk: None,
         }
     }
 
     /// All queues of the node together. A capacity of all has no meaning, so there is none;
     /// the reference sums the utilisation.
-    pub(super) fn sum(broker: &Broker, counters: QueueCounters) -> (u64, Self) {
+    pub(super) fn sum(broker: &Broker, traffic: &Traffic) -> (u64, Self) {
         let (mut queues, mut all, mut kept, mut used, mut utilisation, mut segments) =
             (0, QueueTotals::default(), QueueTotals::default(), 0, 0.0, 0);
         broker.each_queue_totals(|kind, totals, segments_of_stream| {
@@ -68,7 +71,8 @@ impl Queues {
             memory: used,
             is_classic: true,
             segments: Some(segments),
-            counters,
+            counters: traffic.all_queues(),
+            disk: Some((traffic.disk_reads, traffic.disk_writes)),
             ..Self::default()
         };
         (queues, sum)
@@ -157,8 +161,12 @@ pub(super) const FINE: &[Metric<Queues>] = &[
         queue.of_kept(|totals| totals.unacknowledged_bytes)
     }),
     gauge("queue_head_message_timestamp", "Time the first message bears", |queue| queue.head_timestamp.into()),
-    counter("queue_disk_reads_total", "Messages read back from disk: not counted", |_| Number::Absent),
-    counter("queue_disk_writes_total", "Messages written to disk: not counted", |_| Number::Absent),
+    counter("queue_disk_reads_total", "Messages read back from disk; of all queues together", |queue| {
+        queue.disk.map(|(reads, _)| reads).into()
+    }),
+    counter("queue_disk_writes_total", "Messages written to disk; of all queues together", |queue| {
+        queue.disk.map(|(_, writes)| writes).into()
+    }),
     counter("stream_segments", "Segments of a stream", |queue| queue.segments.into()),
 ];
 

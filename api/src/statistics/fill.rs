@@ -40,8 +40,12 @@ impl Statistics {
             && let Some(stats) = fields.get_mut("message_stats")
         {
             match subject {
-                // Overview always has the field.
-                Sampled::Sum(_) | Sampled::Node => *stats = Value::Object(Map::new()),
+                // Overview always has the field, and what it cost the disk was not counted by message.
+                Sampled::Sum(_) | Sampled::Node => {
+                    if let Value::Object(stats) = stats {
+                        stats.retain(|name, _| name.starts_with("disk_"));
+                    }
+                }
                 _ => drop(fields.remove("message_stats")),
             }
         }

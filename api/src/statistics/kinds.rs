@@ -231,12 +231,22 @@ pub(super) static VHOST: Kind<VHOST_COUNTERS, { HAPPENINGS + 5 }> = Kind {
 };
 
 /// Counters of the node, as stored.
-pub(super) const NODE_COUNTERS: usize = 18;
+pub(super) const NODE_COUNTERS: usize = 20;
 
 /// Stores what a node uses, and what came and went.
 pub(super) fn of_node(counters: &NodeCounters) -> [u64; NODE_COUNTERS] {
-    let NodeCounters { memory_used, disk_free, fd_used, sockets_used, proc_used, context_switches, io, churn } =
-        *counters;
+    let NodeCounters {
+        memory_used,
+        disk_free,
+        fd_used,
+        sockets_used,
+        proc_used,
+        context_switches,
+        io,
+        churn,
+        disk_reads,
+        disk_writes,
+    } = *counters;
     let Churn {
         connection_created,
         connection_closed,
@@ -265,6 +275,8 @@ pub(super) fn of_node(counters: &NodeCounters) -> [u64; NODE_COUNTERS] {
         io.writes.count,
         io.writes.bytes,
         io.syncs.count,
+        disk_reads,
+        disk_writes,
     ]
 }
 
@@ -289,6 +301,8 @@ pub(super) static NODE: Kind<NODE_COUNTERS, NODE_COUNTERS> = Kind {
         worked("io_write_count"),
         worked("io_write_bytes"),
         worked("io_sync_count"),
+        rate("disk_reads"),
+        rate("disk_writes"),
     ],
     show: |stored| *stored,
 };

@@ -43,6 +43,10 @@ pub struct NodeCounters {
     pub io: IoCounters,
     /// What came and went.
     pub churn: Churn,
+    /// Messages that queues read back from disk.
+    pub disk_reads: u64,
+    /// Messages that queues wrote to disk.
+    pub disk_writes: u64,
 }
 
 impl Broker {
@@ -123,6 +127,7 @@ impl Broker {
         let sample = &self.alarms().picture().sample;
         let (fd_used, _) = system::file_descriptors();
         let churn = self.churn();
+        let traffic = self.traffic();
         NodeCounters {
             memory_used: sample.memory_used,
             disk_free: sample.disk_free.unwrap_or_default(),
@@ -132,6 +137,8 @@ impl Broker {
             context_switches: system::context_switches(),
             io: self.io(),
             churn,
+            disk_reads: traffic.disk_reads,
+            disk_writes: traffic.disk_writes,
         }
     }
 }

@@ -102,6 +102,10 @@ pub struct Traffic {
     pub send_cnt: u64,
     /// Dead letters that must arrive, and that every queue they went to has taken.
     pub dead_letters_confirmed: u64,
+    /// Messages that queues read back from disk.
+    pub disk_reads: u64,
+    /// Messages that queues wrote to disk, each as often as a queue did.
+    pub disk_writes: u64,
     classic: QueueCounters,
     quorum: QueueCounters,
     stream: QueueCounters,
@@ -154,6 +158,8 @@ pub(crate) struct AtomicTraffic {
     pub(crate) send_oct: AtomicU64,
     pub(crate) send_cnt: AtomicU64,
     pub(crate) dead_letters_confirmed: AtomicU64,
+    pub(crate) disk_reads: AtomicU64,
+    pub(crate) disk_writes: AtomicU64,
     queues: [AtomicQueueCounters; KINDS.len()],
     left: [[[AtomicU64; REASONS.len()]; DeadLetterStrategy::ALL.len()]; KINDS.len()],
 }
@@ -208,6 +214,8 @@ impl AtomicTraffic {
             send_oct: of(&self.send_oct),
             send_cnt: of(&self.send_cnt),
             dead_letters_confirmed: of(&self.dead_letters_confirmed),
+            disk_reads: of(&self.disk_reads),
+            disk_writes: of(&self.disk_writes),
             classic,
             quorum,
             stream,

@@ -173,6 +173,7 @@ impl DeadLetters {
     /// Takes letters that were read back. Answers with those that turned out to be lost.
     fn loaded(&mut self, count: usize, batch: LogBatch) -> Vec<Demised> {
         let mut messages: HashMap<u64, Message> = HashMap::new();
+        self.traffic.disk_reads.fetch_add(batch.records.len() as u64, Relaxed);
         for record in batch.records {
             let position = record.position.0;
             if let Some(Stored { message, .. }) = stored::from_record(record) {

@@ -1,15 +1,19 @@
 //! The owner reading messages back that are on disk. It goes on with everything else while
 //! a read is under way; what needs the first message waits for it.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::spilled;
 use super::stored::{self, Stored};
 use super::task::Owner;
-use crate::domain::queue::ready::{Entry, Load};
+use crate::domain::queue::ready::{Entry, Load, Spilling};
 use crate::storage::{BoxFuture, LogBatch, Position, ReadLimit, StorageError};
 
 /// A read under way.
 pub(super) struct Reading {
     load: Load,
+    /// What comes was written and not kept, so that it counts as read from disk.
+    from_disk: bool,
     done: BoxFuture<'static, Result<LogBatch, StorageError>>,
 }
 
@@ -20,7 +24,15 @@ impl Owner {
         self.state.set_spilling(self.spills.has_room());
         let mut spilling = self.state.page_out();
         spilling.extend(self.state.spill_out());
-        self.spills.write(&spilling);
+        self.spill(&spilling);
+    }
+
+    fn spill(&mut self, spilling: &[Spilling]) {
+        let messages: usize = spilling.iter().map(|spilling| spilling.entries.len()).sum();
+        if messages > 0 {
+            self.context.traffic.disk_writes.fetch_add(messages as u64, Relaxed);
+            self.spills.write(spilling);
+        }
     }
 
     /// Moves messages that are out to disk when there are too many in memory.
@@ -28,7 +40,7 @@ impl Owner {
         if self.state.has_out_to_spill() {
             self.state.set_spilling(self.spills.has_room());
             let spilling = self.state.spill_out();
-            self.spills.write(&spilling);
+            self.spill(&spilling);
         }
     }
 
@@ -46,6 +58,7 @@ impl Owner {
         let letters = self.state.is_reading_letters() && self.dead_letters.has_room();
         let wanted = wanted || letters;
         let Some(load) = self.state.next_load(wanted, letters) else { return };
+        let mut from_disk = true;
         let done = match &load {
             Load::Logged(runs) => {
                 let paging = self.memory.of().paging();
@@ -61,11 +74,14 @@ impl Owner {
                 self.context.log.read(self.log, self.epoch, ranges, limit)
             }
             Load::Spilled(key) | Load::Kept(key) => match self.spills.in_memory(*key) {
-                Some(block) => Box::pin(std::future::ready(Ok(one_block(*key, block)))),
+                Some(block) => {
+                    from_disk = false;
+                    Box::pin(std::future::ready(Ok(one_block(*key, block))))
+                }
                 None => self.spills.read(*key),
             },
         };
-        self.reading = Some(Reading { load, done });
+        self.reading = Some(Reading { load, from_disk, done });
     }
 
     pub(super) async fn read(reading: &mut Option<Reading>) -> Result<LogBatch, StorageError> {
@@ -80,7 +96,7 @@ impl Owner {
     /// # Errors
     /// What storage says, and when it says nothing at all of what was asked.
     pub(super) fn take_read(&mut self, done: Result<LogBatch, StorageError>) -> Result<(), StorageError> {
-        let Some(Reading { load, .. }) = self.reading.take() else { return Ok(()) };
+        let Some(Reading { load, from_disk, .. }) = self.reading.take() else { return Ok(()) };
         let batch = done?;
         let lost = match load {
             Load::Logged(_) => {
@@ -97,11 +113,15 @@ impl Owner {
                         None => self.invalid(position),
                     }
                 }
+                self.count_read(entries.len());
                 self.state.loaded(entries, next, &mut self.outlets)
             }
             Load::Spilled(_) | Load::Kept(_) => {
                 let block = batch.records.into_iter().next().map(|record| record.payload);
                 let entries = block.and_then(spilled::from_block).unwrap_or_default();
+                if from_disk {
+                    self.count_read(entries.len());
+                }
                 if let Load::Spilled(key) = load {
                     self.forget_spilled(&[key]);
                 }
@@ -112,6 +132,10 @@ impl Owner {
             tracing::error!(queue = %self.resource(), messages = lost.messages, "messages on disk were damaged and are lost");
         }
         Ok(())
+    }
+
+    fn count_read(&self, messages: usize) {
+        self.context.traffic.disk_reads.fetch_add(messages as u64, Relaxed);
     }
 
     pub(super) fn invalid(&self, position: u64) {

@@ -1,5 +1,7 @@
 //! The owner taking messages: what they are worth, whether they fit, when they are confirmed.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::command::{ConfirmRange, Incoming, PublishBatch};
 use super::confirms::{Confirms, push_range};
 use super::outbound::ConnectionEvent;
@@ -82,6 +84,7 @@ impl Owner {
             from.send(ConnectionEvent::Confirm(at_once));
         }
         if !records.is_empty() {
+            self.context.traffic.disk_writes.fetch_add(records.len() as u64, Relaxed);
             let done = self.context.log.append(self.log, self.epoch, records);
             self.appends.push_back(Append { done, confirms: Confirms::of(batch.from, when_durable) });
         }

@@ -1,5 +1,7 @@
 //! The owner taking messages: every one goes to the log, whatever its delivery mode.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::appends::Append;
 use super::task::{Owner, position};
 use crate::runtime::clock::now_ms;
@@ -27,6 +29,7 @@ impl Owner {
             return;
         }
         self.counters.publish += records.len() as u64;
+        self.context.traffic.disk_writes.fetch_add(records.len() as u64, Relaxed);
         self.last_batch = first;
         self.segment_log.begin(&begun);
         let done = self.context.log.append(self.log, self.epoch, records);

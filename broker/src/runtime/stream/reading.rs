@@ -1,6 +1,8 @@
 //! The owner reading the log: pages for readers that are behind, and single messages to find
 //! out where a time is. It goes on with everything else while a read is under way.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::pages::Page;
 use super::reader::READ_MESSAGES_MIN;
 use super::task::{Owner, offset, position};
@@ -93,6 +95,7 @@ impl Owner {
             let messages = batch.lost.len();
             tracing::error!(queue = %self.resource(), messages, "messages on disk were damaged and are lost");
         }
+        self.context.traffic.disk_reads.fetch_add(batch.records.len() as u64, Relaxed);
         let next = batch.next.map(|next| offset(next.0));
         let mut read = Vec::with_capacity(batch.records.len());
         for record in batch.records {
