@@ -150,3 +150,93 @@ impl Statistics {
         MessageStats { publish: Some(flow.publish), publish_details: Some(publish), ..MessageStats::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use broker::domain::name::{ExchangeName, QueueName};
+
+    use super::*;
+    use crate::query::QueryString;
+    use crate::statistics::StatisticsSettings;
+
+    const START_MS: u64 = 20_000 * 24 * 3600 * 1000;
+
+    fn flow(exchange: u64, publish: u64) -> PublishedFlow {
+        PublishedFlow {
+            connection: ConnectionId(1),
+            channel: 2,
+            exchange: ExchangeId(exchange),
+            exchange_name: ExchangeName::new("x").unwrap(),
+            publish,
+            confirm: publish / 2,
+            return_unroutable: 0,
+            drop_unroutable: 1,
+        }
+    }
+
+    /// Samples these pairs so many seconds after the start.
+    fn sample(statistics: &Statistics, seconds: u64, pairs: &[PublishedFlow]) {
+        let mut store = statistics.lock();
+        let round = store.begin(START_MS + 1000 * seconds).unwrap();
+        let Store { flows, detailed, .. } = &mut *store;
+        for pair in pairs {
+            let key = (pair.connection, pair.channel, pair.exchange);
+            flows.published.take(key, &kinds::of_published(pair), round, detailed);
+        }
+        flows.forget(round);
+        detailed.complete(round);
+    }
+
+    #[test]
+    fn a_pair_has_rates_and_samples_as_long_as_it_is_there() {
+        let settings = StatisticsSettings { rates_mode: RatesMode::Detailed, ..StatisticsSettings::default() };
+        let statistics = Statistics::new(settings);
+        let none = Ranges::default();
+        assert_eq!(statistics.published(&flow(1, 4), &none).publish_details.unwrap().rate, 0.0, "not sampled yet");
+        sample(&statistics, 0, &[flow(1, 10)]);
+        sample(&statistics, 5, &[flow(1, 60), flow(2, 20)]);
+        let shown = statistics.published(&flow(1, 61), &none);
+        assert_eq!((shown.publish, shown.confirm, shown.drop_unroutable), (Some(61), Some(30), Some(1)));
+        assert_eq!(shown.publish_details.unwrap().rate, 10.0);
+        assert_eq!(shown.confirm_details.unwrap().rate, 5.0);
+        assert_eq!(shown.deliver, None, "nothing that does not happen between the two");
+        let other = statistics.published(&flow(2, 20), &none);
+        assert_eq!(other.publish_details.unwrap().rate, 4.0, "the first count of a new pair counts from zero");
+        let ranges = QueryString::parse(Some("msg_rates_age=10&msg_rates_incr=5"));
+        let ranges = Ranges::parse(&ranges).unwrap();
+        let details = statistics.published(&flow(1, 61), &ranges).publish_details.unwrap();
+        let samples: Vec<_> = details.samples.unwrap().iter().map(|sample| sample.sample).collect();
+        assert_eq!(samples.get(..2), Some(&[60, 10][..]));
+        assert_eq!(statistics.size().0, 2);
+        sample(&statistics, 10, &[flow(2, 20)]);
+        assert_eq!(statistics.size().0, 1, "it went with one of its objects");
+        let again = statistics.published(&flow(1, 3), &none);
+        assert_eq!(again.publish_details.unwrap().rate, 0.0);
+    }
+
+    #[test]
+    fn samples_of_a_pair_take_no_more_than_their_bound() {
+        let statistics = Statistics::default();
+        let pair = |publish| RoutedFlow {
+            exchange: ExchangeId(1),
+            exchange_name: ExchangeName::new("x").unwrap(),
+            queue: QueueId(2),
+            queue_name: QueueName::new("q").unwrap(),
+            publish,
+        };
+        let mut published = 0;
+        for round in 0..2000 {
+            published += 1 + (round % 7) * 100_000;
+            let mut store = statistics.lock();
+            let round = store.begin(START_MS + 5000 * round).unwrap();
+            let Store { flows, detailed, .. } = &mut *store;
+            flows.routed.take((ExchangeId(1), QueueId(2)), &[pair(published).publish], round, detailed);
+            detailed.complete(round);
+        }
+        let (pairs, bytes) = statistics.size();
+        assert_eq!(pairs, 1);
+        // Its place in the table is beside its own bound.
+        assert!(bytes <= PAIR_BYTES_MAX + 512, "{bytes} bytes");
+        assert!(statistics.routed(&pair(published), &Ranges::default()).publish_details.unwrap().rate > 0.0);
+    }
+}
