@@ -4,7 +4,7 @@
 //! answer to the real request where there is one, so that a command costs one request.
 
 use std::cell::{OnceCell, RefCell};
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use openapi::control::{AppState, NODE, NodeSummary};
@@ -21,6 +21,7 @@ use crate::output::{Answer, Format};
 use crate::parse::{Parsed, Setting};
 use crate::standard::{self, Broker};
 use crate::target::{Route, Surroundings, Target, resolve, short_host};
+use crate::terminal::say;
 
 /// Longest secret or document read from standard input, in bytes.
 const INPUT_BYTES_MAX: u64 = 1 << 30;
@@ -364,8 +365,7 @@ impl Call {
     /// Says how far a long command is, unless only data is wanted.
     pub fn tell(&self, line: &str) {
         if !self.is_quiet() && !self.format.machine_readable() {
-            println!("{}{line}", self.take_banner());
-            std::io::stdout().flush().ok();
+            say(&format!("{}{line}\n", self.take_banner()));
         }
     }
 
@@ -384,11 +384,10 @@ impl Call {
     /// node is asked for its state before.
     pub fn prompt(&self, question: &str) -> Result<Option<String>, Failure> {
         self.require()?;
-        print!("{}", self.take_banner());
+        say(&self.take_banner());
         if !self.is_quiet() {
-            println!("{question}: ");
+            say(&format!("{question}: \n"));
         }
-        std::io::stdout().flush().ok();
         let stdin = std::io::stdin();
         // On a terminal the answer must not be seen.
         if stdin.is_terminal() {

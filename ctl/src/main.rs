@@ -9,6 +9,9 @@
 //! calls it, `call` and `client` talk to the node `target` found, `output` prints what
 //! the command returned, `exit` says how failures look and what the process exits with.
 
+// These end the process, with the work half done, when nobody reads any more; `terminal` has what does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod admin;
 mod call;
 mod client;
@@ -48,7 +51,6 @@ mod terminal;
 mod tls;
 mod uri;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -65,13 +67,11 @@ fn main() -> ExitCode {
     }
     if words.first().is_some_and(|word| word == complete::NAME) {
         let tool = command::Tool::of(&name).unwrap_or(command::Tool::Ctl);
-        std::io::stdout().write_all(complete::run(tool, &words[1..]).as_bytes()).ok();
+        terminal::say(&complete::run(tool, &words[1..]));
         return ExitCode::SUCCESS;
     }
     let printed = run::run(&name, &words);
-    // A reader that went away is no failure.
-    std::io::stdout().write_all(printed.stdout.as_bytes()).ok();
-    std::io::stdout().flush().ok();
-    std::io::stderr().write_all(terminal::complaint(&printed.stderr).as_bytes()).ok();
+    terminal::say(&printed.stdout);
+    terminal::whisper(&terminal::complaint(&printed.stderr));
     ExitCode::from(printed.code)
 }

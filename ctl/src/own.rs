@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::command::Tool;
 use crate::exit::{Kind, exit_code};
+use crate::terminal::{say, whisper};
 use crate::{links, man, reference};
 
 const INSTALL_LINKS: &str = "install-links";
@@ -64,9 +65,9 @@ pub fn run(words: &[String]) -> ExitCode {
         }
         Some((MAN, own)) => {
             let tool = own.get_one::<String>("tool").and_then(|name| Tool::of(name)).unwrap_or(Tool::Ctl);
-            print!("{}", man::page(tool));
+            say(&man::page(tool));
         }
-        _ => print!("{}", reference::page()),
+        _ => say(&reference::page()),
     }
     ExitCode::SUCCESS
 }
@@ -75,11 +76,11 @@ pub fn run(words: &[String]) -> ExitCode {
 fn told(made: Result<Vec<PathBuf>, String>) -> ExitCode {
     match made {
         Ok(made) => {
-            made.iter().for_each(|path| println!("{}", path.display()));
+            made.iter().for_each(|path| say(&format!("{}\n", path.display())));
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("Error:\n{why}");
+            whisper(&format!("Error:\n{why}\n"));
             ExitCode::from(exit_code(Kind::Data))
         }
     }

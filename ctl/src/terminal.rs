@@ -1,8 +1,20 @@
-//! Whether somebody is looking, and whether colours are wanted.
+//! Whether somebody is looking, whether colours are wanted, and saying things to a reader that may have gone away.
 //!
-//! Owns that question and the colours. Knows no command.
+//! Owns these questions and the colours. Knows no command.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
+
+/// Says something on standard output, at once. A reader that went away is no failure: what was asked for is done all the
+/// same.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+}
+
+/// Says something on standard error, at once; whether anybody reads it or not.
+pub fn whisper(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).ok();
+}
 
 /// Whether standard output is a terminal.
 pub fn is_watched() -> bool {

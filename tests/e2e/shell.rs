@@ -152,3 +152,48 @@ fn a_password_can_come_from_standard_input() {
     assert_eq!(tool.wait().unwrap().code(), Some(0));
     check(&server, &["rabbitmqctl", "-q", "authenticate_user", "yugo", "水许传"], "Success\n");
 }
+
+#[test]
+fn a_reader_that_went_away_changes_nothing_but_what_is_read() {
+    use std::process::{Command, Stdio};
+    use tests::binaries;
+    let server = Server::start();
+    let tool = |line: &[&str]| server.tool_command(line[0], &line[1..]);
+    let own = |line: &[&str]| {
+        let mut command = Command::new(&binaries().ctl);
+        command.args(line);
+        command
+    };
+    for (mut command, input) in [
+        (tool(&["rabbitmqctl", "add_user", "reader"]), "secret\n"),
+        (tool(&["rabbitmqctl", "await_startup"]), ""),
+        (tool(&["rabbitmqctl", "list_exchanges"]), ""),
+        (tool(&["rabbitmqctl", "report"]), ""),
+        (tool(&["rabbitmqctl", "eval"]), "node()."),
+        (tool(&["rabbitmq-diagnostics", "check_port_connectivity"]), ""),
+        (tool(&["rabbitmq-plugins", "enable", "rabbitmq_event_exchange", "--formatter", "json"]), ""),
+        (tool(&["rabbitmqadmin", "help", "config"]), ""),
+        (own(&["man", "rabbitmqctl"]), ""),
+        (own(&["reference"]), ""),
+        (own(&["nosuch"]), ""),
+    ] {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(process.stdout.take());
+        std::io::Write::write_all(&mut process.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        let output = process.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_refused = stderr.contains("nosuch");
+        assert!(!stderr.contains("panicked"), "{command:?}: {stderr}");
+        assert!(output.status.success() != is_refused, "{command:?}: {} {stderr}", output.status);
+    }
+    check(
+        &server,
+        &["rabbitmqctl", "authenticate_user", "reader", "secret"],
+        "Authenticating user \"reader\" ...\nSuccess\n",
+    );
+    check(
+        &server,
+        &["rabbitmq-plugins", "is_enabled", "rabbitmq_event_exchange"],
+        "Asking node <NODE> if plugin rabbitmq_event_exchange is enabled...\nPlugin rabbitmq_event_exchange is enabled on node <NODE>\n",
+    );
+}

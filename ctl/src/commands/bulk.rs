@@ -2,7 +2,7 @@
 //!
 //! One request a queue, so what is done is done: an interrupt ends between two queues and says how many were left.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use openapi::Endpoint;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::output::{Answer, Delivery, Rows};
 use crate::parse::Switch;
 use crate::progress::Progress;
 use crate::term::Term;
+use crate::terminal::whisper;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&DELETE_QUEUES, &PURGE_QUEUES];
@@ -184,13 +185,12 @@ fn confirm(call: &Call, act: &Act, chosen: &[&Value]) -> Result<(), Failure> {
     }
     let messages: u64 = chosen.iter().filter_map(|queue| queue["messages"].as_u64()).sum();
     for queue in chosen.iter().take(SHOWN_MAX) {
-        eprintln!("  {}", queue["name"].as_str().unwrap_or_default());
+        whisper(&format!("  {}\n", queue["name"].as_str().unwrap_or_default()));
     }
     if chosen.len() > SHOWN_MAX {
-        eprintln!("  and {} more", chosen.len() - SHOWN_MAX);
+        whisper(&format!("  and {} more\n", chosen.len() - SHOWN_MAX));
     }
-    eprint!("{verb} {} queues with {messages} messages? [y/N] ", chosen.len());
-    std::io::stderr().flush().ok();
+    whisper(&format!("{verb} {} queues with {messages} messages? [y/N] ", chosen.len()));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).ok();
     if matches!(answer.trim(), "y" | "Y" | "yes") {

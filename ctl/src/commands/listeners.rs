@@ -12,6 +12,7 @@ use crate::exit::{Failure, Kind};
 use crate::node_view;
 use crate::output::Answer;
 use crate::parse::Switch;
+use crate::terminal::say;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&CHECK_PORT_CONNECTIVITY, &CHECK_PORT_LISTENER, &CHECK_PROTOCOL_LISTENER, &LISTENERS];
@@ -176,9 +177,9 @@ fn check_port_connectivity(call: &Call) -> Result<Answer, Failure> {
         }
     }
     // Progress is told before the answer, whatever the format.
-    print!("{}", call.take_banner());
+    say(&call.take_banner());
     if !lines.is_empty() {
-        println!("{}", lines.join("\n"));
+        say(&format!("{}\n", lines.join("\n")));
     }
     let documents: Vec<_> = all.iter().map(node_view::Listener::json).collect();
     if closed.is_empty() {

@@ -11,6 +11,7 @@ use crate::exit::{Failure, Kind};
 use crate::node_view;
 use crate::output::Answer;
 use crate::parse::Switch;
+use crate::terminal::say;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&LOG_LOCATION, &LOG_TAIL, &LOG_TAIL_STREAM];
@@ -115,7 +116,7 @@ fn log_tail_stream(call: &Call) -> Result<Answer, Failure> {
     let broken = |error: std::io::Error| unreadable(&path, &error);
     let mut file = std::fs::File::open(&path).map_err(broken)?;
     file.seek(SeekFrom::End(0)).map_err(broken)?;
-    print!("{}", call.take_banner());
+    say(&call.take_banner());
     let end =
         call.switches.integer("duration").and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     let start = Instant::now();

@@ -10,6 +10,7 @@ use crate::command::{Command, Section, Tool, Words};
 use crate::exit::{Failure, Kind};
 use crate::output::{Answer, Format};
 use crate::parse::Switch;
+use crate::terminal::say;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&DIRECTORIES, &DISABLE, &ENABLE, &IS_ENABLED, &LIST, &SET];
@@ -374,8 +375,7 @@ fn change(call: &Call, change: Change) -> Result<Answer, Failure> {
     if call.format == Format::Json {
         let text = format!("[\n{}\n,{json}\n]", json!(done.set));
         let warning = told.text.first().filter(|line| line.starts_with("WARNING")).map(|line| format!("{line}\n"));
-        print!("{}", warning.unwrap_or_default());
-        println!("{text}");
+        say(&format!("{}{text}\n", warning.unwrap_or_default()));
         return Ok(Answer::Silent);
     }
     Ok(Answer::Message(told.text.join("\n")))
