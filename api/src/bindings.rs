@@ -1,5 +1,8 @@
 //! Bindings.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::http::header::LOCATION;
 use broker::Broker;
 use broker::domain::binding::{Binding, Destination};
@@ -13,6 +16,7 @@ use crate::error::ApiError;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::rows::{self, Fields};
 use crate::table;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -24,19 +28,6 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::ONE_TO_EXCHANGE).get(get_to_exchange).delete(unbind_exchange);
 }
 
-/// A binding as it is sent.
-pub(crate) fn to_wire(binding: &Binding, vhost: &VhostName) -> wire::Binding {
-    wire::Binding {
-        source: binding.source.to_string(),
-        vhost: vhost.to_string(),
-        destination: binding.destination.name().to_owned(),
-        destination_type: destination_type(&binding.destination).to_owned(),
-        routing_key: binding.routing_key.clone(),
-        arguments: table::to_object(&binding.arguments),
-        properties_key: binding.properties_key(),
-    }
-}
-
 /// `queue` or `exchange`.
 pub(crate) fn destination_type(destination: &Destination) -> &'static str {
     match destination {
@@ -45,14 +36,42 @@ pub(crate) fn destination_type(destination: &Destination) -> &'static str {
     }
 }
 
-/// Those bindings of a vhost that are to be sent, in the order of listings: whether a destination is a queue or an
-/// exchange plays no part in it.
-pub(crate) fn bindings(broker: &Broker, vhost: &VhostName, keep: impl Fn(&Binding) -> bool) -> Vec<wire::Binding> {
-    let all = broker.bindings(vhost);
-    let mut wanted: Vec<&Binding> = all.iter().map(|binding| &**binding).filter(|binding| keep(binding)).collect();
+/// Says everything of a binding: the fields of [`wire::Binding`] in their order.
+fn describe(binding: &Binding, vhost: &VhostName, fields: &mut Fields<'_>) {
+    fields.put("source", binding.source.as_str());
+    fields.put("vhost", vhost.as_str());
+    fields.put("destination", binding.destination.name());
+    fields.put("destination_type", destination_type(&binding.destination));
+    fields.put("routing_key", &binding.routing_key);
+    fields.put("arguments", &table::AsJson(&binding.arguments));
+    fields.put_with("properties_key", || binding.properties_key());
+}
+
+/// A binding and where it is.
+type Placed<'a> = (Arc<Binding>, &'a VhostName);
+
+/// Those bindings of a vhost for which `keep` holds, in the order of listings: whether a destination is a queue or an
+/// exchange plays no part in it. A vhost that is not there has none, as in the reference.
+pub(crate) fn found<'a>(broker: &Broker, vhost: &'a VhostName, keep: impl Fn(&Binding) -> bool) -> Vec<Placed<'a>> {
+    let kept = broker.bindings(vhost).into_iter().filter(|binding| keep(binding));
+    let mut found: Vec<_> = kept.map(|binding| (binding, vhost)).collect();
     // They come nearly in this order, so this is one comparison each.
-    wanted.sort_by(|a, b| place(a).cmp(&place(b)));
-    wanted.into_iter().map(|binding| to_wire(binding, vhost)).collect()
+    found.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
+    found
+}
+
+/// Answers with those bindings of some vhosts for which `keep` holds.
+pub(crate) async fn list(call: &Call, vhosts: &[VhostName], kind: Listing, keep: impl Fn(&Binding) -> bool) -> Answer {
+    let broker = call.broker()?;
+    answer(call, kind, vhosts.iter().flat_map(|vhost| found(broker, vhost, &keep)).collect()).await
+}
+
+/// Answers with bindings that are in order.
+pub(crate) async fn answer(call: &Call, kind: Listing, bindings: Vec<Placed<'_>>) -> Answer {
+    let describe = |(binding, vhost): &Placed<'_>, fields: &mut Fields<'_>| {
+        describe(binding, vhost, fields);
+    };
+    Ok(Reply::json_text(rows::listing(kind, bindings, |_| Cow::Borrowed(""), describe, &call.query).await?))
 }
 
 fn place(binding: &Binding) -> (&ExchangeName, &str, &str) {
@@ -60,14 +79,12 @@ fn place(binding: &Binding) -> (&ExchangeName, &str, &str) {
 }
 
 async fn list_bindings(call: Call) -> Answer {
-    let broker = call.broker()?;
-    let vhosts = call.visible_vhosts()?;
-    call.list(vhosts.iter().flat_map(|vhost| bindings(broker, vhost, |_| true)), Listing::PageIgnored)
+    list(&call, &call.visible_vhosts()?, Listing::PageIgnored, |_| true).await
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
     let vhost = call.vhost()?;
-    call.list(bindings(call.broker()?, &vhost.name, |_| true), Listing::PageIgnored)
+    list(&call, std::slice::from_ref(&vhost.name), Listing::PageIgnored, |_| true).await
 }
 
 /// The two ends a path names.
@@ -91,9 +108,8 @@ impl Ends {
         binding.source == self.source && binding.destination == self.destination
     }
 
-    fn list(&self, call: &Call) -> Answer {
-        // A vhost that is not there has none, as in the reference.
-        call.list(bindings(call.broker()?, &call.vhost_name(), |binding| self.are_of(binding)), Listing::Plain)
+    async fn list(&self, call: &Call) -> Answer {
+        list(call, &[call.vhost_name()], Listing::Plain, |binding| self.are_of(binding)).await
     }
 
     async fn bind(self, call: &Call) -> Answer {
@@ -131,7 +147,8 @@ impl Ends {
 
     fn get(&self, call: &Call) -> Answer {
         let binding = self.find(call)?;
-        call.object(&to_wire(&binding, &call.vhost_name()))
+        let vhost = call.vhost_name();
+        call.object(&rows::value(|fields| describe(&binding, &vhost, fields))?)
     }
 
     async fn unbind(&self, call: &Call) -> Answer {
@@ -180,7 +197,7 @@ impl PropertiesKey {
 }
 
 async fn list_to_queue(call: Call) -> Answer {
-    Ends::of_queue(&call)?.list(&call)
+    Ends::of_queue(&call)?.list(&call).await
 }
 
 async fn bind_queue(call: Call) -> Answer {
@@ -196,7 +213,7 @@ async fn unbind_queue(call: Call) -> Answer {
 }
 
 async fn list_to_exchange(call: Call) -> Answer {
-    Ends::of_exchange(&call)?.list(&call)
+    Ends::of_exchange(&call)?.list(&call).await
 }
 
 async fn bind_exchange(call: Call) -> Answer {

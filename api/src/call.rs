@@ -170,10 +170,12 @@ impl Call {
         Ranges::parse(&self.query)
     }
 
-    /// The same in a list of what is more than statistics: who asks for columns without them may say anything.
+    /// The same in a list of what is more than statistics: who asks for none, or for columns without them, may say
+    /// anything.
     pub(crate) fn ranges_of_list(&self) -> Result<Ranges, ApiError> {
         let ranges = self.ranges();
         match self.query.get("columns") {
+            _ if self.without_stats() => Ok(Ranges::default()),
             Some(columns) if !STATISTICS.iter().any(|name| columns.contains(name)) => Ok(ranges.unwrap_or_default()),
             _ => ranges,
         }

@@ -1,12 +1,16 @@
 //! Exchanges.
 
+use std::borrow::Cow;
+
+use broker::domain::binding::Destination;
+use broker::domain::name::VhostName;
 use broker::domain::policy::Subject;
-use broker::{DeclareExchange, ExchangeInfo};
+use broker::{DeclareExchange, ExchangeInfo, LiveExchange};
 use openapi::exchanges as wire;
 use serde_json::{Map, Value};
 
 use crate::applied::Applied;
-use crate::bindings::bindings;
+use crate::bindings;
 use crate::body::Fields;
 use crate::call::{Call, exchange_name, to_value};
 use crate::error::ApiError;
@@ -14,11 +18,9 @@ use crate::flows::Flows;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
-use crate::statistics::Sampled;
-use crate::stats::counter;
+use crate::rows;
+use crate::statistics::{Ranges, Statistics};
 use crate::table;
-use broker::domain::binding::Destination;
-use broker::domain::name::VhostName;
 
 pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::EXCHANGES).get(list_exchanges);
@@ -28,57 +30,89 @@ pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::BINDINGS_TO).get(list_bindings_to);
 }
 
-fn to_wire(info: &ExchangeInfo, applied: &Applied, with_stats: bool) -> wire::Exchange {
-    let exchange = &info.exchange;
-    let selected = applied.select(Subject::Exchange, exchange.name.as_str());
-    wire::Exchange {
-        arguments: table::to_object(&exchange.arguments),
-        auto_delete: exchange.auto_delete,
-        durable: exchange.durable,
-        internal: exchange.internal,
-        name: exchange.name.to_string(),
-        kind: exchange.kind.as_str().to_owned(),
-        user_who_performed_action: exchange.declared_by.to_string(),
-        vhost: info.vhost.to_string(),
-        policy: selected.user.map(|policy| policy.name.clone()),
-        messages_delayed: info.messages_delayed,
-        message_stats: if with_stats { message_stats(info) } else { None },
-        incoming: None,
-        outgoing: None,
+/// What exchanges look like to one request.
+struct View<'a> {
+    statistics: &'a Statistics,
+    ranges: Ranges,
+    /// Whether what is counted is shown.
+    counted: bool,
+}
+
+impl<'a> View<'a> {
+    fn new(call: &'a Call, ranges: Ranges) -> Self {
+        Self { statistics: call.statistics(), ranges, counted: !call.without_stats() }
+    }
+
+    /// Says everything of an exchange that is to be sent: the fields of [`wire::Exchange`] in their order.
+    fn describe(&self, info: &ExchangeInfo, applied: &Applied, fields: &mut rows::Fields<'_>) {
+        let exchange = &info.exchange;
+        fields.put("arguments", &table::AsJson(&exchange.arguments));
+        fields.put("auto_delete", &exchange.auto_delete);
+        fields.put("durable", &exchange.durable);
+        fields.put("internal", &exchange.internal);
+        fields.put("name", exchange.name.as_str());
+        fields.put("type", exchange.kind.as_str());
+        fields.put("user_who_performed_action", exchange.declared_by.as_str());
+        fields.put("vhost", info.vhost.as_str());
+        if fields.wants("policy")
+            && let Some(policy) = applied.select(Subject::Exchange, exchange.name.as_str()).user
+        {
+            fields.put("policy", &policy.name);
+        }
+        if let Some(delayed) = info.messages_delayed {
+            fields.put("messages_delayed", &delayed);
+        }
+        if self.counted
+            && fields.wants("message_stats")
+            && let Some(stats) = self.message_stats(info)
+        {
+            fields.put("message_stats", &stats);
+        }
+    }
+
+    /// Counters that have begun, each beside how it runs.
+    fn message_stats(&self, info: &ExchangeInfo) -> Option<Map<String, Value>> {
+        if info.publish_in == 0 && info.publish_out == 0 {
+            return None;
+        }
+        let [publish_in, publish_out] = self.statistics.exchange(info.id, &self.ranges)?;
+        let mut stats = Map::new();
+        for (name, count, details) in
+            [("publish_in", info.publish_in, publish_in), ("publish_out", info.publish_out, publish_out)]
+        {
+            if count > 0 {
+                stats.insert(name.to_owned(), count.into());
+                stats.insert(format!("{name}_details"), serde_json::to_value(details).unwrap_or_default());
+            }
+        }
+        Some(stats)
     }
 }
 
-fn message_stats(info: &ExchangeInfo) -> Option<Map<String, Value>> {
-    let mut stats = Map::new();
-    for (name, count) in [("publish_in", info.publish_in), ("publish_out", info.publish_out)] {
-        if count > 0 {
-            counter(&mut stats, name, count);
-        }
+async fn list(call: &Call, vhosts: &[VhostName]) -> Answer {
+    let (broker, directory) = (call.broker()?, call.directory()?);
+    let view = View::new(call, call.ranges_of_list()?);
+    let applied: Vec<_> = vhosts.iter().map(|vhost| Applied::new(&directory, vhost)).collect();
+    let mut exchanges: Vec<(LiveExchange, usize)> = Vec::new();
+    for (place, vhost) in vhosts.iter().enumerate() {
+        exchanges.extend(broker.live_exchanges(vhost).into_iter().map(|exchange| (exchange, place)));
     }
-    (!stats.is_empty()).then_some(stats)
+    let describe = |(exchange, place): &(LiveExchange, usize), fields: &mut rows::Fields<'_>| {
+        view.describe(&exchange.info(), &applied[*place], fields);
+    };
+    Ok(Reply::json_text(rows::listing(Listing::Paged, exchanges, name, describe, &call.query).await?))
 }
 
-fn list(call: &Call, vhosts: &[VhostName]) -> Answer {
-    let broker = call.broker()?;
-    let directory = broker.directory();
-    let ranges = call.ranges_of_list()?;
-    let mut items = Vec::new();
-    for vhost in vhosts {
-        let applied = Applied::new(&directory, vhost);
-        for exchange in broker.exchanges(vhost) {
-            let item = to_value(&to_wire(&exchange, &applied, !call.without_stats()))?;
-            items.push(call.rated(Sampled::Exchange(exchange.id), &ranges, item));
-        }
-    }
-    call.list(items, Listing::Paged)
+fn name((exchange, _): &(LiveExchange, usize)) -> Cow<'_, str> {
+    exchange.name().as_str().into()
 }
 
 async fn list_exchanges(call: Call) -> Answer {
-    list(&call, &call.visible_vhosts()?)
+    list(&call, &call.visible_vhosts()?).await
 }
 
 async fn list_of_vhost(call: Call) -> Answer {
-    list(&call, std::slice::from_ref(&call.vhost()?.name))
+    list(&call, std::slice::from_ref(&call.vhost()?.name)).await
 }
 
 /// The exchange in the path, which must exist.
@@ -90,14 +124,15 @@ fn find(call: &Call) -> Result<ExchangeInfo, ApiError> {
 async fn get_exchange(call: Call) -> Answer {
     let exchange = find(&call)?;
     let applied = Applied::new(&*call.directory()?, &exchange.vhost);
-    let mut item = to_wire(&exchange, &applied, !call.without_stats());
+    let view = View::new(&call, call.ranges()?);
+    let mut item = rows::value(|fields| view.describe(&exchange, &applied, fields))?;
     if !call.without_stats() {
         let flows = Flows::wanted(&call, &exchange.vhost)?;
         let (incoming, outgoing) = flows.map(|flows| flows.of_exchange(exchange.id)).unwrap_or_default();
-        item.incoming = Some(incoming);
-        item.outgoing = Some(outgoing);
+        item["incoming"] = to_value(&incoming)?;
+        item["outgoing"] = to_value(&outgoing)?;
     }
-    call.object(&call.rated(Sampled::Exchange(exchange.id), &call.ranges()?, to_value(&item)?))
+    call.object(&item)
 }
 
 async fn put_exchange(call: Call) -> Answer {
@@ -146,13 +181,12 @@ async fn delete_exchange(call: Call) -> Answer {
 
 async fn list_bindings_from(call: Call) -> Answer {
     let name = exchange_name(call.parameter("exchange"))?;
-    call.list(bindings(call.broker()?, &call.vhost_name(), |binding| binding.source == name), Listing::Plain)
+    bindings::list(&call, &[call.vhost_name()], Listing::Plain, |binding| binding.source == name).await
 }
 
 async fn list_bindings_to(call: Call) -> Answer {
     let destination = Destination::Exchange(exchange_name(call.parameter("exchange"))?);
-    let to = bindings(call.broker()?, &call.vhost_name(), |binding| binding.destination == destination);
-    call.list(to, Listing::Plain)
+    bindings::list(&call, &[call.vhost_name()], Listing::Plain, |binding| binding.destination == destination).await
 }
 
 #[cfg(test)]

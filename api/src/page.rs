@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::query::QueryString;
-use crate::statistics::Ranges;
 
 /// Items on a page when nothing is said.
 const PAGE_SIZE_DEFAULT: i64 = 100;
@@ -42,17 +41,21 @@ pub(crate) enum Listing {
     PageIgnored,
 }
 
-/// Refuses ranges of samples that make no sense.
-fn check_ranges(query: &QueryString) -> Result<(), ApiError> {
-    Ranges::parse(query).map(drop)
-}
-
 impl Listing {
-    fn page(self, query: &QueryString) -> Result<Option<Page>, ApiError> {
+    /// The page asked for, if there are any.
+    pub(crate) fn page(self, query: &QueryString) -> Result<Option<Page>, ApiError> {
         match self {
             Self::Plain | Self::Uncut => Ok(None),
             Self::Paged | Self::PagedUncut => Page::parse(query),
             Self::PageIgnored => Page::parse(query).map(|_| None),
+        }
+    }
+
+    /// The columns asked for, if objects are cut.
+    pub(crate) fn columns(self, query: &QueryString) -> Option<Columns> {
+        match self {
+            Self::Plain | Self::Paged | Self::PageIgnored => columns(query),
+            Self::Uncut | Self::PagedUncut => None,
         }
     }
 }
@@ -60,7 +63,6 @@ impl Listing {
 /// Whether a list is asked for as it comes: whole, in its default order, with all columns.
 pub(crate) fn is_as_it_comes(query: &QueryString, kind: Listing) -> Result<bool, ApiError> {
     let page = kind.page(query)?;
-    check_ranges(query)?;
     Ok(page.is_none() && query.get("columns").is_none() && order(query).is_none() && !query.is_true("sort_reverse"))
 }
 
@@ -69,10 +71,10 @@ pub(crate) fn listing(mut items: Vec<Value>, query: &QueryString, kind: Listing)
     let page = kind.page(query)?;
     let total = items.len();
     if let Some(page) = &page {
-        page.keep_named(&mut items, |item| item.get("name").and_then(Value::as_str).unwrap_or_default());
+        page.keep_named(&mut items, |item| item.get("name").and_then(Value::as_str).unwrap_or_default().into());
     }
     sort(&mut items, query);
-    let columns = columns(query).filter(|_| !matches!(kind, Listing::Uncut | Listing::PagedUncut));
+    let columns = kind.columns(query);
     let cut = |item| cut(columns.as_ref(), item);
     match page {
         None => Ok(Value::Array(items.into_iter().map(cut).collect())),
@@ -258,12 +260,12 @@ impl Page {
     }
 
     /// Keeps what the name filter lets through.
-    pub(crate) fn keep_named<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> &str) {
+    pub(crate) fn keep_named<T>(&self, items: &mut Vec<T>, name: impl for<'a> Fn(&'a T) -> Cow<'a, str>) {
         match &self.filter {
             Filter::Everything => {}
             Filter::Nothing => items.clear(),
             Filter::Contains(part) => items.retain(|item| name(item).to_lowercase().contains(part)),
-            Filter::Matches(regex) => items.retain(|item| regex.is_match(name(item)).unwrap_or(false)),
+            Filter::Matches(regex) => items.retain(|item| regex.is_match(&*name(item)).unwrap_or(false)),
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod row;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use broker::domain::binding::{Binding, Destination};
 use broker::domain::name::VhostName;
 use broker::domain::queue::QueueSpec;
 use broker::{DeclareQueue, LiveQueue, QueueInfo};
 use openapi::queues as wire;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::applied::Applied;
 use crate::bindings;
@@ -47,11 +50,11 @@ async fn list(call: &Call, vhosts: &[VhostName], detail: Detail, keep: impl Fn(&
     let describe = |(queue, place): &(LiveQueue, usize), fields: &mut Fields<'_>| {
         view.describe(&queue.info(), &applied[*place], fields);
     };
-    Ok(Reply::json_text(rows::listing(queues, name, describe, &call.query).await?))
+    Ok(Reply::json_text(rows::listing(Listing::Paged, queues, name, describe, &call.query).await?))
 }
 
-fn name((queue, _): &(LiveQueue, usize)) -> &str {
-    queue.spec().name.as_str()
+fn name((queue, _): &(LiveQueue, usize)) -> Cow<'_, str> {
+    queue.spec().name.as_str().into()
 }
 
 /// Columns may name anything; without them a listing is short.
@@ -91,7 +94,7 @@ async fn get_queue(call: Call) -> Answer {
         let node = &call.node().settings().node_name;
         let of_queue = call.broker()?.consumers_of(&queue.vhost, &queue.spec.name).await;
         item["consumer_details"] =
-            of_queue.iter().map(|consumer| to_value(&consumers::to_wire(consumer, node))).collect::<Result<_, _>>()?;
+            of_queue.iter().map(|consumer| consumers::value(consumer, node)).collect::<Result<_, _>>()?;
         let flows = Flows::wanted(&call, &queue.vhost)?;
         let (incoming, deliveries) = flows.map(|flows| flows.of_queue(queue.spec.id)).unwrap_or_default();
         item["deliveries"] = to_value(&deliveries)?;
@@ -138,14 +141,14 @@ async fn delete_queue(call: Call) -> Answer {
 /// As the reference answers, a queue that does not exist has its implicit binding too,
 /// and in a vhost that does not exist there is none.
 async fn list_bindings(call: Call) -> Answer {
-    let Ok(vhost) = call.vhost() else { return call.list(Vec::<Value>::new(), Listing::Plain) };
+    let Ok(vhost) = call.vhost() else { return bindings::answer(&call, Listing::Plain, Vec::new()).await };
     let queue = queue_name(call.parameter("queue"))?;
-    let implicit = bindings::to_wire(&Binding::implicit(&queue), &vhost.name);
+    let implicit = Binding::implicit(&queue);
     let destination = Destination::Queue(queue);
-    let explicit = bindings::bindings(call.broker()?, &vhost.name, |binding| {
-        binding.destination == destination && !binding.source.is_default()
-    });
-    call.list(std::iter::once(implicit).chain(explicit), Listing::Plain)
+    let explicit = |binding: &Binding| binding.destination == destination && !binding.source.is_default();
+    let mut found = bindings::found(call.broker()?, &vhost.name, explicit);
+    found.insert(0, (Arc::new(implicit), &vhost.name));
+    bindings::answer(&call, Listing::Plain, found).await
 }
 
 async fn purge(call: Call) -> Answer {

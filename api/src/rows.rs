@@ -5,11 +5,15 @@
 //! written, cut, or only looked at for the order, `Fields` knows. Pages, columns and orders are
 //! those of `page`.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::page::{self, Columns, Page};
+use crate::page::{self, Columns, Listing};
 use crate::query::QueryString;
 
 /// Things that are described between two looks at what else there is to do.
@@ -37,6 +41,18 @@ impl Fields<'_> {
         match &self.mode {
             Mode::Write { columns, .. } => columns.is_none_or(|columns| columns.wants(field)),
             Mode::Find { name, .. } => *name == field,
+        }
+    }
+
+    /// The same of several fields that cost something together.
+    pub(crate) fn wants_any(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.wants(field))
+    }
+
+    /// Takes a field that costs something: it is only made when it will be looked at.
+    pub(crate) fn put_with<T: Serialize>(&mut self, field: &'static str, value: impl FnOnce() -> T) {
+        if self.wants(field) {
+            self.put(field, &value());
         }
     }
 
@@ -118,47 +134,65 @@ pub(crate) fn value(describe: impl FnOnce(&mut Fields<'_>)) -> Result<Value, Api
         .map_err(|error| ApiError::internal(error.to_string()))
 }
 
-/// The body of a listing of things that come in their default order. Lets others go on between
-/// one part of a long listing and the next.
+/// A thing, its key and its place in the default order.
+type Keyed<T> = (Value, usize, T);
+
+/// Brings those places of a list in order that will be shown, and among the others only what has to be.
+fn put_in_order<T>(keyed: &mut [Keyed<T>], shown: &Range<usize>, is_reversed: bool) {
+    let compare = |one: &Keyed<T>, other: &Keyed<T>| -> Ordering {
+        // What is equal stays as it came, so no two are.
+        let order = page::compare(&one.0, &other.0).then(one.1.cmp(&other.1));
+        if is_reversed { order.reverse() } else { order }
+    };
+    if shown.end < keyed.len() {
+        keyed.select_nth_unstable_by(shown.end, compare);
+    }
+    let head = &mut keyed[..shown.end];
+    if shown.start < head.len() {
+        head.select_nth_unstable_by(shown.start, compare);
+    }
+    head[shown.start..].sort_unstable_by(compare);
+}
+
+/// The body of a listing of things that come in their default order, of those parameters that
+/// the list honours. Lets others go on between one part of a long listing and the next.
 pub(crate) async fn listing<T>(
+    kind: Listing,
     mut things: Vec<T>,
-    name: impl Fn(&T) -> &str,
+    name: impl for<'a> Fn(&'a T) -> Cow<'a, str>,
     mut describe: impl FnMut(&T, &mut Fields<'_>),
     query: &QueryString,
 ) -> Result<Vec<u8>, ApiError> {
     let failed = |error: serde_json::Error| ApiError::internal(error.to_string());
-    let page = Page::parse(query)?;
+    let page = kind.page(query)?;
     let total = things.len();
     if let Some(page) = &page {
         page.keep_named(&mut things, name);
     }
+    let sheet = page.as_ref().map(|page| page.sheet(things.len(), total)).transpose()?;
+    let shown = sheet.as_ref().map_or(0..things.len(), |sheet| sheet.places.clone());
+    let is_reversed = query.is_true("sort_reverse");
     if let Some(path) = page::order(query) {
         let mut keyed = Vec::with_capacity(things.len());
         for (place, thing) in things.into_iter().enumerate() {
             if place % THINGS_PER_TURN == THINGS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
-            keyed.push((find(&path, |fields| describe(&thing, fields)).map_err(failed)?, thing));
+            keyed.push((find(&path, |fields| describe(&thing, fields)).map_err(failed)?, place, thing));
         }
-        keyed.sort_by(|(one, _), (other, _)| page::compare(one, other));
-        things = keyed.into_iter().map(|(_, thing)| thing).collect();
-    }
-    if query.is_true("sort_reverse") {
+        put_in_order(&mut keyed, &shown, is_reversed);
+        things = keyed.into_iter().map(|(.., thing)| thing).collect();
+    } else if is_reversed {
         things.reverse();
     }
-    let columns = page::columns(query);
-    let sheet = page.as_ref().map(|page| page.sheet(things.len(), total)).transpose()?;
-    let shown = match &sheet {
-        None => &things[..],
-        Some(sheet) => &things[sheet.places.clone()],
-    };
+    let columns = kind.columns(query);
     let usual = if columns.is_some() { ROW_BYTES / 8 } else { ROW_BYTES };
     let mut body = Vec::with_capacity(shown.len() * usual + ROW_BYTES);
     if let Some(sheet) = &sheet {
         body.extend_from_slice(sheet.before().as_bytes());
     }
     body.push(b'[');
-    for (place, thing) in shown.iter().enumerate() {
+    for (place, thing) in things[shown].iter().enumerate() {
         if place > 0 {
             body.push(b',');
         }
@@ -181,7 +215,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::page::Listing;
 
     fn people() -> Vec<Value> {
         vec![
@@ -206,8 +239,8 @@ mod tests {
             described.set(described.get() + 1);
             describe(person, fields);
         };
-        fn name(person: &Value) -> &str {
-            person["name"].as_str().unwrap()
+        fn name(person: &Value) -> Cow<'_, str> {
+            person["name"].as_str().unwrap().into()
         }
         for (query, expected) in [
             ("", 3),
@@ -229,7 +262,7 @@ mod tests {
         ] {
             described.set(0);
             let query = QueryString::parse(Some(query));
-            let body = listing(people(), name, describe, &query).await.unwrap();
+            let body = listing(Listing::Paged, people(), name, describe, &query).await.unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body, page::listing(people(), &query, Listing::Paged).unwrap(), "{query:?}");
             assert_eq!(body.to_string(), page::listing(people(), &query, Listing::Paged).unwrap().to_string());
@@ -237,8 +270,38 @@ mod tests {
         }
         for query in ["page=9", "page=x", "page=0"] {
             let query = QueryString::parse(Some(query));
-            let refused = listing(people(), name, describe, &query).await.unwrap_err();
+            let refused = listing(Listing::Paged, people(), name, describe, &query).await.unwrap_err();
             assert_eq!(refused, page::listing(people(), &query, Listing::Paged).unwrap_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn every_page_of_an_order_is_a_part_of_the_whole() {
+        let cards: Vec<_> = (0..60).map(|number| json!({"name": number.to_string(), "suit": number * 7 % 5})).collect();
+        fn name(card: &Value) -> Cow<'_, str> {
+            card["name"].as_str().unwrap().into()
+        }
+        let describe = |card: &Value, fields: &mut Fields<'_>| {
+            fields.put("name", &card["name"]);
+            fields.put("suit", &card["suit"]);
+        };
+        for order in ["sort=suit", "sort=suit&sort_reverse=true", "sort=none", "sort=none&sort_reverse=true"] {
+            let query = QueryString::parse(Some(order));
+            let whole = page::listing(cards.clone(), &query, Listing::Plain).unwrap();
+            let mut pages = Vec::new();
+            for number in 1..=9 {
+                let query = QueryString::parse(Some(&format!("{order}&page={number}&page_size=7")));
+                let body = listing(Listing::Paged, cards.clone(), name, describe, &query).await.unwrap();
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                pages.extend_from_slice(body["items"].as_array().unwrap());
+            }
+            assert_eq!(Value::Array(pages), whole, "{order}");
+            for kind in [Listing::Plain, Listing::Uncut, Listing::PagedUncut, Listing::PageIgnored] {
+                let query = QueryString::parse(Some(&format!("{order}&page=2&page_size=7&columns=suit")));
+                let body = listing(kind, cards.clone(), name, describe, &query).await.unwrap();
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(body, page::listing(cards.clone(), &query, kind).unwrap(), "{kind:?} {order}");
+            }
         }
     }
 

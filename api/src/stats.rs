@@ -25,27 +25,6 @@ impl From<ChannelCounters> for MessageStats {
 }
 
 impl MessageStats {
-    /// Adds a channel's counters.
-    pub(crate) fn add_channel(&mut self, counters: &ChannelCounters) {
-        self.sum.publish += counters.publish;
-        self.sum.confirm += counters.confirm;
-        self.sum.return_unroutable += counters.return_unroutable;
-        self.sum.drop_unroutable += counters.drop_unroutable;
-        self.add_queue(&counters.queue);
-    }
-
-    /// Adds a queue's counters, its publishes not among them.
-    pub(crate) fn add_queue(&mut self, counters: &QueueCounters) {
-        let sum = &mut self.sum.queue;
-        sum.deliver += counters.deliver;
-        sum.deliver_no_ack += counters.deliver_no_ack;
-        sum.get += counters.get;
-        sum.get_no_ack += counters.get_no_ack;
-        sum.get_empty += counters.get_empty;
-        sum.ack += counters.ack;
-        sum.redeliver += counters.redeliver;
-    }
-
     /// As sent: empty until something happened.
     pub(crate) fn to_wire(self) -> Value {
         let mut stats = Map::new();

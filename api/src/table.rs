@@ -4,6 +4,8 @@
 //! signed 64-bit, other numbers doubles, text long strings. On the way out the type is
 //! lost and only the value is sent, as the reference does.
 
+use std::borrow::Cow;
+
 use broker::domain::name::NAME_BYTES_MAX;
 use broker::domain::value::{FieldTable, FieldValue};
 use broker::domain::wire::NESTING_MAX;
@@ -88,11 +90,28 @@ pub(crate) fn to_object(table: &FieldTable) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect()
 }
 
+/// A value as the reference prints it, when it is text.
+pub(crate) fn text(value: &FieldValue) -> Option<Cow<'_, str>> {
+    match value {
+        FieldValue::LongString(bytes) | FieldValue::ByteArray(bytes) => Some(String::from_utf8_lossy(bytes)),
+        _ => None,
+    }
+}
+
 /// A table that is written as it is sent, without being built first.
 pub(crate) struct AsJson<'a>(pub(crate) &'a FieldTable);
 
+/// Longest table whose names are compared with one another, in fields.
+const COMPARED_MAX: usize = 24;
+
 impl Serialize for AsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = || self.0.iter().map(|(name, _)| name);
+        let repeats = || names().enumerate().any(|(place, name)| names().take(place).any(|other| other == name));
+        if self.0.len() > COMPARED_MAX || repeats() {
+            // A client may send a name twice; an object has it once.
+            return to_object(self.0).serialize(serializer);
+        }
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, ValueAsJson(value))))
     }
 }

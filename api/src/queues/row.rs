@@ -22,7 +22,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::pid;
 use crate::rows::Fields;
-use crate::statistics::{Ranges, Statistics};
+use crate::statistics::{QueueDetails, Ranges, Statistics};
 use crate::stats::queue_stats;
 use crate::table;
 use crate::time::rfc3339;
@@ -35,6 +35,10 @@ const DELIVERY_LIMIT: i64 = 20;
 
 /// Most definitions remembered while a listing is written.
 const DEFINITIONS_MAX: usize = 64;
+
+/// Fields that say how counters run.
+const RUNNING: &[&str] =
+    &["messages_details", "messages_ready_details", "messages_unacknowledged_details", "message_stats"];
 
 /// How much of a queue is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +148,11 @@ impl<'a> View<'a> {
         let is_full = self.detail == Detail::Full;
         let is_classic = queue.spec.kind == QueueKind::Classic;
         let is_stream = queue.spec.kind == QueueKind::Stream;
-        let details = self.statistics.queue(queue.spec.id, &self.ranges);
+        let details = if fields.wants_any(RUNNING) {
+            self.statistics.queue(queue.spec.id, &self.ranges)
+        } else {
+            QueueDetails::default()
+        };
         fields.put("messages", &totals.messages());
         fields.put("messages_details", &details.messages);
         fields.put("messages_ready", &totals.ready);

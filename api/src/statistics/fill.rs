@@ -1,8 +1,6 @@
 //! Puts how counters run into answers that are built as JSON values.
 
-use broker::domain::exchange::ExchangeId;
 use broker::domain::name::VhostName;
-use broker::domain::queue::ConnectionId;
 use openapi::statistics::Details;
 use serde_json::{Map, Value};
 
@@ -16,12 +14,6 @@ const GROUPS: &[&str] = &["message_stats", "churn_rates", "queue_totals"];
 /// What an item describes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sampled<'a> {
-    /// A channel.
-    Channel(ConnectionId, u16),
-    /// A connection.
-    Connection(ConnectionId),
-    /// An exchange.
-    Exchange(ExchangeId),
     /// A vhost.
     Vhost(&'a VhostName),
     /// What the node uses.
@@ -46,21 +38,12 @@ impl Statistics {
                         stats.retain(|name, _| name.starts_with("disk_"));
                     }
                 }
-                _ => drop(fields.remove("message_stats")),
+                Sampled::Vhost(_) => drop(fields.remove("message_stats")),
             }
         }
         let store = self.lock();
-        let Store { basic, global, .. } = &*store;
+        let Store { global, .. } = &*store;
         match subject {
-            Sampled::Channel(connection, number) => {
-                spread(fields, &kinds::CHANNEL, &store.read(&store.channels, &(connection, number), basic, ranges));
-            }
-            Sampled::Connection(id) => {
-                spread(fields, &kinds::CONNECTION, &store.read(&store.connections, &id, basic, ranges));
-            }
-            Sampled::Exchange(id) => {
-                spread(fields, &kinds::EXCHANGE, &store.read(&store.exchanges, &id, basic, ranges));
-            }
             Sampled::Vhost(name) => {
                 spread(fields, &kinds::VHOST, &store.read(&store.vhosts, name, global, ranges));
             }

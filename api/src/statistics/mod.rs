@@ -11,6 +11,7 @@ mod flows;
 mod kinds;
 mod policy;
 mod range;
+mod read;
 mod record;
 mod sampler;
 mod series;
@@ -29,6 +30,7 @@ pub(crate) use fill::Sampled;
 pub(crate) use policy::named_ages;
 pub use policy::{Policies, RETENTION_S_MAX, Retention};
 pub(crate) use range::Ranges;
+pub(crate) use read::ChannelHappened;
 pub use service::StatisticsService;
 use store::Store;
 

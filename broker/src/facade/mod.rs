@@ -11,6 +11,7 @@ mod live;
 mod messages;
 mod metrics;
 mod node;
+mod open;
 mod parameters;
 mod statistics;
 #[cfg(test)]
@@ -52,9 +53,12 @@ pub use messages::{AckMode, FetchedMessage, Published};
 pub use metrics::LiveSums;
 pub use node::{AppService, AppState, Listener, Node, NodeStatus, Settings};
 
+pub use open::{LiveChannel, LiveConnection};
 pub use parameters::PutPolicy;
 pub use statistics::{NodeCounters, VhostCounters};
-pub use topology::{DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, LiveQueue, QueueInfo, QueueTotals};
+pub use topology::{
+    DeclareExchange, DeclareQueue, DeletedQueue, ExchangeInfo, LiveExchange, LiveQueue, QueueInfo, QueueTotals,
+};
 pub use vhosts::{PutVhost, VhostTotals};
 
 /// Whether a put created the object or found it there.

@@ -162,7 +162,39 @@ pub struct ExchangeInfo {
     pub messages_delayed: Option<u64>,
 }
 
+/// A live exchange: cheap to hold, and looked at when asked.
+#[derive(Debug, Clone)]
+pub struct LiveExchange {
+    exchange: Arc<Exchange>,
+    topology: Arc<LiveTopology>,
+}
+
+impl LiveExchange {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &ExchangeName {
+        &self.exchange.name
+    }
+
+    /// How it was when it was listed, with its counts now.
+    ///
+    /// # Panics
+    /// Never: the picture it was found in does not change.
+    #[must_use]
+    pub fn info(&self) -> ExchangeInfo {
+        exchange_info(&self.topology, self.name().as_str()).expect("it was found there")
+    }
+}
+
 impl Broker {
+    /// Exchanges of a vhost in name order, not yet looked at; empty for an unknown vhost.
+    #[must_use]
+    pub fn live_exchanges(&self, vhost: &VhostName) -> Vec<LiveExchange> {
+        let Some(topology) = self.live_topology(vhost) else { return Vec::new() };
+        let all = topology.exchanges().into_iter();
+        all.map(|exchange| LiveExchange { exchange, topology: topology.clone() }).collect()
+    }
+
     /// Exchanges of a vhost in name order; empty for an unknown vhost.
     #[must_use]
     pub fn exchanges(&self, vhost: &VhostName) -> Vec<ExchangeInfo> {

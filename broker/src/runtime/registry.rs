@@ -49,6 +49,8 @@ pub(crate) struct ConnectionFacts {
 #[derive(Debug)]
 pub(crate) struct ConnectionEntry {
     pub(crate) id: ConnectionId,
+    /// `client:port -> server:port`
+    name: Box<str>,
     pub(crate) facts: ConnectionFacts,
     pub(crate) sender: ConnectionSender,
     pub(crate) recv_oct: AtomicU64,
@@ -75,13 +77,13 @@ struct Channels {
 
 impl ConnectionEntry {
     /// `client:port -> server:port`
-    pub(crate) fn name(&self) -> String {
-        connection_name(self.facts.peer, self.facts.local)
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// As the reference names it: while an alarm is in force, a connection is about to be
     /// blocked until it is.
-    fn state(&self, alarmed: bool) -> &'static str {
+    pub(crate) fn state(&self, alarmed: bool) -> &'static str {
         match (self.blocked.load(Relaxed), alarmed) {
             (true, _) => "blocked",
             (false, true) => "blocking",
@@ -114,15 +116,25 @@ impl ConnectionEntry {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn channel_entries(&self) -> Vec<(u16, Arc<ChannelEntry>)> {
+    pub(crate) fn channel_entries(&self) -> Vec<(u16, Arc<ChannelEntry>)> {
         self.lock_channels().open.iter().map(|(&number, entry)| (number, entry.clone())).collect()
+    }
+
+    /// The open channel of that number.
+    pub(crate) fn channel_entry(&self, number: u16) -> Option<Arc<ChannelEntry>> {
+        self.lock_channels().open.get(&number).cloned()
+    }
+
+    /// How many channels are open on it.
+    pub(crate) fn channel_count(&self) -> usize {
+        self.lock_channels().open.len()
     }
 
     fn info(&self, alarmed: bool) -> ConnectionInfo {
         let facts = &self.facts;
         ConnectionInfo {
             id: self.id,
-            name: self.name(),
+            name: self.name().to_owned(),
             peer_host: facts.peer.ip().to_canonical().to_string(),
             peer_port: facts.peer.port(),
             host: facts.local.ip().to_canonical().to_string(),
@@ -135,7 +147,7 @@ impl ConnectionEntry {
             heartbeat_s: facts.heartbeat_s,
             frame_max: facts.frame_max,
             channel_max: facts.channel_max,
-            channels: self.lock_channels().open.len() as u16,
+            channels: self.channel_count() as u16,
             connected_at_ms: facts.connected_at_ms,
             recv_oct: self.recv_oct.load(Relaxed),
             recv_cnt: self.recv_cnt.load(Relaxed),
@@ -176,7 +188,11 @@ pub(crate) struct ChannelEntry {
 }
 
 impl ChannelEntry {
-    fn counters(&self) -> ChannelCounters {
+    /// What every open channel is: none is ever told to stop publishing.
+    pub(crate) const STATE: &'static str = "running";
+
+    /// What happened on it.
+    pub(crate) fn counters(&self) -> ChannelCounters {
         let queue = self.counters.load();
         ChannelCounters {
             publish: queue.publish,
@@ -193,7 +209,7 @@ impl ChannelEntry {
         let consumers = self.consumers.load(Relaxed);
         ChannelInfo {
             connection: connection.id,
-            connection_name: connection.name(),
+            connection_name: connection.name().to_owned(),
             peer_host: facts.peer.ip().to_canonical().to_string(),
             peer_port: facts.peer.port(),
             number,
@@ -208,7 +224,7 @@ impl ChannelEntry {
             acks_uncommitted: self.acks_uncommitted.load(Relaxed),
             prefetch_count: self.prefetch.load(Relaxed),
             global_prefetch_count: self.global_prefetch.load(Relaxed),
-            state: "running".to_owned(),
+            state: Self::STATE.to_owned(),
             idle_since_ms: idle_since_ms(self.active_at_ms.load(Relaxed)),
             counters: self.counters(),
         }
@@ -258,6 +274,7 @@ impl Registry {
         let user_channels = live.counts.enter(&facts.vhost, &facts.user);
         let entry = Arc::new(ConnectionEntry {
             id,
+            name: connection_name(facts.peer, facts.local).into(),
             facts,
             sender,
             recv_oct: AtomicU64::new(0),
@@ -289,7 +306,8 @@ impl Registry {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entries(&self) -> Vec<Arc<ConnectionEntry>> {
+    /// All connections, oldest first.
+    pub(crate) fn entries(&self) -> Vec<Arc<ConnectionEntry>> {
         self.lock().connections.values().cloned().collect()
     }
 
@@ -304,7 +322,7 @@ impl Registry {
         let entry = self.lock().connections.get(&connection).cloned()?;
         let facts = &entry.facts;
         Some(FlowChannel {
-            connection_name: entry.name(),
+            connection_name: entry.name().to_owned(),
             peer_host: facts.peer.ip().to_canonical().to_string(),
             peer_port: facts.peer.port(),
             user: facts.user.clone(),

@@ -104,7 +104,7 @@ impl Session {
     ) -> ConsumerInfo {
         ConsumerInfo {
             connection: self.id,
-            connection_name: self.entry.name(),
+            connection_name: self.entry.name().to_owned(),
             peer_host: self.entry.facts.peer.ip().to_canonical().to_string(),
             peer_port: self.entry.facts.peer.port(),
             channel: number,

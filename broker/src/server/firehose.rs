@@ -60,7 +60,7 @@ impl Session {
             Box::new(Firehose {
                 node: self.broker.settings().node_name.clone(),
                 vhost: self.vhost.as_str().to_owned(),
-                connection: self.entry.name(),
+                connection: self.entry.name().to_owned(),
                 user: self.user.as_str().to_owned(),
                 handle: self.vhost_handle.clone(),
                 routes: RouteBuffer::default(),

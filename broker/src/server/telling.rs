@@ -18,7 +18,7 @@ impl Session {
     pub(super) fn tell_connection_closed(&self) {
         let told = self.broker.events();
         told.tell(|| {
-            events::connection_closed(told.node(), self.id, &self.entry.name(), &self.entry.facts.client_properties)
+            events::connection_closed(told.node(), self.id, self.entry.name(), &self.entry.facts.client_properties)
         });
     }
 

@@ -71,7 +71,7 @@ pub(crate) fn connection_created(node: &str, entry: &ConnectionEntry) -> Event {
         .number("connected_at", facts.connected_at_ms.cast_signed())
         .number("frame_max", facts.frame_max.into())
         .text("host", &tuple(local.ip()))
-        .text("name", &entry.name())
+        .text("name", entry.name())
         .text("node", node)
         .text("peer_host", &tuple(peer.ip()))
         .number("peer_port", peer.port().into())
