@@ -79,4 +79,5 @@ def line(answer, method, every=False, listed=None):
         parts.append(compact(page) + " [" + ", ".join(map(names, value["items"])) + "]")
     else:
         parts.append(compact(told(value, every)))
-    return " ".join(parts)
+    # The files of answers are text.
+    return " ".join(parts).replace("\0", r"\x00")
