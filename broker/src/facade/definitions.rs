@@ -10,12 +10,12 @@ use crate::domain::name::VhostName;
 use crate::domain::parameter::{Document, Parameter};
 use crate::domain::permission::{Permissions, TopicPermissions};
 use crate::domain::policy::{Policy, PolicyKind};
-use crate::domain::queue::{QueueKind, QueueSpec};
+use crate::domain::queue::QueueSpec;
 use crate::domain::user::User;
 use crate::domain::vhost::Vhost;
 use crate::error::{DefinitionPlace, Error, Resource};
 use crate::runtime::directory::{Directory, INTERNAL_CLUSTER_ID, import};
-use crate::runtime::vhost::Part;
+use crate::runtime::vhost::{Held, Part, Rules};
 
 /// Everything that outlives messages.
 #[derive(Debug, Clone, Default)]
@@ -102,35 +102,86 @@ impl Broker {
     /// Nothing is deleted; a queue, exchange or binding that exists is left as it is. The
     /// importing user gets full permissions in vhosts that are new.
     ///
+    /// Nothing comes in between: each vhost it goes into has its part ready and takes no other
+    /// request from the check until it is recorded. It is brought to its end even when nobody waits for it any more.
+    ///
     /// # Errors
     /// The first object that breaks a rule, named.
     pub async fn import_definitions(&self, caller: &Caller, definitions: Definitions) -> Result<ImportReport, Error> {
+        let import = self.clone().import(caller.clone(), definitions);
+        tokio::spawn(import).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+    }
+
+    async fn import(self, caller: Caller, definitions: Definitions) -> Result<ImportReport, Error> {
         let creator = (!caller.internal).then(|| caller.user.clone());
-        // Against the picture of now, to be told before anything is applied; the owner
-        // of the directory plans it again against the picture it is applied to.
-        import::plan(&self.directory(), &definitions, creator.as_ref())?;
+        let directory = self.directory();
+        // Against the picture of now, to be told before anything is held; the owner of the
+        // directory plans it again against the picture it is applied to.
+        let planned = import::plan(&directory, &definitions, creator.as_ref())?;
+        let mut planned_directory = Directory::clone(&directory);
+        planned_directory.apply(&planned.changes);
         self.check_topic_exchanges(&definitions)?;
 
         let mut outside = definitions;
         let topology = ByVhost::take(&mut outside);
-        for (vhost, part) in &topology.0 {
-            let default = self.default_queue_kind(vhost, &outside);
-            self.inner.vhosts.check_import(vhost, default, part)?;
+        let (mut held, mut begun) = (Vec::new(), Vec::new());
+        let mut births = Vec::new();
+        for (vhost, part) in topology.0 {
+            births.extend(directory.vhost_birth(&vhost).map(|birth| (vhost.clone(), birth)));
+            match self.hold(&vhost, part, &planned_directory, &mut begun).await {
+                Ok(ready) => held.push(ready),
+                Err(error) => return Err(self.dropped(held, begun, error).await),
+            }
         }
 
-        let mut report = self.change(move |directory| import::plan(directory, &outside, creator.as_ref())).await?;
-        for (vhost, part) in topology.0 {
-            report.add(self.inner.vhosts.require(&vhost)?.import(self.actor(), part).await?);
+        let change = move |directory: &Directory| {
+            let gone = births.iter().find(|(vhost, birth)| directory.vhost_birth(vhost) != Some(*birth));
+            match gone {
+                Some((vhost, _)) => Err(Error::NoSuchVhost(vhost.clone())),
+                None => import::plan(directory, &outside, creator.as_ref()),
+            }
+        };
+        let mut report = match self.inner.directory.change(self.actor(), change).await {
+            Ok(report) => report,
+            Err(error) => return Err(self.dropped(held, begun, error).await),
+        };
+        for ready in held {
+            report.add(ready.release().await?);
         }
+        self.followed().await;
         Ok(report)
     }
 
-    /// The type a queue without one will get: of the imported vhost, else of the present one.
-    fn default_queue_kind(&self, vhost: &VhostName, definitions: &Definitions) -> QueueKind {
-        let imported = definitions.vhosts.iter().rfind(|imported| imported.name == *vhost);
-        let directory = self.directory();
-        let found = imported.or_else(|| directory.vhosts.get(vhost));
-        found.map_or_else(QueueKind::default, |vhost| vhost.default_queue_type)
+    /// Has a vhost make ready its part of an import. One that is yet to come is begun: nobody finds
+    /// it before the directory names it.
+    async fn hold(
+        &self,
+        name: &VhostName,
+        part: Part,
+        planned: &Directory,
+        begun: &mut Vec<VhostName>,
+    ) -> Result<Held, Error> {
+        let vhosts = &self.inner.vhosts;
+        if vhosts.get(name).is_none() {
+            vhosts.create(name);
+            begun.push(name.clone());
+        }
+        let rules = planned.vhosts.get(name).map_or_else(Rules::default, |vhost| Rules {
+            default_queue_kind: vhost.default_queue_type,
+            limits: vhost.limits,
+        });
+        vhosts.require(name)?.hold(self.actor(), part, rules).await
+    }
+
+    /// Drops an import that was refused, with the vhosts that were begun for it.
+    async fn dropped(&self, held: Vec<Held>, begun: Vec<VhostName>, refusal: Error) -> Error {
+        drop(held);
+        for name in begun {
+            if !self.directory().vhosts.contains_key(&name) {
+                self.inner.vhosts.delete(&name).await;
+            }
+        }
+        refusal
     }
 
     /// Topic permissions need their exchange: there already, predeclared, or in the import.

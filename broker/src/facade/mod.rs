@@ -308,9 +308,14 @@ impl Broker {
         T: Send + 'static,
         P: FnOnce(&Directory) -> Result<Plan<T>, Error> + Send + 'static,
     {
-        let Inner { directory, follower, .. } = &*self.inner;
-        let outcome = directory.change(self.actor(), plan).await?;
-        follower.caught_up(directory.snapshot().version()).await;
+        let outcome = self.inner.directory.change(self.actor(), plan).await?;
+        self.followed().await;
         Ok(outcome)
+    }
+
+    /// Resolves when all changes of the directory are carried out.
+    pub(crate) async fn followed(&self) {
+        let Inner { directory, follower, .. } = &*self.inner;
+        follower.caught_up(directory.snapshot().version()).await;
     }
 }

@@ -399,3 +399,79 @@ async fn sums_of_a_vhost_are_those_of_its_queues() {
     assert_eq!(broker.queue_sums(&root), empty);
     assert_eq!(broker.queue_sums(&vhost("none")), VhostTotals::default());
 }
+
+/// What an import of one user and a binding brings.
+fn user_and_binding(user_name: &str, key: &str) -> Definitions {
+    let binding = Binding {
+        source: ExchangeName::new("x").unwrap(),
+        destination: Destination::Exchange(ExchangeName::new("amq.fanout").unwrap()),
+        routing_key: key.to_owned(),
+        arguments: FieldTable::new(),
+    };
+    let added = User { name: user(user_name), password: None, tags: Vec::new(), limits: UserLimits::default() };
+    Definitions {
+        users: vec![Arc::new(added)],
+        bindings: vec![(vhost("/"), Arc::new(binding))],
+        ..Definitions::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_import_beside_other_changes_happens_whole_or_not_at_all() {
+    let world = World::new().await;
+    let broker = &world.broker;
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let declare = || DeclareExchange {
+        name: "x".to_owned(),
+        kind: "topic".to_owned(),
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments: FieldTable::new(),
+    };
+    let (slash, name) = (vhost("/"), ExchangeName::new("x").unwrap());
+    let changes = async {
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            broker.declare_exchange(&guest(), &slash, declare()).await.unwrap();
+            broker.delete_exchange(&guest(), &slash, &name, false).await.unwrap();
+        }
+    };
+    let imports = async {
+        let mut whole = [0, 0];
+        for round in 0.. {
+            let added = format!("user-{round}");
+            let done = broker.import_definitions(&Caller::internal(), user_and_binding(&added, &added)).await.is_ok();
+            assert_eq!(broker.directory().users.contains_key(&user(&added)), done, "round {round}");
+            whole[usize::from(done)] += 1;
+            // Until both have happened often enough.
+            if whole.iter().all(|count| *count >= 20) {
+                break;
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    tokio::join!(changes, imports);
+}
+
+#[tokio::test]
+async fn an_import_is_held_to_the_limits_it_brings() {
+    let world = World::new().await;
+    let limited = Vhost {
+        name: vhost("new"),
+        description: String::new(),
+        tags: Vec::new(),
+        default_queue_type: QueueKind::Classic,
+        protected_from_deletion: None,
+        tracing: false,
+        limits: VhostLimits { max_queues: Some(1), max_connections: None },
+    };
+    let queues = ["one", "two"].map(|name| (vhost("new"), Arc::new(queue(name))));
+    let whole = Definitions { vhosts: vec![Arc::new(limited)], queues: queues.to_vec(), ..Definitions::default() };
+    let refused = world.broker.import_definitions(&guest(), whole.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("queue limit"), "{refused}");
+    assert!(!world.broker.directory().vhosts.contains_key(&vhost("new")), "nothing of it is there");
+    assert!(world.broker.vhost(&vhost("new")).is_none(), "not even begun");
+    let fits = Definitions { queues: queues[..1].to_vec(), ..whole };
+    world.broker.import_definitions(&guest(), fits).await.unwrap();
+    assert_eq!(world.broker.queues(&vhost("new")).len(), 1);
+}

@@ -101,7 +101,7 @@ impl Change {
 
 impl Directory {
     /// This picture after some changes. The version is the publisher's business.
-    pub(super) fn apply(&mut self, changes: &[Change]) {
+    pub(crate) fn apply(&mut self, changes: &[Change]) {
         let stale_policies = self.apply_rows(changes);
         self.rebuild_policy_sets(&stale_policies);
     }

@@ -73,6 +73,11 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// With which version a vhost came, which tells it from others that had its name before.
+    pub(crate) fn vhost_birth(&self, name: &VhostName) -> Option<u64> {
+        self.vhost_births.get(name).copied()
+    }
+
     /// Grows with every change; within one process a greater one is newer.
     #[must_use]
     pub fn version(&self) -> u64 {

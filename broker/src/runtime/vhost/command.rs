@@ -2,13 +2,13 @@
 
 use tokio::sync::oneshot;
 
-use super::import::Part;
+use super::import::Import;
 use super::row::{Row, RowRequest};
 use crate::domain::binding::Binding;
-use crate::domain::name::{QueueName, UserName};
+use crate::domain::name::QueueName;
 use crate::domain::queue::ConnectionId;
 use crate::error::Error;
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, ImportReport, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
 use crate::runtime::queue::QueueHandle;
 
 /// Where an answer goes.
@@ -46,13 +46,9 @@ pub(super) enum VhostCommand {
     Unbind(Caller, Binding, Reply<()>),
     /// A connection ended: its exclusive queues go.
     DeleteExclusive(ConnectionId, Reply<()>),
-    /// Everything at once, without asking permissions; what exists is skipped.
-    Import {
-        /// Who is said to have brought them.
-        by: UserName,
-        part: Part,
-        reply: Reply<ImportReport>,
-    },
+    /// Everything at once, without asking permissions; what exists is skipped. Nothing else is done until it is
+    /// recorded or dropped.
+    Import(Box<Import>),
     /// The exchange of events is to be there, or not.
     ProvideEventExchange(bool, Reply<()>),
     /// Policies changed: alternates are looked up anew.

@@ -6,14 +6,13 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::command::{DeclaredQueue, Reply, VhostCommand};
-use super::import::Part;
 use super::{Access, Histories, LiveTopology, Replies};
 use crate::domain::binding::Binding;
 use crate::domain::exchange::Exchange;
-use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName, strip_line_breaks};
+use crate::domain::name::{ExchangeName, QueueName, VhostName, strip_line_breaks};
 use crate::domain::queue::{ConnectionId, QueueSpec};
 use crate::error::{Error, Resource};
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, ImportReport, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, DeletedQueue, Put};
 use crate::runtime::flows::Flows;
 use crate::runtime::queue::{Counted, QueueHandle, QueueSums};
 
@@ -198,16 +197,6 @@ impl VhostHandle {
     pub(crate) async fn delete_exclusive(&self, connection: ConnectionId) {
         // A vhost that is gone has no queues left either.
         let _ = self.ask(|reply| VhostCommand::DeleteExclusive(connection, reply)).await;
-    }
-
-    /// Adds exchanges, queues and bindings as one step, asking no permissions. What exists
-    /// is skipped whatever its properties; a refusal changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first object that
-    /// breaks a rule, `Unavailable`.
-    pub(crate) async fn import(&self, by: UserName, part: Part) -> Result<ImportReport, Error> {
-        self.ask(|reply| VhostCommand::Import { by, part, reply }).await
     }
 
     /// Sees to it that the exchange of events is there, or is not.

@@ -1,21 +1,26 @@
 //! Adding much at once: definitions.
 //!
 //! An import asks no permissions and skips what exists, whatever its properties. Every
-//! object is checked before the first is added, so a refused import changes nothing.
+//! object is checked before the first is added, so a refused import changes nothing. What goes
+//! into several vhosts, and into the directory, is brought about in two steps: each vhost makes
+//! ready what it was given and takes no other request until it is told to go on or to drop it.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::handle::{exchange_name, queue_name};
+use tokio::sync::oneshot;
+
+use super::LiveTopology;
+use super::command::{Reply, VhostCommand};
+use super::handle::{VhostHandle, exchange_name, queue_name};
 use super::owner::Owner;
-use super::registry::VhostRegistry;
-use super::{Access, LiveTopology};
 use crate::domain::arguments::{self, Redeclared};
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::exchange::{self, Exchange, ExchangeKind};
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
 use crate::domain::queue::{QueueKind, QueueSpec};
+use crate::domain::vhost::VhostLimits;
 use crate::error::{DefinitionPlace, Error, ErrorKind, Resource};
 use crate::facade::{ImportReport, Put, SkippedObject};
 
@@ -27,19 +32,91 @@ pub(crate) struct Part {
     pub(crate) bindings: Vec<(usize, Arc<Binding>)>,
 }
 
+/// What the directory will say of a vhost once it holds what the import brings there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rules {
+    /// The type of queues declared without one.
+    pub(crate) default_queue_kind: QueueKind,
+    pub(crate) limits: VhostLimits,
+}
+
+/// An import on its way to a vhost.
+#[derive(Debug)]
+pub(super) struct Import {
+    /// Who is said to have brought it.
+    pub(super) by: UserName,
+    pub(super) part: Part,
+    pub(super) rules: Rules,
+    /// Told when everything is ready, or what is refused.
+    pub(super) ready: Reply<()>,
+    /// When it comes, what is ready is recorded; when it cannot come any more, it is dropped.
+    pub(super) go: oneshot::Receiver<()>,
+    pub(super) reply: Reply<ImportReport>,
+}
+
+/// A vhost that has an import ready and waits. Dropped, it drops the import.
+#[derive(Debug)]
+pub(crate) struct Held {
+    go: oneshot::Sender<()>,
+    answer: oneshot::Receiver<Result<ImportReport, Error>>,
+}
+
+impl Held {
+    /// Has it recorded; resolves when it is durable and published.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be recorded, or the broker stops.
+    pub(crate) async fn release(self) -> Result<ImportReport, Error> {
+        let stopped = || Error::Unavailable("the broker is stopping".into());
+        self.go.send(()).map_err(|()| stopped())?;
+        self.answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl VhostHandle {
+    /// Makes an import ready, all of it checked; the vhost takes no other request until it is released or dropped.
+    /// Whoever holds several takes them in the order of their names.
+    ///
+    /// # Errors
+    /// [`Error::InDefinitions`] or [`Error::UndeclarableInDefinitions`] for the first object that
+    /// breaks a rule, `Unavailable`.
+    pub(crate) async fn hold(&self, by: UserName, part: Part, rules: Rules) -> Result<Held, Error> {
+        let (go, told_to_go) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
+        self.ask(|ready| VhostCommand::Import(Box::new(Import { by, part, rules, ready, go: told_to_go, reply })))
+            .await?;
+        Ok(Held { go, answer })
+    }
+}
+
 /// The lists of a definitions document that go into vhosts.
 const EXCHANGES: &str = "exchanges";
 const QUEUES: &str = "queues";
 const BINDINGS: &str = "bindings";
 
 impl Owner {
-    pub(super) fn import(&mut self, by: &UserName, part: Part) -> Result<ImportReport, Error> {
-        let checker = ImportCheck {
-            vhost: &self.vhost,
-            topology: &self.topology,
-            access: &*self.context.access,
-            default_queue_kind: self.context.access.default_queue_kind(&self.vhost),
-        };
+    /// Makes an import ready, and waits until it is wanted. What was asked before is recorded already.
+    pub(super) async fn import(&mut self, import: Import) {
+        let Import { by, part, rules, ready, go, reply } = import;
+        let mark = self.mark();
+        match self.add_all(&by, part, rules) {
+            Ok(report) => {
+                // Whoever asked may be gone, or have been refused elsewhere.
+                if ready.send(Ok(())).is_ok() && go.await.is_ok() {
+                    self.answer(reply, Ok(report));
+                } else {
+                    self.undo(mark);
+                }
+            }
+            Err(error) => {
+                self.undo(mark);
+                let _ = ready.send(Err(error));
+            }
+        }
+    }
+
+    fn add_all(&mut self, by: &UserName, part: Part, rules: Rules) -> Result<ImportReport, Error> {
+        let checker = ImportCheck { vhost: &self.vhost, topology: &self.topology, rules };
         let Checked { exchanges, queues, mut report } = checker.check(&part)?;
         for skipped in &report.skipped {
             let SkippedObject { section, name, reason, .. } = skipped;
@@ -62,33 +139,11 @@ impl Owner {
     }
 }
 
-impl VhostRegistry {
-    /// What [`super::VhostHandle::import`] would refuse, without doing anything. A vhost
-    /// that is yet to be created is checked as it will be: with predeclared exchanges only.
-    ///
-    /// # Errors
-    /// [`Error::InDefinitions`] for the first object that breaks a rule.
-    pub(crate) fn check_import(
-        &self,
-        vhost: &VhostName,
-        default_queue_kind: QueueKind,
-        part: &Part,
-    ) -> Result<(), Error> {
-        let topology = match self.get(vhost) {
-            Some(handle) => handle.topology(),
-            None => Arc::new(LiveTopology::new(vhost.clone())),
-        };
-        let access = &*self.context.access;
-        ImportCheck { vhost, topology: &topology, access, default_queue_kind }.check(part).map(drop)
-    }
-}
-
 /// Checks an import against a picture.
 struct ImportCheck<'a> {
     vhost: &'a VhostName,
     topology: &'a LiveTopology,
-    access: &'a dyn Access,
-    default_queue_kind: QueueKind,
+    rules: Rules,
 }
 
 /// What an import comes to, all of it checked.
@@ -170,7 +225,8 @@ impl ImportCheck<'_> {
             let name = queue_name(queue.name.as_str()).map_err(|error| unnamed(&place, error))?;
             let resource = Resource::Queue(self.vhost.clone(), name.clone());
             let fits_any_kind = queue.durable && !queue.auto_delete;
-            let arguments = || arguments::with_queue_type(&queue.arguments, self.default_queue_kind, fits_any_kind);
+            let arguments =
+                || arguments::with_queue_type(&queue.arguments, self.rules.default_queue_kind, fits_any_kind);
             let entry = self.topology.queue(name.as_str());
             let present = entry.map(|entry| &**entry.spec()).or_else(|| seen.get(&name).map(|at: &usize| &new[*at]));
             if let Some(present) = present {
@@ -192,7 +248,7 @@ impl ImportCheck<'_> {
             let arguments = arguments();
             let present = self.topology.queue_count() + new.len();
             let kind = arguments::check_new_queue(&resource, &arguments, queue.durable, false, queue.auto_delete)
-                .and_then(|kind| self.access.check_queue_limit(self.vhost, name.as_str(), present).map(|()| kind))
+                .and_then(|kind| self.rules.limits.check_queues(self.vhost, name.as_str(), present).map(|()| kind))
                 .map_err(|error| in_object(&resource, place, error))?;
             seen.insert(name.clone(), new.len());
             new.push(QueueSpec { name, kind, exclusive_owner: None, arguments, ..(**queue).clone() });

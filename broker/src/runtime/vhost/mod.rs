@@ -35,7 +35,7 @@ pub(crate) use row::{RowDone, RowRequest};
 
 #[cfg(test)]
 pub(crate) use command::DeclaredQueue;
-pub(crate) use import::Part;
+pub(crate) use import::{Held, Part, Rules};
 
 use std::sync::Arc;
 

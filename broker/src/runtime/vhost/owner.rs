@@ -137,6 +137,14 @@ impl Unstarted {
     }
 }
 
+/// How a vhost and its batch stood before a request.
+pub(super) struct Mark {
+    topology: LiveTopology,
+    writes: usize,
+    spawned: usize,
+    told: usize,
+}
+
 impl Owner {
     async fn run(
         mut self,
@@ -155,9 +163,14 @@ impl Owner {
                 Some(notice) = queue_notices.recv() => self.unused(notice).await,
                 () = shared.histories.changed() => self.record_histories().await,
             }
-            let before = self.topology.clone();
+            let mut before = self.topology.clone();
             let mut end = None;
             for command in taken.drain(..) {
+                if matches!(command, VhostCommand::Import(_)) {
+                    // It waits for others, and nobody waits for it: what was asked before is answered first.
+                    self.commit(std::mem::replace(&mut before, self.topology.clone())).await;
+                    before = self.topology.clone();
+                }
                 if let Flow::End(reply) = self.command(command).await {
                     // What is behind it in the mailbox finds the vhost gone.
                     end = Some(reply);
@@ -206,10 +219,7 @@ impl Owner {
                 self.delete_exclusive(connection).await;
                 self.answer(reply, Ok(()));
             }
-            VhostCommand::Import { by, part, reply } => {
-                let result = self.whole(|owner| owner.import(&by, part));
-                self.answer(reply, result);
-            }
+            VhostCommand::Import(import) => self.import(*import).await,
             VhostCommand::ProvideEventExchange(wanted, reply) => {
                 let result = self.provide_event_exchange(wanted);
                 self.answer(reply, result);
@@ -252,7 +262,7 @@ impl Owner {
     }
 
     /// Answers once the batch is recorded and published. A refusal stays what it is.
-    fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, result: Result<T, Error>) {
+    pub(super) fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, result: Result<T, Error>) {
         self.batch.answers.push(Box::new(move |undone| {
             let result = match (result, undone) {
                 (Ok(_), Some(error)) => Err(error.clone()),
@@ -347,19 +357,21 @@ impl Owner {
         });
     }
 
-    /// Runs a request of many steps: all of them happen, or none.
-    pub(super) fn whole<T>(&mut self, request: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let (before, writes, spawned) = (self.topology.clone(), self.batch.writes.len(), self.batch.spawned.len());
-        let told = self.batch.told.len();
-        request(self).inspect_err(|_| {
-            self.topology.roll_back(before);
-            self.batch.writes.truncate(writes);
-            self.batch.told.truncate(told);
-            for queue in self.batch.spawned.split_off(spawned) {
-                self.forget_exclusive(queue.spec());
-                self.batch.discarded.push(queue);
-            }
-        })
+    /// How things stand, to go back there.
+    pub(super) fn mark(&self) -> Mark {
+        let Batch { writes, spawned, told, .. } = &self.batch;
+        Mark { topology: self.topology.clone(), writes: writes.len(), spawned: spawned.len(), told: told.len() }
+    }
+
+    /// Goes back to where nothing of a request had happened.
+    pub(super) fn undo(&mut self, mark: Mark) {
+        self.topology.roll_back(mark.topology);
+        self.batch.writes.truncate(mark.writes);
+        self.batch.told.truncate(mark.told);
+        for queue in self.batch.spawned.split_off(mark.spawned) {
+            self.forget_exclusive(queue.spec());
+            self.batch.discarded.push(queue);
+        }
     }
 
     fn publish(&self) {

@@ -8,6 +8,7 @@ mod store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Waker};
 
 use store::{Logs, Store};
 
@@ -15,10 +16,10 @@ use super::*;
 use crate::domain::arguments::EffectiveArguments;
 use crate::domain::binding::{Binding, Destination};
 use crate::domain::name::{ExchangeName, QueueName, UserName, VhostName};
-use crate::domain::queue::{ConnectionId, QueueKind};
+use crate::domain::queue::{ConnectionId, QueueId, QueueKind, QueueSpec};
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::error::{Error, Operation, Resource};
-use crate::facade::{Caller, DeclareExchange, DeclareQueue, ImportCounts, Put};
+use crate::facade::{Caller, DeclareExchange, DeclareQueue, ImportCounts, ImportReport, Put};
 use crate::storage::LogId;
 
 /// Permissions by first letters: a user may do to a name what stands in its own name.
@@ -392,6 +393,51 @@ async fn requests_that_wait_together_share_a_write() {
     assert!(world.store.writes.load(SeqCst) < 250, "{} writes", world.store.writes.load(SeqCst));
 }
 
+async fn import(world: &World, part: Part) -> Result<ImportReport, Error> {
+    let held = world.vhost.hold(Caller::internal().user, part, Rules::default()).await?;
+    held.release().await
+}
+
+/// A part that brings one queue.
+fn one_queue(name: &str) -> Part {
+    let spec = QueueSpec {
+        id: QueueId(0),
+        name: QueueName::new(name).unwrap(),
+        kind: QueueKind::Classic,
+        durable: true,
+        auto_delete: false,
+        exclusive_owner: None,
+        arguments: FieldTable::new(),
+        declared_by: Caller::internal().user,
+    };
+    Part { queues: vec![(0, Arc::new(spec))], ..Part::default() }
+}
+
+#[tokio::test]
+async fn a_vhost_that_has_an_import_ready_waits_until_it_is_wanted_or_dropped() {
+    let world = World::new().await;
+    for wanted in [false, true] {
+        let (by, part) = (Caller::internal().user, one_queue("ready"));
+        let held = world.vhost.hold(by, part, Rules::default()).await.unwrap();
+        assert!(world.queues().is_empty(), "nothing is published");
+        assert_eq!(world.store.keys(), Vec::<String>::new(), "nothing is recorded");
+        let caller = guest();
+        let asked = world.vhost.declare_exchange(&caller, exchange("later", "direct"));
+        tokio::pin!(asked);
+        let now = &mut Context::from_waker(Waker::noop());
+        assert!(asked.as_mut().poll(now).is_pending(), "nothing else is done meanwhile");
+        if wanted {
+            held.release().await.unwrap();
+        } else {
+            drop(held);
+        }
+        asked.await.unwrap();
+        let there = world.queues();
+        assert_eq!(there, if wanted { vec!["ready".to_owned()] } else { Vec::new() });
+        world.vhost.delete_exchange(&caller, "later", false).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_import_adds_what_is_new_at_once() {
     let world = World::new().await;
@@ -409,7 +455,7 @@ async fn an_import_adds_what_is_new_at_once() {
         queues: topology.queues().iter().map(|queue| queue.spec().clone()).enumerate().collect(),
         bindings: topology.bindings_from("amq.topic").enumerate().collect(),
     };
-    let report = world.vhost.import(Caller::internal().user, part.clone()).await.unwrap();
+    let report = import(&world, part.clone()).await.unwrap();
     let counts = |created, unchanged, skipped| ImportCounts { created, updated: 0, unchanged, skipped };
     let kinds = [("exchanges", counts(1, 7, 0)), ("queues", counts(99, 0, 1)), ("bindings", counts(100, 0, 0))];
     assert_eq!(report.kinds, kinds.into_iter().collect());
@@ -420,7 +466,7 @@ async fn an_import_adds_what_is_new_at_once() {
     assert_eq!(world.queues().len(), 100);
     assert!(world.vhost.topology().queue("q0").unwrap().spec().auto_delete, "what exists stays as it is");
     assert_eq!(world.store.writes.load(SeqCst), 2);
-    let again = world.vhost.import(Caller::internal().user, part).await.unwrap();
+    let again = import(&world, part).await.unwrap();
     assert_eq!(again.totals(), counts(0, 1 + 7 + 99 + 100, 1));
 }
 
@@ -436,13 +482,13 @@ async fn a_refused_import_changes_nothing() {
         bindings: bindings.into_iter().enumerate().collect(),
     };
     refused(
-        world.vhost.import(Caller::internal().user, part(vec![spec.clone()], vec![bad])).await,
+        import(&world, part(vec![spec.clone()], vec![bad])).await,
         "no exchange 'nope' in vhost '/' (exchange 'nope' in vhost '/')",
     );
     let negative = with("x-max-priority", FieldValue::I32(-1));
-    let undeclarable = Arc::new(crate::domain::queue::QueueSpec { arguments: negative, ..(*spec).clone() });
+    let undeclarable = Arc::new(QueueSpec { arguments: negative, ..(*spec).clone() });
     refused(
-        world.vhost.import(Caller::internal().user, part(vec![undeclarable], Vec::new())).await,
+        import(&world, part(vec![undeclarable], Vec::new())).await,
         "precondition_failed: invalid arg 'x-max-priority' for queue 'q' in vhost '/': {value_negative,-1}",
     );
     // Too deep to be stored: found only when it is to be recorded.
@@ -451,7 +497,7 @@ async fn a_refused_import_changes_nothing() {
         nested = FieldValue::Array(vec![nested]);
     }
     let deep = Arc::new(Binding { arguments: with("a", nested), ..binding("amq.direct", "q", "") });
-    assert!(world.vhost.import(Caller::internal().user, part(vec![spec], vec![deep])).await.is_err());
+    assert!(import(&world, part(vec![spec], vec![deep])).await.is_err());
     assert!(world.queues().is_empty());
     assert_eq!(world.store.keys(), Vec::<String>::new());
 }
