@@ -9,6 +9,7 @@ use broker::{Broker, Node, NodeStatus};
 use serde_json::{Map, Value, json};
 
 use crate::queues::memory as queue_memory;
+use crate::statistics::Statistics;
 
 /// Bytes by what they are for. What is not told apart is in `other`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Breakdown {
     stream: u64,
     /// Pages of the program.
     code: u64,
+    /// Samples of counters; 0 where they are not asked for.
+    statistics: u64,
     /// Resident memory.
     resident: u64,
 }
@@ -48,13 +51,18 @@ impl Breakdown {
         sum
     }
 
+    /// With what samples of counters take, told apart.
+    pub(crate) fn with(self, statistics: &Statistics) -> Self {
+        Self { statistics: statistics.size().1 as u64, ..self }
+    }
+
     fn process(status: &NodeStatus) -> Self {
         Self { code: status.memory_file_backed, resident: status.memory_used, ..Self::default() }
     }
 
     /// What is told apart, so that all categories add up to the resident memory.
     fn told_apart(&self) -> u64 {
-        self.unwritten + self.bodies + self.classic + self.quorum + self.stream + self.code
+        self.unwritten + self.bodies + self.classic + self.quorum + self.stream + self.code + self.statistics
     }
 
     fn other(&self) -> u64 {
@@ -170,7 +178,12 @@ pub(crate) const CATEGORIES: &[Category] = &[
     none("metadata_store", "memory_modern_metadata_store_bytes", "Metadata: part of other_system"),
     none("other_proc", "memory_other_erlang_process_bytes", "Other Erlang processes: none here"),
     none("metrics", "memory_metrics_bytes", "Counters: part of other_system"),
-    none("mgmt_db", "memory_management_stats_db_bytes", "Statistics: part of other_system"),
+    told(
+        "mgmt_db",
+        "memory_management_stats_db_bytes",
+        "Samples of counters; among the metrics part of other_system",
+        |sum| sum.statistics,
+    ),
     none("quorum_ets", "memory_quorum_queue_ets_table_bytes", "ETS tables of quorum queues: none here"),
     none("mnesia", "memory_classic_metadata_store_bytes", "The older metadata store: none here"),
     none("metadata_store_ets", "memory_modern_metadata_store_ets_table_bytes", "ETS tables of metadata: none here"),
@@ -211,15 +224,23 @@ const BINARIES: &[(&str, Option<Bytes>)] = &[
 mod tests {
     use super::*;
 
-    const SUM: Breakdown =
-        Breakdown { unwritten: 1, bodies: 100, classic: 20, quorum: 30, stream: 40, code: 300, resident: 1000 };
+    const SUM: Breakdown = Breakdown {
+        unwritten: 1,
+        bodies: 100,
+        classic: 20,
+        quorum: 30,
+        stream: 40,
+        code: 300,
+        statistics: 9,
+        resident: 1000,
+    };
 
     #[test]
     fn categories_add_up_to_the_resident_memory() {
         let sum: u64 = CATEGORIES.iter().map(|category| category.bytes_of(&SUM)).sum();
         assert_eq!(sum, 1000);
         let sections = SUM.in_bytes();
-        assert_eq!(sections["other_system"], 509);
+        assert_eq!((&sections["other_system"], &sections["mgmt_db"]), (&500.into(), &9.into()));
         assert_eq!(sections["total"], json!({"erlang": 700, "rss": 1000, "allocated": 700}));
         assert_eq!(sections.len(), CATEGORIES.len() + 2);
         assert_eq!(SUM.binaries()["queue_procs"], 100);
@@ -230,7 +251,7 @@ mod tests {
         let shares = SUM.in_percent();
         assert_eq!(
             (&shares["connection_writers"], &shares["code"], &shares["other_system"]),
-            (&1.into(), &30.into(), &51.into())
+            (&1.into(), &30.into(), &50.into())
         );
         assert_eq!((&shares["total"], &shares["plugins"]), (&100.into(), &0.into()));
         assert_eq!(Breakdown::default().in_percent()["code"], 0);

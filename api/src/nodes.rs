@@ -79,7 +79,7 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
     let facts = &call.context.facts;
     // Those enabled by name; what these need is not told.
     let enabled_plugins = plugins::load(&settings.data_dir)?;
-    let breakdown = || Breakdown::of(node, call.broker.as_ref());
+    let breakdown = || Breakdown::of(node, call.broker.as_ref()).with(call.statistics());
     // The reference has no such alarm, so it is only shown while it is in force.
     let storage = status.alarms.causes.iter().find(|cause| cause.resource() == Scarce::Storage);
     let churn = status.churn;
@@ -207,7 +207,9 @@ async fn get_node(call: Call) -> Answer {
 
 fn memory(call: &Call, sections: fn(&Breakdown) -> Map<String, Value>) -> Answer {
     known(call)?;
-    Reply::json(&wire::NodeMemory { memory: sections(&Breakdown::of(call.node(), call.broker.as_ref())) })
+    Reply::json(&wire::NodeMemory {
+        memory: sections(&Breakdown::of(call.node(), call.broker.as_ref()).with(call.statistics())),
+    })
 }
 
 async fn get_memory(call: Call) -> Answer {
