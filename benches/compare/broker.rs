@@ -68,15 +68,20 @@ impl Broker {
     }
 
     fn start_warren(tools: &Path) -> Result<Self> {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare/warren");
+        Self::start_warren_with(tools, "warren", &[])
+    }
+
+    /// Starts the server of this checkout with further settings, on an empty directory of that name.
+    pub fn start_warren_with(tools: &Path, name: &str, settings: &[String]) -> Result<Self> {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare").join(name);
         if directory.exists() {
             std::fs::remove_dir_all(&directory)?;
         }
         std::fs::create_dir_all(&directory)?;
-        Self::launch_warren(tools, directory)
+        Self::launch_warren(tools, directory, settings)
     }
 
-    fn launch_warren(tools: &Path, directory: PathBuf) -> Result<Self> {
+    fn launch_warren(tools: &Path, directory: PathBuf, settings: &[String]) -> Result<Self> {
         let log = std::fs::File::create(directory.with_extension("log"))?;
         let [amqp_port, management, prometheus] = free_ports()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_warren"));
@@ -92,6 +97,7 @@ impl Broker {
         ] {
             command.arg("--set").arg(setting);
         }
+        command.args(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let pid = child.id();
@@ -164,7 +170,7 @@ impl Broker {
             sleep(ASK_EVERY);
         }
         match self.kind {
-            Kind::Warren => Self::launch_warren(&self.tools.clone(), self.directory.clone()),
+            Kind::Warren => Self::launch_warren(&self.tools.clone(), self.directory.clone(), &[]),
             Kind::Rabbitmq => Self::launch_rabbitmq(&self.tools.clone(), self.amqp_port),
         }
     }

@@ -1,24 +1,36 @@
 //! What is measured. The groups run in order on one broker: later ones find what earlier ones made.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::amqp;
-use crate::broker::{Broker, Kind};
+use crate::broker::Broker;
 use crate::client::Client;
-use crate::perf;
+use crate::dashboard;
 use crate::process::{cpu_seconds, resident_bytes};
 use crate::table::{Table, Unit};
+
+/// How much of everything.
+pub struct Sizes {
+    /// Part of the usual numbers.
+    pub scale: f64,
+    /// How long messages flow with and without a dashboard, each time.
+    pub stretch: Duration,
+    /// How long queues are busy before the memory of their samples is read.
+    pub statistics: Duration,
+    /// Where the command line tools are.
+    pub tools: PathBuf,
+}
 
 /// Figures that are taken together.
 pub struct Group {
     /// What `--only` looks at.
     pub name: &'static str,
     /// Takes them once.
-    pub measure: fn(&Broker, f64, &mut Table) -> Result<()>,
+    pub measure: fn(&Broker, &Sizes, &mut Table) -> Result<()>,
 }
 
 /// In the order they are taken.
@@ -27,13 +39,14 @@ pub const ALL: &[Group] = &[
     Group { name: "import", measure: import },
     Group { name: "lists", measure: lists },
     Group { name: "connections", measure: connections },
-    Group { name: "dashboard", measure: dashboard },
+    Group { name: "dashboard", measure: dashboard::dashboard },
+    Group { name: "statistics", measure: dashboard::statistics },
 ];
 
 /// Queues put one after the other.
 const PUTS: f64 = 1_000.0;
 /// Queues, and bindings, of the definitions.
-const QUEUES: f64 = 10_000.0;
+pub const QUEUES: f64 = 10_000.0;
 /// Users of the definitions.
 const USERS: f64 = 1_000.0;
 /// Connections, each with a channel.
@@ -44,19 +57,13 @@ const ASKED: usize = 5;
 const ASKED_QUICK: usize = 200;
 /// RabbitMQ gathers statistics every five seconds: lists are complete some time after that.
 const GATHERED: Duration = Duration::from_secs(6);
-/// How often a dashboard asks for everything.
-const POLLED_EVERY: Duration = Duration::from_secs(1);
-/// What it asks for.
-const DASHBOARD: [&str; 6] =
-    ["/api/overview", "/api/queues", "/api/connections", "/api/channels", "/api/exchanges", "/api/nodes"];
-
-fn scaled(count: f64, scale: f64) -> usize {
+pub fn scaled(count: f64, scale: f64) -> usize {
     ((count * scale) as usize).max(10)
 }
 
-fn puts(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
+fn puts(broker: &Broker, sizes: &Sizes, table: &mut Table) -> Result<()> {
     let mut client = Client::open(broker.management())?;
-    let count = scaled(PUTS, scale);
+    let count = scaled(PUTS, sizes.scale);
     // The first logs in and opens files.
     client.ask("PUT", "/api/queues/%2F/put", r#"{"durable":true}"#)?;
     let cpu = cpu_seconds(broker.pid())?;
@@ -107,9 +114,9 @@ fn definitions(scale: f64) -> Result<String> {
     Ok(text)
 }
 
-fn import(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
+fn import(broker: &Broker, sizes: &Sizes, table: &mut Table) -> Result<()> {
     let mut client = Client::open(broker.management())?;
-    let text = definitions(scale)?;
+    let text = definitions(sizes.scale)?;
     for name in ["first", "again, nothing changed"] {
         let started = Instant::now();
         client.ask("POST", "/api/definitions", &text)?;
@@ -143,7 +150,7 @@ fn ask_often(broker: &Broker, name: &str, path: &str, times: usize, table: &mut 
     Ok(bytes)
 }
 
-fn lists(broker: &Broker, _: f64, table: &mut Table) -> Result<()> {
+fn lists(broker: &Broker, _: &Sizes, table: &mut Table) -> Result<()> {
     std::thread::sleep(GATHERED);
     let mut ask = |name: &str, path: &str, times| ask_often(broker, name, path, times, table);
     ask("`whoami`", "/api/whoami", ASKED_QUICK)?;
@@ -172,8 +179,8 @@ fn lists(broker: &Broker, _: f64, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn connections(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
-    let count = scaled(CONNECTIONS, scale);
+fn connections(broker: &Broker, sizes: &Sizes, table: &mut Table) -> Result<()> {
+    let count = scaled(CONNECTIONS, sizes.scale);
     let open = |_| {
         let mut client = amqp::Client::open(broker.address())?;
         client.open_channel(1)?;
@@ -183,55 +190,15 @@ fn connections(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
     std::thread::sleep(GATHERED);
     ask_often(broker, &format!("{CONNECTIONS} connections"), "/api/connections", ASKED, table)?;
     ask_often(broker, &format!("{CONNECTIONS} channels"), "/api/channels", ASKED, table)?;
-    let path = "/api/connections?page=1&page_size=100";
-    ask_often(broker, &format!("a page of 100 of {CONNECTIONS} connections"), path, ASKED, table)?;
+    let page = "page=1&page_size=100";
+    for (name, path) in [
+        ("connections", format!("/api/connections?{page}")),
+        ("connections with 4 columns", format!("/api/connections?{page}&columns=name,user,state,channels")),
+        ("connections by bytes read", format!("/api/connections?{page}&sort=recv_oct&columns=name,recv_oct")),
+        ("channels with 4 columns", format!("/api/channels?{page}&columns=name,number,state,consumer_count")),
+    ] {
+        ask_often(broker, &format!("a page of 100 of {CONNECTIONS} {name}"), &path, ASKED_QUICK, table)?;
+    }
     drop(opened);
     Ok(())
-}
-
-/// Messages per second through one queue, alone and while somebody watches everything.
-fn dashboard(broker: &Broker, scale: f64, table: &mut Table) -> Result<()> {
-    let messages = match broker.kind() {
-        Kind::Warren => 6_000_000.0 * scale,
-        Kind::Rabbitmq => 400_000.0 * scale,
-    };
-    let options = format!("-s 16 --auto-ack --count {}", messages.max(10_000.0) as u64);
-    let rate = || perf::run(broker, &options)?.number("/deliver/per_second");
-    // Alone twice, so that what the broker learns on the way counts for neither.
-    rate()?;
-    let alone = rate()?;
-    let polling = AtomicBool::new(true);
-    let (watched, polled) = std::thread::scope(|scope| {
-        let poll = scope.spawn(|| poll(broker, &polling));
-        let watched = rate();
-        polling.store(false, Relaxed);
-        (watched, poll.join())
-    });
-    let (watched, polls) = (watched?, polled.ok().context("the dashboard panicked")??);
-    let kind = broker.kind();
-    table.record("messages per second", Unit::PerSecond, kind, alone);
-    table.record(
-        "messages per second while a dashboard asks for everything each second",
-        Unit::PerSecond,
-        kind,
-        watched,
-    );
-    table.record("… as part of those alone", Unit::Times, kind, watched / alone);
-    table.record("… times it asked", Unit::Count, kind, polls as f64);
-    Ok(())
-}
-
-/// Asks for everything each second until it is told to stop; returns how often.
-fn poll(broker: &Broker, polling: &AtomicBool) -> Result<usize> {
-    let mut client = Client::open(broker.management())?;
-    let mut polls = 0;
-    while polling.load(Relaxed) {
-        let started = Instant::now();
-        for path in DASHBOARD {
-            client.get(path)?;
-        }
-        polls += 1;
-        std::thread::sleep(POLLED_EVERY.saturating_sub(started.elapsed()));
-    }
-    Ok(polls)
 }
