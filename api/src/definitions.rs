@@ -50,7 +50,9 @@ pub fn parse(bytes: &[u8], hashing: HashAlgorithm) -> Result<Definitions, Error>
 }
 
 async fn export_all(call: Call) -> Answer {
-    let definitions = call.broker()?.export_definitions(None)?;
+    let broker = call.broker()?;
+    broker.users_settled().await;
+    let definitions = broker.export_definitions(None)?;
     download(&call, &export::whole(&call, &definitions)?)
 }
 

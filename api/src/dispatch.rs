@@ -12,6 +12,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::Response;
 use broker::Broker;
+use bytes::Bytes;
+use openapi::endpoint::Format;
 use openapi::{Access, Method};
 
 use crate::auth::{Identity, authenticate, authorise};
@@ -42,11 +44,15 @@ pub(crate) struct Dispatch {
 /// Old paths and where they lead.
 const REDIRECTS: &[(&str, &str)] = &[
     ("/api", "/api/index.html"),
-    ("/cli", "/cli/index.html"),
+    ("/cli", TOOLS_PATH),
     ("/mgmt", "/"),
     ("/stats", "/api/index.html"),
     ("/doc/stats.html", "/api/index.html"),
 ];
+
+/// Says how to come by the command line tools. The reference leads elsewhere from here, and has no file to load either.
+const TOOLS_PATH: &str = "/cli/index.html";
+const TOOLS_PAGE: &str = include_str!("documentation/tools.html");
 
 /// Stands for the vhost `/` in a path, for whoever cannot send an encoded slash.
 const DEFAULT_VHOST_ALIAS: &str = "~default";
@@ -144,6 +150,11 @@ impl Dispatch {
             HttpMethod::GET | HttpMethod::HEAD | HttpMethod::OPTIONS if has_slash => {
                 error_response(&ApiError::bare(StatusCode::BAD_REQUEST))
             }
+            HttpMethod::GET | HttpMethod::HEAD if path == TOOLS_PATH => reply_response(Reply::with_body(
+                StatusCode::OK,
+                Format::Html.content_type(),
+                Bytes::from_static(TOOLS_PAGE.as_bytes()),
+            )),
             HttpMethod::GET | HttpMethod::HEAD => error_response(&ApiError::no_object()),
             HttpMethod::OPTIONS => reply_response(Reply::bare(StatusCode::OK)),
             HttpMethod::POST if leads_to_neither(path) => {

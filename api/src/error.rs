@@ -44,6 +44,8 @@ impl ApiError {
             "request_timeout" => "request_timeout",
             "too_many_failed_logins" => "too_many_failed_logins",
             "precondition_failed" => "precondition_failed",
+            "invalid_pagination_parameters" => "invalid_pagination_parameters",
+            "page_out_of_range" => "page_out_of_range",
             _ => "refused",
         });
         let body = json!({ "error": error, "reason": reason.into() });

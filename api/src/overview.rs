@@ -2,7 +2,7 @@
 
 use broker::domain::exchange::ExchangeKind;
 use broker::metrics::ChannelCounters;
-use broker::{Node, VhostTotals};
+use broker::{LiveConnection, Node, VhostTotals};
 use openapi::overview as wire;
 use serde_json::{Map, Value, json};
 
@@ -149,11 +149,10 @@ fn happened(call: &Call) -> Result<(MessageStats, u64, u64), ApiError> {
     let vhosts = call.visible_vhosts()?;
     let of_vhosts = vhosts.iter().map(|vhost| broker.vhost_counters(vhost).happened);
     let happened = of_vhosts.fold(ChannelCounters::default(), |sum, happened| sum.plus(&happened));
-    let channels = broker.channels();
-    let channels = channels.iter().filter(|channel| call.identity.is_user(&channel.user)).count();
-    let connections = broker.connections();
-    let connections = connections.iter().filter(|connection| call.identity.is_user(&connection.user)).count();
-    Ok((MessageStats::from(happened), connections as u64, channels as u64))
+    let mut own = broker.live_connections();
+    own.retain(|connection| call.identity.is_user(connection.user()));
+    let channels: usize = own.iter().map(LiveConnection::channel_count).sum();
+    Ok((MessageStats::from(happened), own.len() as u64, channels as u64))
 }
 
 fn measured(call: &Call) -> Result<Value, ApiError> {

@@ -1,12 +1,13 @@
 //! Users.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use broker::domain::permission::Permissions;
 use broker::domain::user::{HashAlgorithm, StoredPassword, User, UserLimits};
-use broker::{PutPassword, PutUser};
+use broker::{Directory, PutPassword, PutUser};
 use openapi::users as wire;
 use serde_json::{Value, json};
 
@@ -65,15 +66,21 @@ pub(crate) fn user_to_wire(user: &User, default: HashAlgorithm) -> wire::User {
     }
 }
 
+/// The picture of users, each with its password: a first start is not kept waiting for that of the first user.
+async fn settled(call: &Call) -> Result<Arc<Directory>, ApiError> {
+    call.broker()?.users_settled().await;
+    call.directory()
+}
+
 async fn list_users(call: Call) -> Answer {
     let default = call.node().settings().password_hashing;
-    let directory = call.directory()?;
+    let directory = settled(&call).await?;
     call.list(directory.users.values().map(|user| user_to_wire(user, default)), Listing::Paged)
 }
 
 async fn list_without_permissions(call: Call) -> Answer {
     let default = call.node().settings().password_hashing;
-    let directory = call.directory()?;
+    let directory = settled(&call).await?;
     let permitted: BTreeSet<_> = directory.permissions.keys().map(|(user, _)| user).collect();
     let users = directory.users.values().filter(|user| !permitted.contains(&user.name));
     call.list(users.map(|user| user_to_wire(user, default)), Listing::Paged)
@@ -81,7 +88,7 @@ async fn list_without_permissions(call: Call) -> Answer {
 
 async fn get_user(call: Call) -> Answer {
     let default = call.node().settings().password_hashing;
-    let directory = call.directory()?;
+    let directory = settled(&call).await?;
     let user = directory.users.get(&call.user_name()).ok_or_else(ApiError::no_object)?;
     call.object(&user_to_wire(user, default))
 }

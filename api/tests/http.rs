@@ -68,6 +68,48 @@ async fn a_prefix_stands_before_every_path_but_those_of_the_control_socket() {
 }
 
 #[tokio::test]
+async fn the_page_about_tools_is_there_and_nothing_beside_it() {
+    let fixture = start(HttpOptions { path_prefix: "/mq".to_owned(), ..HttpOptions::default() }).await;
+    let moved = fixture.get("/mq/cli").await;
+    let to = moved.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    // As the reference: for everybody, and only to be read.
+    for (method, path, status) in [
+        ("GET", to.as_str(), 200),
+        ("HEAD", to.as_str(), 200),
+        ("OPTIONS", to.as_str(), 200),
+        ("POST", to.as_str(), 405),
+        ("GET", "/mq/cli/rabbitmqadmin", 404),
+    ] {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = fixture.send(HERE, request).await;
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(answer.headers()[header::ALLOW], "HEAD, GET, OPTIONS");
+        if method == "GET" && status == 200 {
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+            let page = answer.into_body().collect().await.unwrap().to_bytes();
+            let link = "href=\"../api/index.html\"";
+            assert!(String::from_utf8(page.to_vec()).unwrap().contains(link), "the link holds below a prefix");
+        }
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_page_says_which_way() {
+    let fixture = start(HttpOptions::default()).await;
+    for (query, code) in [
+        ("page=0", "invalid_pagination_parameters"),
+        ("page=1&page_size=501", "invalid_pagination_parameters"),
+        ("page=9", "page_out_of_range"),
+        ("page=x", "bad_request"),
+    ] {
+        let refusal = body(fixture.get(&format!("/api/exchanges?{query}")).await).await;
+        assert_eq!((&refusal["code"], &refusal["error"]), (&json!(code), &json!(code)), "{query}");
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn the_vhost_slash_has_other_spellings_that_mean_nothing_else() {
     let fixture = start(HttpOptions::default()).await;
     let put = as_guest("PUT", "/api/queues/~default/q").body(Body::empty()).unwrap();

@@ -69,6 +69,12 @@ impl Broker {
         self.inner.directory.snapshot()
     }
 
+    /// Resolves when the first user has its password: on a first start it is hashed behind the start, and until then
+    /// the user is shown without one.
+    pub async fn users_settled(&self) {
+        self.inner.directory.settled().await;
+    }
+
     /// Checks a user name and password. A verified pair is remembered under a keyed hash
     /// for a bounded time, and forgotten at once when the user changes.
     ///
