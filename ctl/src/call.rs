@@ -193,9 +193,14 @@ impl Call {
         self.ask(Method::Delete, endpoint, names, "", Some(body))
     }
 
+    /// Whether the node is named by an address, so that it may be any broker.
+    pub const fn is_over_http(&self) -> bool {
+        matches!(self.target.route, Route::Http { .. })
+    }
+
     /// The broker behind an address that is not Warren; `None` when it is, or there is no doubt.
     pub fn other_broker(&self) -> Result<Option<Broker>, Failure> {
-        if !matches!(self.target.route, Route::Http { .. }) || self.summary()?.is_some() {
+        if !self.is_over_http() || self.summary()?.is_some() {
             return Ok(None);
         }
         let overview = self.request(&Request::new(Method::Get, &OVERVIEW.fill(&[])))?;
@@ -223,7 +228,7 @@ impl Call {
     pub fn summary(&self) -> Result<Option<NodeSummary>, Failure> {
         let reply = self.request(&Request::new(Method::Get, &NODE.fill(&[])))?;
         if reply.status == 401 {
-            return Err(unwelcome());
+            return Err(self.unwelcome());
         }
         Ok(if reply.is_ok() { serde_json::from_value(reply.body).ok() } else { None })
     }
@@ -275,9 +280,9 @@ impl Call {
         match reply.status {
             503 if reply.error() == APP_STOPPED => Err(app_must_run()),
             409 | 400 | 503 if reply.error() == APP_RUNNING => Err(app_must_be_stopped()),
-            401 => Err(unwelcome()),
+            401 => Err(self.unwelcome()),
             500.. => Err(Failure::refused(Kind::Software, reply.reason())),
-            status if matches!(self.target.route, Route::Http { .. }) && standard::may_lack(endpoint, status) => {
+            status if self.is_over_http() && standard::may_lack(endpoint, status) => {
                 self.elsewhere(endpoint, method, reply)
             }
             _ => Ok(reply),
@@ -318,6 +323,22 @@ impl Call {
         }
         let client = Client::new(&self.target.route)?;
         Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The node does not take who we say we are.
+    fn unwelcome(&self) -> Failure {
+        let text = match &self.target.route {
+            Route::Http { credentials: None, .. } => {
+                "the node asks who this is: give --username with --password-file, --ask-password or WARREN_PASSWORD, or put \
+                 user:password@ into the address"
+                    .to_owned()
+            }
+            Route::Http { credentials: Some((user, _)), .. } => format!(
+                "the node does not accept user '{user}' with this password; over its control socket none is needed"
+            ),
+            _ => "the node does not accept these credentials".to_owned(),
+        };
+        Failure::refused(Kind::Unavailable, text).before_banner()
     }
 
     /// How long the command may take.
@@ -428,11 +449,6 @@ impl Call {
 
 /// How often a waiting command asks.
 const POLL_EVERY: Duration = Duration::from_millis(100);
-
-fn unwelcome() -> Failure {
-    let text = "the node does not accept these credentials; over its control socket none are needed";
-    Failure::refused(Kind::Unavailable, text).before_banner()
-}
 
 /// The application must run.
 pub fn app_must_run() -> Failure {

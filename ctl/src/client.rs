@@ -66,6 +66,13 @@ impl Reply {
     }
 }
 
+/// What people run into when they first name a node elsewhere, and what to do.
+const HINTS: [(&str, &str); 3] = [
+    ("invalid HTTP version", "; that is no HTTP API, whose port is 15672 usually"),
+    ("InvalidContentType", "; the other side does not speak TLS: the scheme may be http"),
+    ("UnknownIssuer", "; --ca-cert FILE trusts an authority of your own, --insecure anybody"),
+];
+
 /// A request.
 pub struct Request<'a> {
     /// Its method.
@@ -165,6 +172,8 @@ impl Client {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        Trouble::Unreachable(format!("{}: {cause}", self.place))
+        let cause = cause.to_string();
+        let hint = HINTS.iter().find(|(text, _)| cause.contains(text)).map_or("", |(_, hint)| hint);
+        Trouble::Unreachable(format!("{}: {cause}{hint}", self.place))
     }
 }

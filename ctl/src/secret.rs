@@ -67,8 +67,7 @@ fn ask(question: &str) -> Result<String, Failure> {
         .write(true)
         .open("/dev/tty")
         .map_err(|error| refused(&format!("there is no terminal to ask for the password on: {error}")))?;
-    write!(&terminal, "{question}: ").ok();
-    let typed = hidden(&terminal);
+    let typed = hidden(&terminal, &format!("{question}: "));
     writeln!(&terminal).ok();
     typed
 }
@@ -80,20 +79,22 @@ fn ask(question: &str) -> Result<String, Failure> {
 pub fn hidden_answer() -> Result<String, Failure> {
     use std::os::fd::AsFd as _;
     let input = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error.to_string()))?;
-    hidden(&std::fs::File::from(input))
+    hidden(&std::fs::File::from(input), "")
 }
 
 fn refused(text: &str) -> Failure {
     Failure::plain(Kind::Data, format!("Error: {text}")).before_banner()
 }
 
-fn hidden(terminal: &std::fs::File) -> Result<String, Failure> {
+/// Asks once nothing is shown any more: who is fast, or a program, answers at once.
+fn hidden(mut terminal: &std::fs::File, question: &str) -> Result<String, Failure> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let before = tcgetattr(terminal).map_err(|error| refused(&error.to_string()))?;
     let mut silent = before.clone();
     // Signals are off as well: leaving with Ctrl-C must not leave a terminal that shows nothing.
     silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     tcsetattr(terminal, OptionalActions::Now, &silent).map_err(|error| refused(&error.to_string()))?;
+    terminal.write_all(question.as_bytes()).ok();
     let typed = read_line(terminal);
     tcsetattr(terminal, OptionalActions::Now, &before).ok();
     typed.map_err(|error| refused(&error.to_string()))

@@ -102,6 +102,25 @@ const ROWS: &[Row] = &[
     Row { path: "/config/effective", since: Some((4, 0)), lavinmq: false, instead: ON_ITS_HOST },
     Row { path: "/reset", since: Some((3, 6)), lavinmq: false, instead: "it has no database of statistics" },
     Row {
+        path: "/health/checks/quorum-queues-without-elected-leaders/",
+        since: Some((4, 1)),
+        lavinmq: false,
+        instead: "quorum_status shows the leader of one queue",
+    },
+    Row {
+        path: "/health/checks/reached-target-cluster-size",
+        since: Some((4, 3)),
+        lavinmq: false,
+        instead: "cluster_status lists the nodes",
+    },
+    Row { path: "/queues/quorum/", since: Some((3, 12)), lavinmq: false, instead: ON_ITS_HOST },
+    Row {
+        path: "/queues/quorum/{vhost}/{queue}/status",
+        since: Some((3, 13)),
+        lavinmq: false,
+        instead: "list_queues tells leader and members",
+    },
+    Row {
         path: "/connections/username/{username}",
         since: Some((3, 10)),
         lavinmq: true,
@@ -116,7 +135,11 @@ fn row(endpoint: &Endpoint) -> Option<&'static Row> {
 
 /// Whether an answer of that status may mean that the broker does not have the endpoint.
 pub fn may_lack(endpoint: &Endpoint, status: u16) -> bool {
-    status == 405 || (status == 404 && (row(endpoint).is_some() || endpoint.parameters().next().is_none()))
+    let row = row(endpoint);
+    status == 405
+        || (status == 404 && (row.is_some() || endpoint.parameters().next().is_none()))
+        // An older broker may take the path for another of its own, and find it malformed.
+        || (status == 400 && row.is_some())
 }
 
 /// What is said of an endpoint the broker does not have; `None` when it should have it.
@@ -124,7 +147,7 @@ pub fn lacks(broker: &Broker, place: &str, endpoint: &Endpoint, method: Method, 
     let row = row(endpoint);
     let has = match row {
         None => status == 404 && endpoint.parameters().next().is_some(),
-        Some(row) if broker.lavinmq => row.lavinmq,
+        Some(row) if broker.lavinmq => row.lavinmq || status == 400,
         Some(row) => row.since.is_some_and(|since| broker.is_at_least(since)) && status != 405,
     };
     if has {
@@ -242,7 +265,7 @@ fn plugins(node: &Value) -> PluginList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoints::{DEPRECATED_FEATURES, QUEUE, SETTINGS, USER_LIMITS, USERS, VHOST_PROTECTION};
+    use crate::endpoints::{DEPRECATED_FEATURES, QUEUE, QUORUM_STATUS, SETTINGS, USER_LIMITS, USERS, VHOST_PROTECTION};
     use serde_json::json;
 
     fn broker(overview: &Value) -> Broker {
@@ -263,6 +286,9 @@ mod tests {
             (&new, &VHOST_PROTECTION, 404, false),
             (&new, &SETTINGS, 404, true),
             (&new, &QUEUE, 404, false),
+            (&old, &QUORUM_STATUS, 400, true),
+            (&new, &QUORUM_STATUS, 400, false),
+            (&new, &QUORUM_STATUS, 404, false),
             (&lavin, &USER_LIMITS, 404, true),
             (&lavin, &USERS, 405, true),
         ] {

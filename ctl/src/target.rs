@@ -19,6 +19,9 @@ const DEFAULT_HEAD: &str = "rabbit";
 /// Most registry files looked at to find the only node.
 const REGISTRY_FILES_MAX: usize = 256;
 
+/// Most names of other nodes that are shown where one is not found.
+const NAMES_SHOWN_MAX: usize = 16;
+
 /// How the node is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
@@ -180,7 +183,12 @@ fn registered(node: Option<&str>, switches: &Parsed, command: &str, around: &Sur
         return Ok(Target::new(Some(only.node), Route::Socket(only.socket)));
     }
     let places: Vec<String> = directories.iter().map(|dir| dir.display().to_string()).collect();
-    let why = format!("no node {name} is registered in {}", places.join(" or "));
+    let others = match registered_nodes(around) {
+        names if names.is_empty() => "none runs here".to_owned(),
+        names if names.len() > NAMES_SHOWN_MAX => format!("here run {} others", names.len()),
+        names => format!("here run {}", names.join(", ")),
+    };
+    let why = format!("no node {name} is registered in {}; {others}", places.join(" or "));
     Ok(Target::new(Some(name), Route::Nowhere(why)))
 }
 

@@ -24,7 +24,7 @@ pub struct Address {
 /// Takes an address apart; without a scheme it is `http`, without a port that of the management API.
 ///
 /// # Errors
-/// When the scheme is another one, or there is no host.
+/// When the scheme is another one, there is no host, or the port is none.
 pub fn parse(uri: &str) -> Result<Address, Failure> {
     let bad = |why: &str| Failure::plain(Kind::Usage, format!("Error: --uri {}: {why}", masked(uri))).before_banner();
     let (scheme, rest) = uri.split_once("://").unwrap_or(("http", uri));
@@ -44,10 +44,16 @@ pub fn parse(uri: &str) -> Result<Address, Failure> {
         return Err(bad("there is no host"));
     }
     // The colons of an IPv6 address stand in brackets.
-    let port = if host.rsplit(']').next().is_some_and(|end| end.contains(':')) { "" } else { default_port };
+    let port = match host.rsplit(']').next().and_then(|end| end.rsplit_once(':')) {
+        Some((_, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => "",
+        Some((_, port)) => return Err(bad(&format!("{port:?} is no port"))),
+        None => default_port,
+    };
     let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let (user, password) = match user_info.map(|info| info.split_once(':').unwrap_or((info, ""))) {
-        Some((user, password)) => (Some(decode(user)), Some(decode(password))),
+    let (user, password) = match user_info.map(|info| info.split_once(':').ok_or(info)) {
+        Some(Ok((user, password))) => (Some(decode(user)), Some(decode(password))),
+        // The password comes from elsewhere.
+        Some(Err(user)) => (Some(decode(user)), None),
         None => (None, None),
     };
     Ok(Address { base: format!("{scheme}://{host}{port}{prefix}"), user, password })
@@ -82,11 +88,15 @@ mod tests {
         let whole = parse("https://a%40b:p%3Aq@h:1/api").expect("an address");
         assert_eq!(whole.user.as_deref(), Some("a@b"));
         assert_eq!(whole.password.as_deref(), Some("p:q"));
+        let half = parse("http://a@h").expect("an address");
+        assert_eq!((half.user.as_deref(), half.password), (Some("a"), None));
     }
 
     #[test]
     fn what_is_no_address_is_refused_without_showing_the_password() {
-        for uri in ["amqp://u:secret@h", "http://u:secret@", "http://", "http://:15672"] {
+        for uri in
+            ["amqp://u:secret@h", "http://u:secret@", "http://", "http://:15672", "http://u:secret@h:99999", "h:0"]
+        {
             let failure = parse(uri).expect_err("refused");
             assert_eq!(failure.kind, Kind::Usage, "{uri}");
             assert!(!failure.text.contains("secret"), "{}", failure.text);

@@ -1,5 +1,7 @@
 //! Listings of live objects: queues, exchanges, bindings, connections, channels, consumers.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::call::Call;
@@ -110,9 +112,23 @@ fn banner_of_queues(call: &Call) -> Option<String> {
     Some(format!("Timeout: {seconds} seconds ...\nListing queues for vhost {} ...", call.vhost()))
 }
 
+/// Fields that RabbitMQ tells as they are when it is asked for no statistics. Otherwise it tells what it has gathered, every
+/// few seconds, and nothing of a queue that is younger.
+const CURRENT_FIELDS: [&str; 8] =
+    ["name", "type", "durable", "auto_delete", "arguments", "messages", "messages_ready", "messages_unacknowledged"];
+
 fn list_queues(call: &Call) -> Result<Answer, Failure> {
-    let reply =
-        call.get(&QUEUES_IN, &[call.vhost()], &format!("columns={}", queue_fields(&call.columns()).join(",")))?;
+    let columns = call.columns();
+    let fields = queue_fields(&columns);
+    let gathered = format!("columns={}", fields.join(","));
+    let current = call.is_over_http() && fields.iter().all(|field| CURRENT_FIELDS.contains(field));
+    let query = if current { &format!("{gathered}&disable_stats=true&enable_queue_totals=true") } else { &gathered };
+    let mut reply = call.get(&QUEUES_IN, &[call.vhost()], query)?;
+    if current && queues(&reply.body).any(|queue| fields.iter().any(|field| queue.get(field).is_none())) {
+        // It does not count every type of queue that way.
+        let gathered = call.get(&QUEUES_IN, &[call.vhost()], &gathered)?;
+        fill(&mut reply.body, &gathered.body, &fields);
+    }
     let switches = &call.switches;
     // Every queue of a single node is reachable, so none is on an offline one.
     let none = switches.flag("offline") && !switches.flag("online") && !switches.flag("local");
@@ -120,6 +136,26 @@ fn list_queues(call: &Call) -> Result<Answer, Failure> {
         return Ok(nothing(call));
     }
     Ok(streamed(call, &reply.body, queue_cell))
+}
+
+fn queues(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// Gives queues the fields they lack, from another list of the same.
+fn fill(list: &mut Value, gathered: &Value, fields: &[&str]) {
+    let by_name: HashMap<&str, &Value> =
+        queues(gathered).filter_map(|queue| Some((queue["name"].as_str()?, queue))).collect();
+    for queue in list.as_array_mut().into_iter().flatten() {
+        let Some(known) = queue["name"].as_str().and_then(|name| by_name.get(name)) else { continue };
+        for field in fields {
+            if let Some(value) = known.get(field)
+                && queue.get(field).is_none()
+            {
+                queue[*field] = value.clone();
+            }
+        }
+    }
 }
 
 /// The fields the columns are made of.
@@ -500,4 +536,18 @@ fn list_consumers(call: &Call) -> Result<Answer, Failure> {
         Answer::Rows(rows) => Answer::Rows(Rows { delivery: Delivery::Chunked, ..rows }),
         other => other,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_counted_now_stays_and_what_is_not_comes_from_what_was_gathered() {
+        let mut now = json!([{"name": "a", "messages": 2}, {"name": "s"}, {"name": "young"}]);
+        let gathered = json!([{"name": "s", "messages": 7}, {"name": "a", "messages": 1}]);
+        fill(&mut now, &gathered, &["name", "messages"]);
+        assert_eq!(now, json!([{"name": "a", "messages": 2}, {"name": "s", "messages": 7}, {"name": "young"}]));
+    }
 }

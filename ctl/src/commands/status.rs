@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool};
 use crate::commands::{access_control, cluster, listings, parameters, policies, runtime};
 use crate::endpoints::{NODES, OVERVIEW, VHOSTS};
-use crate::exit::Failure;
+use crate::exit::{Failure, Kind};
 use crate::node_view;
 use crate::output::{Answer, float};
 use crate::parse::Switch;
@@ -205,15 +205,25 @@ const OF_VHOST: [&Command; 7] = [
     &parameters::LIST_PARAMETERS,
 ];
 
+/// A part of a report; of another broker, whose API does not carry all of them, it may be why there is none.
+fn section(call: &Call, command: &'static Command, vhost: Option<&str>) -> Result<String, Failure> {
+    match crate::run::section(call, command, vhost) {
+        Err(failure) if failure.kind == Kind::Unavailable && call.other_broker()?.is_some() => {
+            Ok(format!("{}\n", failure.text))
+        }
+        section => section,
+    }
+}
+
 fn report(call: &Call) -> Result<Answer, Failure> {
     let vhosts = call.get(&VHOSTS, &[], "columns=name")?.body;
     let mut parts: Vec<String> = Vec::new();
     for command in OF_NODE {
-        parts.push(crate::run::section(call, command, None)?);
+        parts.push(section(call, command, None)?);
     }
     for vhost in vhosts.as_array().into_iter().flatten().filter_map(|vhost| vhost["name"].as_str()) {
         for command in OF_VHOST {
-            parts.push(crate::run::section(call, command, Some(vhost))?);
+            parts.push(section(call, command, Some(vhost))?);
         }
     }
     Ok(Answer::Message(parts.join("\n")))
