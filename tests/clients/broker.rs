@@ -43,9 +43,14 @@ impl Broker {
             Some(url.trim_start_matches(scheme).parse().unwrap_or_else(|error| panic!("{name}={url}: {error}")))
         };
         if let (Some(amqp), Some(http)) = (address("WARREN_AMQP", "amqp://"), address("WARREN_HTTP", "http://")) {
-            return Self { amqp, http, server: None };
+            return Self::at(amqp, http);
         }
         Self::start(Options::default())
+    }
+
+    /// One that somebody else started.
+    pub fn at(amqp: SocketAddr, http: SocketAddr) -> Self {
+        Self { amqp, http, server: None }
     }
 
     /// A server of ours.

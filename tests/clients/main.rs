@@ -10,10 +10,12 @@ mod apart;
 mod broker;
 mod crates;
 mod debian;
+mod elsewhere;
 mod lapin;
 mod node;
 mod provision;
 mod python;
+mod rabbitmq;
 mod shells;
 mod suite;
 mod verdict;
@@ -35,6 +37,7 @@ type Run = fn(&Broker) -> Verdict;
 
 /// The longest first, so that the end is not one of them alone.
 const CLIENTS: &[(&str, Run)] = &[
+    ("commands_over_http", elsewhere::commands_over_http),
     ("rabbitmq_http_client_suite", crates::rabbitmq_http_client_suite),
     ("rabbitmqadmin_suite", crates::rabbitmqadmin_suite),
     ("ansible_playbooks", provision::ansible),

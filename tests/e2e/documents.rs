@@ -1,8 +1,9 @@
 //! That the documents say what is true: files they name exist, and the README's commands are those of `.ci/run`.
 
 use std::fs;
+use std::process::Command;
 
-use tests::repository;
+use tests::{python, repository};
 
 fn read(name: &str) -> String {
     fs::read_to_string(repository().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -49,4 +50,11 @@ fn settings_named_in_the_documents_are_settings() {
         let key = flag.split(['=', ' ', '`']).next().unwrap_or_default();
         assert!(page.contains(&format!("| `{key}`")) || key == "KEY", "README.md: `{key}`");
     }
+}
+
+#[test]
+fn the_tables_of_what_differs_on_other_brokers_are_those_of_the_lists() {
+    let program = repository().join("tests/transcripts/cli/elsewhere.py");
+    let output = Command::new(python()).arg(program).arg("documents").output().expect("python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
