@@ -2,7 +2,7 @@
 
 use std::fs::read_to_string;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::broker::{Broker, Kind};
 use crate::machine;
 use crate::table::{Table, Unit};
+use crate::tools::{TENANTS, children_cpu_seconds, provisioning_script, run_quietly};
 
 /// Taken when a broker starts.
 pub const START: &str = "start to first AMQP answer, empty directory";
@@ -70,26 +71,12 @@ fn list_users(broker: &Broker, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Four commands for each of 25 tenants: a user, its tag, its vhost, its permissions.
-fn provisioning_script() -> String {
-    let mut script = String::from("set -e\n");
-    for tenant in 1..=25 {
-        script += &format!(
-            "rabbitmqctl add_user user{tenant} secret{tenant}\n\
-             rabbitmqctl set_user_tags user{tenant} monitoring\n\
-             rabbitmqctl add_vhost vhost{tenant}\n\
-             rabbitmqctl set_permissions -p vhost{tenant} user{tenant} '.*' '.*' '.*'\n"
-        );
-    }
-    script
-}
-
 fn provisioning(broker: &Broker, table: &mut Table) -> Result<()> {
     let started = Instant::now();
     let mut command = broker.tool("bash");
     let mut shell = command.arg("-s").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let mut input = shell.stdin.take().context("the shell's input is a pipe")?;
-    input.write_all(provisioning_script().as_bytes())?;
+    input.write_all(provisioning_script(TENANTS).as_bytes())?;
     drop(input);
     ensure!(shell.wait()?.success(), "a command of the script failed");
     let seconds = started.elapsed().as_secs_f64();
@@ -103,20 +90,4 @@ fn disk(broker: &Broker, table: &mut Table) -> Result<()> {
     table.record("the disk: 4 KiB write with fdatasync, median", Unit::Microseconds, broker.kind(), sync.median_us);
     table.record("the disk: 4 KiB write with fdatasync, p99", Unit::Microseconds, broker.kind(), sync.p99_us);
     Ok(())
-}
-
-fn run_quietly(command: &mut Command) -> Result<()> {
-    let output = command.output()?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-/// User and system seconds of all children of this process that have ended, and of theirs.
-fn children_cpu_seconds() -> Result<f64> {
-    let stat = read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // cutime and cstime, counted from behind the name.
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
-    let ticks = ticks(13).zip(ticks(14)).context("unknown format of /proc/self/stat")?;
-    Ok((ticks.0 + ticks.1) / rustix::param::clock_ticks_per_second() as f64)
 }

@@ -21,18 +21,17 @@ mod machine;
 mod perf;
 #[expect(dead_code, reason = "the bench `scale` uses more of it")]
 mod table;
+mod tools;
 #[path = "../../src/bin/warren-perf/wire/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the load tool uses what this does not, and no unit test runs here")]
 mod wire;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 
-use bench::{Bench, root};
+use bench::Bench;
 use broker::{Broker, Kind};
 use table::Table;
 
@@ -77,7 +76,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let began = Instant::now();
-    let tools = build_ctl()?;
+    let tools = tools::build()?;
     let kinds = options.common.kinds();
     let mut table = Table::default();
     for kind in &kinds {
@@ -129,27 +128,4 @@ fn main() -> Result<()> {
 
 fn progress(what: std::fmt::Arguments<'_>) {
     eprintln!("compare: {what}");
-}
-
-/// Builds the command line tool, another package, and links it under RabbitMQ's names; returns the directory of the links.
-fn build_ctl() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.current_dir(root()).args(["build", "-q", "-p", "ctl"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    let built = build.status()?;
-    if !built.success() {
-        bail!("cannot build ctl");
-    }
-    let binaries = Path::new(env!("CARGO_BIN_EXE_warren")).parent().context("the server binary lies in a directory")?;
-    let links = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare/bin");
-    std::fs::create_dir_all(&links)?;
-    for name in ["rabbitmqctl", "rabbitmq-plugins", "rabbitmq-diagnostics"] {
-        let link = links.join(name);
-        let _ = std::fs::remove_file(&link);
-        std::os::unix::fs::symlink(binaries.join("ctl"), &link).with_context(|| link.display().to_string())?;
-    }
-    Ok(links)
 }
