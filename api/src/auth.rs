@@ -104,6 +104,10 @@ const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 fn credentials(headers: &HeaderMap) -> Result<Credentials, ApiError> {
     let malformed = || ApiError::bare(StatusCode::BAD_REQUEST);
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(Credentials::None) };
+    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        // Whoever looks at one of them must not mean somebody else.
+        return Err(malformed());
+    }
     let value = value.to_str().map_err(|_| malformed())?;
     let (scheme, rest) = value.split_once(' ').ok_or_else(malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {

@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::HOST;
+use axum::http::{StatusCode, Version};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -61,10 +63,12 @@ pub(crate) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, activity) = Watched::new(stream);
+    let refuses = Router::new().fallback(async || StatusCode::BAD_REQUEST);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(timeouts);
-        router.clone().oneshot(request)
+        let answers = if names_its_host(&request) { &router } else { &refuses };
+        answers.clone().oneshot(request)
     });
     let ended = match spoken {
         Spoken::Http1 => {
@@ -111,6 +115,12 @@ pub(crate) async fn serve<S>(
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP connection ended early");
     }
+}
+
+/// Whether a request has the one host that HTTP/1.1 wants (RFC 9112, 3.2): with two of them a proxy may have looked at
+/// the other one.
+fn names_its_host<B>(request: &hyper::Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 /// Resolves when the end is asked for, also by dropping the sender.

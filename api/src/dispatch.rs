@@ -26,7 +26,7 @@ use crate::negotiation::{is_media_type, negotiate};
 use crate::options::{HttpOptions, Timeouts};
 use crate::query::{QueryString, has_whole_escapes};
 use crate::reply::{JSON, Reply};
-use crate::route::{Answer, Parameters, Route, Routes};
+use crate::route::{Answer, NotText, Parameters, Route, Routes};
 use crate::{PeerAddress, Transport};
 
 /// Everything a request needs.
@@ -97,10 +97,10 @@ impl Dispatch {
         response
     }
 
-    async fn answer_route(&self, route: &Route, parameters: Parameters, request: Request) -> Response {
+    async fn answer_route(&self, route: &Route, parameters: Result<Parameters, NotText>, request: Request) -> Response {
         let mut vary = VARY_BEFORE_NEGOTIATION;
         let reads = matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD);
-        let named = About::object_of_path(&parameters);
+        let named = parameters.as_ref().ok().and_then(About::object_of_path);
         let answer = self.checked(route, parameters, request, &mut vary).await;
         let mut response = match answer {
             Ok(reply) => {
@@ -171,7 +171,13 @@ impl Dispatch {
         response
     }
 
-    async fn checked(&self, route: &Route, parameters: Parameters, request: Request, vary: &mut HeaderValue) -> Answer {
+    async fn checked(
+        &self,
+        route: &Route,
+        parameters: Result<Parameters, NotText>,
+        request: Request,
+        vary: &mut HeaderValue,
+    ) -> Answer {
         let method = match *request.method() {
             HttpMethod::GET => Method::Get,
             HttpMethod::HEAD if route.endpoint.head => Method::Get,
@@ -197,7 +203,7 @@ impl Dispatch {
         if broker.is_none() && !is_of_node {
             return Err(ApiError::app_stopped());
         }
-        let mut parameters = parameters;
+        let mut parameters = parameters.map_err(|not_text| not_text.refusal(method))?;
         unalias_vhost(broker.as_ref(), &mut parameters);
         let vhost = parameters.iter().find(|(name, _)| *name == "vhost").map(|(_, name)| vhost_name(name));
         authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;

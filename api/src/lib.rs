@@ -85,8 +85,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Extensions;
+use axum::http::{Extensions, StatusCode};
+use axum::response::Response;
 use broker::Node;
+use tower::util::MapResponseLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
@@ -183,12 +185,28 @@ pub fn router(node: Node, transport: Transport, facts: ServerFacts) -> Router {
     compressed(Router::new().fallback(answer))
 }
 
-/// With answers compressed as the client prefers.
+/// With answers compressed as the client prefers. One that wants none of our codings, not even none at all, is
+/// answered plainly, as the reference does: the layer would call a change that was made a refusal.
 fn compressed(router: Router) -> Router {
-    router.layer(
-        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)),
-    )
+    let remember = |mut response: Response| {
+        let made = Made(response.status());
+        response.extensions_mut().insert(made);
+        response
+    };
+    let restore = |mut response: Response| {
+        if let Some(Made(status)) = response.extensions().get().copied() {
+            *response.status_mut() = status;
+        }
+        response
+    };
+    let layer =
+        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    router.layer(MapResponseLayer::new(remember)).layer(layer).layer(MapResponseLayer::new(restore))
 }
+
+/// The status of an answer before it was compressed.
+#[derive(Debug, Clone, Copy)]
+struct Made(StatusCode);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use axum::http::StatusCode;
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
@@ -22,6 +22,10 @@ const PAGE_SIZE_MAX: i64 = 500;
 
 /// Longest name filter taken as a regular expression, in bytes.
 const FILTER_BYTES_MAX: usize = 1024;
+
+/// Most backtracking steps of such a filter on one name, so that thousands of names are still looked at soon; a name
+/// that needs more does not match.
+const FILTER_STEPS_MAX: usize = 5_000;
 
 /// Parameters that a list with pages wants a value of.
 const PARAMETERS: &[&str] = &["page", "page_size", "name", "sort", "sort_reverse", "columns"];
@@ -250,10 +254,17 @@ impl Page {
         }
         let filter = match query.get("name") {
             None | Some("") => Filter::Everything,
-            Some(name) if query.is_true("use_regex") => match Regex::new(&format!("(?i){name}")) {
-                Ok(regex) if name.len() <= FILTER_BYTES_MAX => Filter::Matches(Box::new(regex)),
-                _ => Filter::Nothing,
-            },
+            Some(name) if query.is_true("use_regex") => {
+                if name.len() > FILTER_BYTES_MAX {
+                    return Err(ApiError::new(
+                        StatusCode::BAD_REQUEST,
+                        "invalid_pagination_parameters",
+                        "name filter regex is too long",
+                    ));
+                }
+                let regex = RegexBuilder::new(name).case_insensitive(true).backtrack_limit(FILTER_STEPS_MAX).build();
+                regex.map_or(Filter::Nothing, |regex| Filter::Matches(Box::new(regex)))
+            }
             Some(name) => Filter::Contains(name.to_lowercase()),
         };
         Ok(Some(Self { number, size: size.unwrap_or(PAGE_SIZE_DEFAULT), filter }))
@@ -376,6 +387,9 @@ mod tests {
             json!({"filtered_count": 0, "item_count": 0, "items": [], "page": 1, "page_count": 0, "page_size": 100,
                    "total_count": 3}),
         );
+        let long = format!("page=1&use_regex=true&name={}", "a".repeat(FILTER_BYTES_MAX + 1));
+        let refusal = json!({"error": "invalid_pagination_parameters", "reason": "name filter regex is too long"});
+        check(&long, refusal);
         check("columns=x&lengths_age=60", json!([[], [], []]));
         check("page=x", json!({"error": "bad_request", "reason": "Pagination parameters are invalid"}));
         check(

@@ -126,6 +126,20 @@ impl Route {
 /// Values of the parameters in a path.
 pub(crate) type Parameters = Vec<(&'static str, String)>;
 
+/// The parameter of a path whose value is no UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotText(&'static str);
+
+impl NotText {
+    /// Nothing bears such a name, and nothing can be given it.
+    pub(crate) fn refusal(self, method: Method) -> ApiError {
+        match method {
+            Method::Get | Method::Delete => ApiError::no_object(),
+            Method::Put | Method::Post => ApiError::bad_request(format!("{} in the path is no UTF-8", self.0)),
+        }
+    }
+}
+
 /// All endpoints.
 pub(crate) struct Routes(Vec<Route>);
 
@@ -170,8 +184,8 @@ impl Routes {
         })
     }
 
-    /// The endpoint a raw path names, and the decoded parameters.
-    pub(crate) fn find(&self, path: &str) -> Option<(&Route, Parameters)> {
+    /// The endpoint a raw path names, and the decoded parameters; no endpoint has names that are no UTF-8.
+    pub(crate) fn find(&self, path: &str) -> Option<(&Route, Result<Parameters, NotText>)> {
         let path = path.strip_prefix('/')?;
         let mut segments = Vec::new();
         for segment in path.split('/') {
@@ -189,9 +203,9 @@ impl Routes {
         })?;
         let parameters = found.segments.iter().zip(segments).filter_map(|(pattern, segment)| {
             let name = parameter_name(pattern)?;
-            Some(percent_decode_str(segment).decode_utf8().map(|value| (name, value.into_owned())))
+            let value = percent_decode_str(segment).decode_utf8().map_err(|_| NotText(name));
+            Some(value.map(|value| (name, value.into_owned())))
         });
-        // A name that is no UTF-8 names nothing.
-        Some((found, parameters.collect::<Result<_, _>>().ok()?))
+        Some((found, parameters.collect()))
     }
 }

@@ -298,11 +298,43 @@ async fn answers_are_compressed_as_the_client_prefers() {
         ("zstd", Some("zstd")),
         ("gzip;q=0.1, zstd", Some("zstd")),
         ("deflate", None),
+        // Nothing at all is wanted: it is not done again with another header, so it is said as it is.
+        ("identity;q=0", None),
+        ("gzip;q=nan, *;q=0", None),
     ] {
         let ask = as_guest("GET", "/api/overview").header(header::ACCEPT_ENCODING, accepted);
         let answer = fixture.send(HERE, ask.body(Body::empty()).unwrap()).await;
         let used = answer.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap());
-        assert_eq!(used, encoding, "{accepted}");
+        assert_eq!((answer.status(), used), (StatusCode::OK, encoding), "{accepted}");
     }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_nobody_s() {
+    let fixture = start(HttpOptions::default()).await;
+    for (method, path, status, reason) in [
+        ("PUT", "/api/queues/%2F/a%FFb", 400, "queue in the path is no UTF-8"),
+        ("PUT", "/api/vhosts/%ED%A0%80", 400, "vhost in the path is no UTF-8"),
+        ("POST", "/api/bindings/%2F/e/%FF/q/q", 400, "source in the path is no UTF-8"),
+        ("GET", "/api/queues/%2F/a%E6%B0", 404, "Not Found"),
+        ("DELETE", "/api/users/%C0%AF", 404, "Not Found"),
+    ] {
+        let answer = fixture.send(HERE, as_guest(method, path).body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status().as_u16(), &body(answer).await["reason"]), (status, &json!(reason)), "{path}");
+    }
+    let elsewhere = fixture.send(HERE, as_guest("PATCH", "/api/queues/%2F/%FF").body(Body::empty()).unwrap()).await;
+    assert_eq!(elsewhere.status(), 405);
+    assert_eq!(elsewhere.headers()[header::ALLOW], "HEAD, GET, PUT, DELETE, OPTIONS");
+    let nobody = Request::builder().uri("/api/queues/%2F/%FF").body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(HERE, nobody).await.status(), 401);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn two_sets_of_credentials_are_nobody_s() {
+    let fixture = start(HttpOptions::default()).await;
+    let two = as_guest("GET", "/api/whoami").header(header::AUTHORIZATION, "Bearer x").body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(HERE, two).await.status(), 400);
     fixture.stop().await;
 }

@@ -56,6 +56,27 @@ async fn both_kinds_of_listener_say_where_a_request_comes_from_and_stop() {
     }
 }
 
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let (_stop, stopping) = watch::channel(false);
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let accepting = tokio::spawn(serve_tcp(tcp, Serving::plain(answers_address()), stopping));
+    for (head, status) in [
+        ("GET / HTTP/1.1\r\nhost: x\r\n", "200"),
+        ("GET / HTTP/1.1\r\n", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n", "400"),
+        ("GET / HTTP/1.0\r\n", "200"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{head}");
+    }
+    accepting.abort();
+}
+
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Authority {
@@ -137,7 +158,7 @@ impl Secure {
 }
 
 fn request() -> hyper::Request<Empty<bytes::Bytes>> {
-    hyper::Request::get("https://localhost/").body(Empty::new()).unwrap()
+    hyper::Request::get("https://localhost/").header("host", "localhost").body(Empty::new()).unwrap()
 }
 
 async fn text(response: hyper::Response<hyper::body::Incoming>) -> String {
