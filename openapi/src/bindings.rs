@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::arguments::{BindingArguments, DestinationType};
 use crate::endpoint::{Access, AnswerHeader, Endpoint, LISTING, OBJECT, Operation, Status, wire, wire_list};
 use crate::parameter::VHOST_HEADER;
 
@@ -17,10 +18,12 @@ pub struct Binding {
     /// Where they go.
     pub destination: String,
     /// `queue` or `exchange`.
+    #[schema(value_type = DestinationType)]
     pub destination_type: String,
     /// The binding key.
     pub routing_key: String,
     /// Arguments.
+    #[schema(value_type = BindingArguments)]
     pub arguments: Map<String, Value>,
     /// Its name between the two ends; encode it once more to put it into a path.
     pub properties_key: String,
@@ -31,9 +34,11 @@ pub struct Binding {
 pub struct PostBinding {
     /// The binding key.
     #[serde(default)]
+    #[schema(max_length = 255)]
     pub routing_key: String,
     /// Arguments.
     #[serde(default)]
+    #[schema(value_type = BindingArguments)]
     pub arguments: Map<String, Value>,
 }
 

@@ -1,10 +1,11 @@
 //! Connections.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, Header, LISTING, Operation, PAGED, wire, wire_list};
+use crate::fields::{Field, Form, field, object, of, schema};
 use crate::statistics::Details;
 
 /// A connection.
@@ -23,6 +24,7 @@ pub struct Connection {
     /// Open channels.
     pub channels: u64,
     /// What the client said of itself.
+    #[schema(value_type = ClientProperties)]
     pub client_properties: Map<String, Value>,
     /// The name the client gave itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +90,27 @@ pub struct Connection {
     /// From when to when it holds.
     pub peer_cert_validity: Option<String>,
 }
+
+/// What clients say of themselves. They may send anything, and it is shown as it came.
+#[rustfmt::skip]
+const CLIENT_PROPERTIES: &[Field] = &[
+    field("product", Form::Any, "Name of the library, usually."),
+    field("version", Form::Any, "Its version, usually."),
+    field("platform", Form::Any, "What it runs on, usually."),
+    field("information", Form::Any, "Where more is to be read, usually."),
+    field("copyright", Form::Any, "Whose it is, usually."),
+    field("connection_name", Form::Any, "What the application calls the connection, usually."),
+    field("capabilities", Form::Any, "Extensions it understands, by name, usually each `true`: `publisher_confirms`, `consumer_cancel_notify`, `basic.nack`, `connection.blocked`, `authentication_failure_close`, …"),
+];
+
+schema!(
+    /// What a client said of itself.
+    ClientProperties => |summary| {
+        let example = json!({"product": "Pika Python Client Library", "version": "1.4.4", "connection_name": "billing",
+                             "capabilities": {"publisher_confirms": true, "consumer_cancel_notify": true}});
+        of(object(summary, CLIENT_PROPERTIES, true).examples([example]))
+    }
+);
 
 /// A session of an AMQP 1.0 connection. There are none: only AMQP 0-9-1 is spoken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

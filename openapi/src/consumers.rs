@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::arguments::ConsumerArguments;
 use crate::endpoint::{Access, Endpoint, LISTING, Operation, wire_list};
 use crate::parameter::VHOST_HEADER;
 
@@ -11,6 +12,7 @@ use crate::parameter::VHOST_HEADER;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Consumer {
     /// Arguments of `basic.consume`.
+    #[schema(value_type = ConsumerArguments)]
     pub arguments: Map<String, Value>,
     /// Manual acknowledgement.
     pub ack_required: bool,

@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::definition_entries::{
+    BindingEntry, ExchangeEntry, InVhost, ParameterEntry, PolicyEntry, QueueEntry, UserEntry, VhostEntry,
+};
 use crate::endpoint::{Access, AnswerHeader, Endpoint, Header, Operation, Query, Status, Upload, wire};
+use crate::limits::Limits;
+use crate::parameters::GlobalParameter;
+use crate::permissions::{Permission, TopicPermission};
+use crate::vhosts::VhostMetadata;
 
 /// The whole broker. On import every section may be left out, and unknown ones are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -27,25 +33,25 @@ pub struct Definitions {
     /// What this is.
     pub explanation: String,
     /// Users.
-    pub users: Vec<Map<String, Value>>,
+    pub users: Vec<UserEntry>,
     /// Virtual hosts.
-    pub vhosts: Vec<Map<String, Value>>,
+    pub vhosts: Vec<VhostEntry>,
     /// Permissions.
-    pub permissions: Vec<Map<String, Value>>,
+    pub permissions: Vec<Permission>,
     /// Topic permissions.
-    pub topic_permissions: Vec<Map<String, Value>>,
+    pub topic_permissions: Vec<TopicPermission>,
     /// Runtime parameters, operator policies among them.
-    pub parameters: Vec<Map<String, Value>>,
+    pub parameters: Vec<InVhost<ParameterEntry>>,
     /// Global parameters.
-    pub global_parameters: Vec<Map<String, Value>>,
+    pub global_parameters: Vec<GlobalParameter>,
     /// Policies.
-    pub policies: Vec<Map<String, Value>>,
+    pub policies: Vec<InVhost<PolicyEntry>>,
     /// Queues.
-    pub queues: Vec<Map<String, Value>>,
+    pub queues: Vec<InVhost<QueueEntry>>,
     /// Exchanges.
-    pub exchanges: Vec<Map<String, Value>>,
+    pub exchanges: Vec<InVhost<ExchangeEntry>>,
     /// Bindings.
-    pub bindings: Vec<Map<String, Value>>,
+    pub bindings: Vec<InVhost<BindingEntry>>,
 }
 
 /// One virtual host. Its objects do not name it.
@@ -69,19 +75,22 @@ pub struct VhostDefinitions {
     /// What the virtual host is for.
     pub description: String,
     /// What was set on the virtual host.
-    pub metadata: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = VhostMetadata)]
+    pub metadata: Option<VhostMetadata>,
     /// Its limits.
-    pub limits: Map<String, Value>,
+    #[schema(value_type = Limits)]
+    pub limits: BTreeMap<String, i64>,
     /// Runtime parameters, operator policies among them.
-    pub parameters: Vec<Map<String, Value>>,
+    pub parameters: Vec<ParameterEntry>,
     /// Policies.
-    pub policies: Vec<Map<String, Value>>,
+    pub policies: Vec<PolicyEntry>,
     /// Queues.
-    pub queues: Vec<Map<String, Value>>,
+    pub queues: Vec<QueueEntry>,
     /// Exchanges.
-    pub exchanges: Vec<Map<String, Value>>,
+    pub exchanges: Vec<ExchangeEntry>,
     /// Bindings.
-    pub bindings: Vec<Map<String, Value>>,
+    pub bindings: Vec<BindingEntry>,
 }
 
 /// What an import did.

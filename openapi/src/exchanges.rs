@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::arguments::ExchangeArguments;
 use crate::bindings::Binding;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, wire, wire_list};
 use crate::parameter::VHOST_HEADER;
@@ -13,6 +14,7 @@ use crate::traffic::{Flow, MessageStats};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Exchange {
     /// Arguments as declared.
+    #[schema(value_type = ExchangeArguments)]
     pub arguments: Map<String, Value>,
     /// Goes with its last binding as source.
     pub auto_delete: bool,
@@ -66,6 +68,7 @@ pub struct PutExchange {
     pub internal: bool,
     /// Arguments.
     #[serde(default)]
+    #[schema(value_type = ExchangeArguments)]
     pub arguments: Map<String, Value>,
 }
 

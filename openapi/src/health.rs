@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, Operation, Status, wire};
+use crate::fields::{one_of, schema};
 
 /// What a check found. Which details a failed one has depends on the check.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// `ok` or `failed`.
+    #[schema(value_type = Verdict)]
     pub status: String,
     /// What is wrong, or why nothing can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,11 @@ impl Health {
     }
 }
 
+schema!(
+    /// Whether a check passed.
+    Verdict => |summary| one_of(summary, &["ok", "failed"])
+);
+
 /// An alarm in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlarmInForce {
@@ -74,6 +81,7 @@ pub struct QueueWithoutLeader {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PortHealth {
     /// `ok` or `failed`.
+    #[schema(value_type = Verdict)]
     pub status: String,
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +101,7 @@ pub struct PortHealth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProtocolHealth {
     /// `ok` or `failed`.
+    #[schema(value_type = Verdict)]
     pub status: String,
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +117,7 @@ pub struct ProtocolHealth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CertificateHealth {
     /// `ok` or `failed`.
+    #[schema(value_type = Verdict)]
     pub status: String,
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +154,7 @@ pub struct ExpiringListener {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Probe {
     /// `ok` or `failed`.
+    #[schema(value_type = Verdict)]
     pub status: String,
     /// Why not, one sentence each.
     pub reasons: Vec<String>,

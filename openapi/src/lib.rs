@@ -8,8 +8,10 @@
 //! assert_eq!(openapi::control::PLUGINS.fill(&[]), "/api/warren/plugins");
 //! ```
 
+pub mod arguments;
 pub mod endpoint;
 pub mod error;
+pub mod fields;
 pub mod listing;
 pub mod operation;
 pub mod parameter;
@@ -23,6 +25,7 @@ pub mod cluster;
 pub mod connections;
 pub mod consumers;
 pub mod control;
+pub mod definition_entries;
 pub mod definitions;
 pub mod documentation;
 pub mod exchanges;
@@ -36,6 +39,7 @@ pub mod overview;
 pub mod parameters;
 pub mod permissions;
 pub mod policies;
+pub mod policy_settings;
 pub mod queues;
 pub mod sessions;
 pub mod settings;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
 use crate::endpoint::{Access, CHANGED, Endpoint, LISTING, Operation, wire, wire_list};
+use crate::fields::{Form, of, schema};
 use crate::parameter::VHOST_HEADER;
 
 /// The limits of a virtual host.
@@ -14,6 +17,7 @@ pub struct VhostLimits {
     /// Which.
     pub vhost: String,
     /// Limits by name: `max-connections`, `max-queues`.
+    #[schema(value_type = Limits)]
     pub value: BTreeMap<String, i64>,
 }
 
@@ -23,8 +27,18 @@ pub struct UserLimits {
     /// Which.
     pub user: String,
     /// Limits by name: `max-connections`, `max-channels`.
+    #[schema(value_type = Limits)]
     pub value: BTreeMap<String, i64>,
 }
+
+schema!(
+    /// Limits by name: `max-connections`, and `max-queues` of a virtual host or `max-channels` of a user.
+    Limits => |summary| {
+        let limit = Form::INTEGER.object();
+        let limits = ObjectBuilder::new().schema_type(SchemaType::new(Type::Object)).description(Some(summary));
+        of(limits.additional_properties(Some(limit)).examples([json!({"max-connections": 100})]))
+    }
+);
 
 /// One limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,11 +2,16 @@
 //!
 //! Owns their names, one line about each, and what values they take. Knows no endpoint.
 
+/// Longest name of a queue or an exchange, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 255;
+
 /// What values a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
     Text,
+    /// Text of at most [`NAME_BYTES_MAX`] bytes.
+    Name,
     /// `true` or `false`; anything else counts as `false`.
     Flag,
     /// A whole number.
@@ -139,7 +144,11 @@ pub const PATH_PARAMETERS: &[PathParameter] = &[
     named("channel", "Name of a channel: that of its connection, a space, and its number in brackets."),
     named("component", "What a runtime parameter belongs to, such as `federation-upstream`."),
     named("connection", "Name of a connection: `client:port -> server:port`."),
-    named("exchange", "Name of an exchange, at most 255 bytes; `amq.default` is the nameless one."),
+    PathParameter {
+        name: "exchange",
+        summary: "Name of an exchange, at most 255 bytes; `amq.default` is the nameless one.",
+        kind: Kind::Name,
+    },
     named("filter", "Part of a table's name."),
     named("flag", "Name of a feature flag."),
     named("in_vhost", "Name of a virtual host."),
@@ -152,8 +161,12 @@ pub const PATH_PARAMETERS: &[PathParameter] = &[
     PathParameter { name: "port", summary: "Number of a port.", kind: Kind::Integer { min: 0, max: 65_535 } },
     named("properties_key", "What tells bindings between two ends apart, from a listing, encoded once more."),
     named("protocols", "Names of protocols, separated by commas."),
-    named("queue", "Name of a queue, at most 255 bytes."),
-    named("source", "Name of the exchange messages come from; may be empty."),
+    PathParameter { name: "queue", summary: "Name of a queue, at most 255 bytes.", kind: Kind::Name },
+    PathParameter {
+        name: "source",
+        summary: "Name of the exchange messages come from; may be empty.",
+        kind: Kind::Name,
+    },
     PathParameter { name: "unit", summary: "Unit of time.", kind: Kind::OneOf(UNITS) },
     named("user", "Name of a user."),
     named("vhost", "Name of a virtual host; `%2F` or `~default` is the one named `/`."),

@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, wire, wire_list};
 use crate::parameter::VHOST_HEADER;
+use crate::policy_settings::{ApplyTo, OperatorPolicySettings};
+
+pub use crate::policy_settings::PolicySettings;
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,8 +21,10 @@ pub struct Policy {
     pub pattern: String,
     /// `all`, `queues`, `classic_queues`, `quorum_queues`, `streams` or `exchanges`.
     #[serde(rename = "apply-to")]
+    #[schema(value_type = ApplyTo)]
     pub apply_to: String,
     /// Settings by key.
+    #[schema(value_type = PolicySettings)]
     pub definition: Map<String, Value>,
     /// The highest of those that match applies.
     pub priority: i64,
@@ -31,12 +36,31 @@ pub struct PutPolicy {
     /// Regular expression on names.
     pub pattern: String,
     /// Settings by key, at least one.
+    #[schema(value_type = PolicySettings)]
     pub definition: Map<String, Value>,
     /// 0 when left out.
     #[serde(default)]
     pub priority: i64,
     /// `all` when left out.
     #[serde(rename = "apply-to", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ApplyTo>)]
+    pub apply_to: Option<String>,
+}
+
+/// What an operator policy is to become.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PutOperatorPolicy {
+    /// Regular expression on names.
+    pub pattern: String,
+    /// Settings by key, at least one; fewer keys than other policies may hold.
+    #[schema(value_type = OperatorPolicySettings)]
+    pub definition: Map<String, Value>,
+    /// 0 when left out.
+    #[serde(default)]
+    pub priority: i64,
+    /// `all` when left out.
+    #[serde(rename = "apply-to", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ApplyTo>)]
     pub apply_to: Option<String>,
 }
 
@@ -76,7 +100,8 @@ pub const OPERATOR_POLICY: Endpoint = Endpoint::new(
     "/operator-policies/{vhost}/{policy}",
     &[
         Operation::get(Access::Administrator, "One operator policy").query(OBJECT).gives(wire::<Policy>()),
-        Operation::put(Access::Administrator, "Creates or changes an operator policy").takes(wire::<PutPolicy>()),
+        Operation::put(Access::Administrator, "Creates or changes an operator policy")
+            .takes(wire::<PutOperatorPolicy>()),
         Operation::delete(Access::Administrator, "Deletes an operator policy"),
     ],
 );

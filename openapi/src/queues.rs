@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::arguments::{QueueArguments, QueueType};
 use crate::bindings::Binding;
 use crate::consumers::Consumer;
 use crate::endpoint::{Access, Endpoint, LISTING, OBJECT, Operation, PAGED, Query, Status, wire, wire_list};
+use crate::fields::{one_of, schema};
 use crate::health::Health;
 use crate::parameter::{LENGTH_RANGE, MESSAGE_RANGE, VHOST_HEADER};
+use crate::policies::PolicySettings;
 use crate::statistics::Details;
 use crate::traffic::{Flow, MessageStats};
 
@@ -24,6 +27,7 @@ pub struct Queue {
     pub vhost: String,
     /// `classic`, `quorum` or `stream`.
     #[serde(rename = "type")]
+    #[schema(value_type = QueueType)]
     pub kind: String,
     /// Survives a restart.
     pub durable: bool,
@@ -32,6 +36,7 @@ pub struct Queue {
     /// Belongs to one connection.
     pub exclusive: bool,
     /// Arguments as declared, `x-queue-type` always among them.
+    #[schema(value_type = QueueArguments)]
     pub arguments: Map<String, Value>,
     /// Its node.
     pub node: String,
@@ -56,7 +61,7 @@ pub struct Queue {
     #[schema(required = false)]
     pub operator_policy: Option<String>,
     /// What the two policies come to.
-    #[schema(required = false)]
+    #[schema(required = false, value_type = PolicySettings)]
     pub effective_policy_definition: Map<String, Value>,
     /// What is counted.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -261,6 +266,7 @@ pub struct PutQueue {
     pub auto_delete: bool,
     /// Arguments.
     #[serde(default)]
+    #[schema(value_type = QueueArguments)]
     pub arguments: Map<String, Value>,
     /// Where to put it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -285,12 +291,18 @@ pub struct ReplicaNode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GrowReplicas {
     /// `all` or `even`.
+    #[schema(value_type = GrowStrategy)]
     pub strategy: String,
     /// Regular expression on virtual hosts.
     pub vhost_pattern: String,
     /// Regular expression on queues.
     pub queue_pattern: String,
 }
+
+schema!(
+    /// Whether all matching queues get a replica, or those with an even number of them.
+    GrowStrategy => |summary| one_of(summary, &["all", "even"])
+);
 
 /// One member of a quorum queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::endpoint::{Access, Endpoint, OBJECT, Operation, PAGED, wire, wire_list};
+use crate::fields::{one_of, schema, words};
+use crate::limits::Limits;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -15,10 +17,12 @@ pub struct User {
     /// Salted hash of the password; empty when there is none.
     pub password_hash: String,
     /// How the hash was made.
+    #[schema(value_type = HashingAlgorithm)]
     pub hashing_algorithm: String,
     /// Its tags.
     pub tags: Vec<String>,
     /// Its limits by name.
+    #[schema(value_type = Limits)]
     pub limits: BTreeMap<String, i64>,
 }
 
@@ -33,10 +37,27 @@ pub struct PutUser {
     pub password_hash: Option<String>,
     /// How the hash was made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HashingAlgorithm>)]
     pub hashing_algorithm: Option<String>,
     /// Tags, comma-separated; an array is taken too.
+    #[schema(value_type = Tags)]
     pub tags: String,
 }
+
+schema!(
+    /// Tags: a list, or one text with commas between them. Those that matter to the broker are `management`,
+    /// `policymaker`, `monitoring`, `administrator` and `impersonator`.
+    Tags => words
+);
+
+schema!(
+    /// How a password is hashed.
+    HashingAlgorithm => |summary| one_of(summary, HASHING_ALGORITHMS)
+);
+
+/// How passwords are hashed, as it stands in definitions.
+pub const HASHING_ALGORITHMS: &[&str] =
+    &["rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512", "rabbit_password_hashing_md5", "argon2id"];
 
 /// Users to delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

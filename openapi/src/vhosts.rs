@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::arguments::QueueType;
 use crate::endpoint::{Access, Endpoint, OBJECT, Operation, PAGED, Status, wire, wire_list};
 use crate::statistics::Details;
 use crate::traffic::{MessageStats, QueueTotals};
+use crate::users::Tags;
 
 /// A virtual host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -20,6 +22,7 @@ pub struct Vhost {
     /// Its tags.
     pub tags: Vec<String>,
     /// Type of queues declared without one.
+    #[schema(value_type = QueueType)]
     pub default_queue_type: String,
     /// Whether it refuses to be deleted.
     pub protected_from_deletion: bool,
@@ -71,6 +74,7 @@ pub struct VhostMetadata {
     /// Its tags.
     pub tags: Vec<String>,
     /// Type of queues declared without one.
+    #[schema(value_type = QueueType)]
     pub default_queue_type: String,
     /// Whether it refuses to be deleted; absent when that was never said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,9 +89,11 @@ pub struct PutVhost {
     pub description: Option<String>,
     /// Tags, comma-separated; an array is taken too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Tags>)]
     pub tags: Option<String>,
     /// Type of queues declared without one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<QueueType>)]
     pub default_queue_type: Option<String>,
     /// Whether messages are copied to the tracing exchange.
     #[serde(skip_serializing_if = "Option::is_none")]

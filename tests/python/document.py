@@ -13,6 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema_rs
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VERBS = ("get", "put", "post", "delete", "head", "options")
+# Methods that the server has heard of; any other is answered 501 on every path.
+KNOWN = {verb.upper() for verb in VERBS} | {"PATCH"}
 BERT = "application/bert"
 FINDING_CHARACTERS_MAX = 300
 
@@ -118,28 +121,37 @@ class Document:
         headers = {name.lower(): value for name, value in headers.items()}
         found = self.find(target)
         if found is None:
-            return [] if status in (301, 400, 404, 405, 501) else ["no such path in the document, answered %d" % status]
+            expected = (200, 400) if method == "OPTIONS" else (301, 400, 404, 405, 501)
+            return [] if status in expected else ["no such path in the document, answered %d" % status]
         path, item = found
         if headers.get("allow", item["x-allow"]) != item["x-allow"]:
             return ["Allow is %s, and %s in the document" % (headers["allow"], item["x-allow"])]
-        allowed = item["x-allow"].split(", ")
-        if method not in allowed:
-            return self._bare(method, status, 405, headers, body)
-        if method == "OPTIONS":
-            return self._bare(method, status, 200, headers, body)
-        operation = item["get" if method == "HEAD" else method.lower()]
+        methods = {verb.upper() for verb in item if verb in VERBS}
+        if set(item["x-allow"].split(", ")) != methods:
+            return ["%s answers %s, and x-allow is %s" % (path, ", ".join(sorted(methods)), item["x-allow"])]
+        if method not in methods:
+            return self._otherwise(item, method, status, headers, body)
+        operation = item[method.lower()]
         answer = operation["responses"].get(str(status))
         if answer is None:
             return ["status %d is not in the document" % status]
+        answer = self.resolve(answer)
+        missing = [name for name in answer.get("headers", {}) if name == "Allow" and "allow" not in headers]
+        if missing:
+            return ["%s without %s" % (method, ", ".join(missing))]
         if method == "HEAD":
-            return ["HEAD has a body"] if body else []
-        return self._body(path, method, operation, status, self.resolve(answer), target, headers, body)
+            return ["HEAD has a body"] if body else ["HEAD is given a body"] if "content" in answer else []
+        return self._body(path, method, operation, status, answer, target, headers, body)
 
-    @staticmethod
-    def _bare(method, status, expected, headers, body):
-        if status != expected:
-            return ["%s answers %d instead of %d" % (method, status, expected)]
-        return ["%s has a body" % method] if body else [] if "allow" in headers else ["%s without Allow" % method]
+    def _otherwise(self, item, method, status, headers, body):
+        """A method that the path does not offer."""
+        (expected, answer), = item["x-otherwise"].items() if method in KNOWN else [("501", {"description": ""})]
+        if str(status) != expected:
+            return ["%s answers %d instead of %s" % (method, status, expected)]
+        if body:
+            return ["%s has a body" % method]
+        return ["%s without %s" % (method, name) for name in self.resolve(answer).get("headers", {})
+                if name.lower() not in headers]
 
     def _body(self, path, method, operation, status, answer, target, headers, body):
         content = answer.get("content", {})

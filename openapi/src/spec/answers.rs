@@ -9,8 +9,8 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::OperationBuilder;
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
-use super::examples;
 use super::schemas::{Schemas, any_of, of_kind};
+use super::{examples, verbs};
 use crate::endpoint::{Access, AnswerHeader, Endpoint, Format, Operation, Status};
 use crate::error::ErrorBody;
 use crate::parameter::{Kind, VHOST_HEADER};
@@ -28,7 +28,7 @@ struct Refusal {
 const RETRY_AFTER: AnswerHeader = AnswerHeader { name: "Retry-After", summary: "Seconds until it is worth a try." };
 const CHALLENGE: AnswerHeader =
     AnswerHeader { name: "WWW-Authenticate", summary: "Asks for basic credentials; sent when there were none." };
-const ALLOW: AnswerHeader = AnswerHeader { name: "Allow", summary: "Methods the path answers." };
+pub(super) const ALLOW: AnswerHeader = AnswerHeader { name: "Allow", summary: "Methods the path answers." };
 
 /// Paths that do without the application.
 fn is_of_node(endpoint: &Endpoint) -> bool {
@@ -102,6 +102,14 @@ const REFUSALS: &[Refusal] = &[
     },
 ];
 
+/// Name of the answer to a method that a path does not offer.
+pub(super) const NOT_ALLOWED_NAME: &str = "MethodNotAllowed";
+
+/// Name of what answers `HEAD`.
+pub(super) const BODILESS: &str = "Bodiless";
+
+const AS_GET: Status = Status::new(200, "As `GET` would answer, without a body");
+
 /// Of a method that a path does not offer.
 const NOT_ALLOWED: Status = Status::new(405, "The path does not answer this method").headers(&[ALLOW]);
 
@@ -112,7 +120,9 @@ pub(super) fn shared(schemas: &mut Schemas) -> Vec<(&'static str, Response)> {
         .iter()
         .map(|refusal| (refusal.name, response(&refusal.status, refusal.says_why.then(|| json(said.clone())))))
         .collect();
-    shared.push(("MethodNotAllowed", response(&NOT_ALLOWED, None)));
+    shared.push((NOT_ALLOWED_NAME, response(&NOT_ALLOWED, None)));
+    shared.push((BODILESS, response(&AS_GET, None)));
+    shared.push((verbs::OPTIONS_NAME, verbs::options_answer()));
     shared
 }
 
@@ -189,7 +199,7 @@ fn response(status: &Status, content: Option<(&str, Content)>) -> Response {
     }
 }
 
-fn of(header: &AnswerHeader) -> utoipa::openapi::Header {
+pub(super) fn of(header: &AnswerHeader) -> utoipa::openapi::Header {
     HeaderBuilder::new().schema(Some(of_kind(Kind::Text))).description(Some(header.summary)).build()
 }
 

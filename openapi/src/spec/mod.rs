@@ -3,6 +3,7 @@
 mod answers;
 mod examples;
 mod schemas;
+mod verbs;
 
 use serde_json::Value;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -31,8 +32,9 @@ const SCHEMES: [&str; 3] = ["basic", "bearer", "cookie"];
 const DESCRIPTION: &str = "\
 Manages and monitors a Warren broker; compatible with RabbitMQ's management API.
 
-Names in a path are percent-encoded: the virtual host `/` is `%2F`. Every path also answers `OPTIONS`, and `HEAD` where \
-`x-allow` names it; other methods are answered 405. Every answer bears `Allow`. JSON answers are also written as Erlang \
+Names in a path are percent-encoded: the virtual host `/` is `%2F`. A path answers the methods it lists, which also stand \
+in `x-allow` as they do in the header `Allow` of every answer; all others of HTTP are answered as `x-otherwise` says, and \
+methods that are none 501. What is no request at all is answered 400, 414 or 431 without a body. JSON answers are also written as Erlang \
 terms when `Accept` asks for `application/bert` alone. A request body is read as JSON whatever its content type says, \
 unless several types are listed; an empty one is an empty object. Unknown fields are ignored.
 
@@ -52,10 +54,10 @@ pub fn document() -> OpenApi {
     let shared = answers::shared(&mut schemas);
     for resource in RESOURCES {
         for endpoint in resource.endpoints {
-            for operation in endpoint.operations {
-                let described = describe(resource.name, endpoint, operation, &mut schemas);
-                let mut item = PathItem::new(http_method(operation.method), described);
-                item.extensions = Some(ExtensionsBuilder::new().add("x-allow", endpoint.allow()).build());
+            for (method, operation) in operations(resource.name, endpoint, &mut schemas) {
+                let mut item = PathItem::new(method, operation);
+                let extensions = ExtensionsBuilder::new().add("x-allow", endpoint.allow());
+                item.extensions = Some(extensions.add("x-otherwise", verbs::otherwise()).build());
                 paths = paths.path(endpoint.full_path(), item);
             }
         }
@@ -80,6 +82,25 @@ pub fn document() -> OpenApi {
         .components(Some(components))
         .tags(Some(tags))
         .build()
+}
+
+/// All methods of a path that are offered.
+fn operations(
+    resource: &str,
+    endpoint: &Endpoint,
+    schemas: &mut Schemas,
+) -> Vec<(HttpMethod, utoipa::openapi::path::Operation)> {
+    let described = endpoint
+        .operations
+        .iter()
+        .map(|operation| (http_method(operation.method), describe(resource, endpoint, operation, schemas)));
+    let mut described: Vec<_> = described.collect();
+    let options = described.first().map(|(_, other)| verbs::options(other, &path_id(endpoint)));
+    let get = described.iter().find(|(method, _)| *method == HttpMethod::Get);
+    let head = get.filter(|_| endpoint.head).map(|(_, get)| verbs::head(get));
+    described.extend(head.map(|head| (HttpMethod::Head, head)));
+    described.extend(options.map(|options| (HttpMethod::Options, options)));
+    described
 }
 
 fn secure(components: &mut Components) {
@@ -174,8 +195,12 @@ fn required(required: bool) -> Required {
 
 /// `get_users_user`: unique because method and path are.
 fn operation_id(endpoint: &Endpoint, operation: &Operation) -> String {
-    let path = endpoint.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
-    format!("{}{path}", operation.method.as_str().to_lowercase())
+    format!("{}{}", operation.method.as_str().to_lowercase(), path_id(endpoint))
+}
+
+/// `_users_user`.
+fn path_id(endpoint: &Endpoint) -> String {
+    endpoint.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_")
 }
 
 fn http_method(method: Method) -> HttpMethod {

@@ -1,11 +1,12 @@
 //! Schemas: of wire types, and of what listing parameters make of them.
 
-use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr, Schema};
 
 use crate::endpoint::{Operation, Wire, wire};
+use crate::fields::Form;
 use crate::listing::{Columns, Page};
-use crate::parameter::{COLUMNS, Kind, PAGE};
+use crate::parameter::{COLUMNS, Kind, NAME_BYTES_MAX, PAGE};
 
 /// Schemas that were referred to.
 #[derive(Default)]
@@ -86,16 +87,11 @@ fn array(item: RefOr<Schema>) -> RefOr<Schema> {
 /// The schema of a parameter.
 pub(super) fn of_kind(kind: Kind) -> Schema {
     let object = match kind {
-        Kind::Text => ObjectBuilder::new().schema_type(SchemaType::new(Type::String)),
-        Kind::Flag => ObjectBuilder::new().schema_type(SchemaType::new(Type::Boolean)),
-        Kind::Integer { min, max } => {
-            let number = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer));
-            let number = if min == i64::MIN { number } else { number.minimum(Some(min)) };
-            if max == i64::MAX { number } else { number.maximum(Some(max)) }
-        }
-        Kind::OneOf(words) => {
-            ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some(words.iter().copied()))
-        }
+        Kind::Text => Form::Text.object(),
+        Kind::Name => Form::Text.object().max_length(Some(NAME_BYTES_MAX)),
+        Kind::Flag => Form::Boolean.object(),
+        Kind::Integer { min, max } => Form::Integer { min, max }.object(),
+        Kind::OneOf(words) => Form::OneOf(words).object(),
     };
     Schema::Object(object.build())
 }
