@@ -1,9 +1,11 @@
 """Every operation of the OpenAPI document with data that fits it and data that does not, by every kind of user.
 
 schemathesis makes the requests from the document; this file says who sends them, puts names of things that exist into
-most paths, and judges the answers: no 5xx (503 only from the operations listed below), no status, content type or
-field that is not in the document. WARREN_FUZZ_EXAMPLES is how many examples of either kind each operation gets,
-WARREN_FUZZ_SEED decides which; both are printed, so that a finding can be had again.
+most paths, and judges the answers: no 5xx, save a 503 whose reason is true (`unavailable`), no status, content type or
+field that is not in the document. No operation is left out: what only the control socket may do is asked over TCP like
+everything else, and done on a broker of its own (`fuzz_node`). WARREN_FUZZ_EXAMPLES is how many examples of either kind
+each operation gets, WARREN_FUZZ_SEED decides which; both are printed, so that a finding can be had again. For a long run:
+WARREN_FUZZ_EXAMPLES=50 WARREN_FUZZ_SEED=1 cargo test -p tests --test e2e -- requests_of_all_sorts --nocapture
 """
 import base64
 import collections
@@ -19,10 +21,12 @@ import urllib.parse
 
 import requests
 import schemathesis
-from document import Document
+from document import KNOWN, Document
+from fuzz_node import Node
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from tour import OverSocket
+from unavailable import Unavailable
 
 EXAMPLES = int(os.environ.get("WARREN_FUZZ_EXAMPLES", "2"))
 SEED = int(os.environ.get("WARREN_FUZZ_SEED", "20"))
@@ -31,16 +35,6 @@ FINDINGS_SHOWN_MAX = 60
 
 ROLES = ["", "management", "policymaker", "monitoring", "administrator"]
 PASSWORD = "p"
-
-# Operations that are not called, each with the reason.
-LEFT_OUT = {
-    "post_warren_node_shutdown": "ends the server",
-    "post_warren_node_stop_app": "ends the application for all that follows",
-    "post_warren_node_reset": "takes away whose requests are sent",
-}
-
-# Operations that answer 503 while nothing is stopped: what they check is not so, or what they do cannot be done.
-MAY_BE_UNAVAILABLE = ("/api/health/checks/", "/api/queues/quorum/")
 
 # Names of what stands on the broker, by parameter of a path.
 NAMES = {
@@ -62,6 +56,7 @@ RUDE = [
     {"headers": {"Content-Type": "multipart/form-data"}, "data": b"--x"},
     {"params": {"page": "0", "page_size": "-1"}}, {"params": {"page": "99999999999999999999"}},
     {"params": {"page": "1", "use_regex": "true", "name": "("}}, {"params": {"sort": "a..b", "columns": ".,,a."}},
+    {"params": {"page": "1", "use_regex": "true", "name": "(" * 50 + "a*" + ")*" * 50 + "b"}},
     {"params": {"msg_rates_age": "1", "msg_rates_incr": "0", "lengths_age": "x", "columns": ""}},
 ]
 
@@ -92,6 +87,7 @@ class Fuzz:
         self.answers = collections.Counter()
         self.session = requests.Session()
         self.names = {**NAMES, "node": [self.node(), "rabbit@nowhere"]}
+        self.unavailable = Unavailable(control)
 
     def node(self):
         """The node's name."""
@@ -119,8 +115,9 @@ class Fuzz:
         request = response.request
         target = request.path_url
         found = self.document.findings(request.method, target, response.status_code, response.headers, response.content)
-        if response.status_code >= 500 and not (
-                response.status_code == 503 and path.startswith(MAY_BE_UNAVAILABLE)):
+        if response.status_code == 503:
+            found += self.unavailable.findings(request.method, path, target, response)
+        elif response.status_code >= 500 and request.method in KNOWN:
             found.append("answers %d: %s" % (response.status_code, response.text[:200]))
         self.answers[role or "nobody", response.status_code] += 1
         for finding in found:
@@ -178,12 +175,21 @@ class Fuzz:
         self.session.cookies.clear()
         self.judge(path, role, response)
 
+    def filled(self, path):
+        for name in self.parameters(path):
+            value = self.random.choice(self.names.get(name, ["x"]))
+            path = path.replace("{%s}" % name, urllib.parse.quote(value, safe=""))
+        return path
+
+    def otherwise(self, path, item):
+        """Methods that the path does not offer, and some that there are not."""
+        for method in sorted(KNOWN - {verb.upper() for verb in item}) + ["TRACE", "BREW"]:
+            self.request(path, "administrator", method=method, url=self.url + self.filled(path),
+                         headers={"Accept-Encoding": "identity", **self.credentials("administrator")})
+
     def rude(self, path, operation):
         for extra in RUDE:
-            filled = path
-            for name in self.parameters(path):
-                value = self.random.choice(self.names.get(name, ["x"]))
-                filled = filled.replace("{%s}" % name, urllib.parse.quote(value, safe=""))
+            filled = self.filled(path)
             headers = {"Accept-Encoding": "identity", **extra.get("headers", {}), **self.credentials("administrator")}
             self.request(path, "administrator", method=operation.method.upper(), url=self.url + filled,
                          headers=headers, data=extra.get("data"), params=extra.get("params"))
@@ -194,18 +200,25 @@ class Fuzz:
 
     def run(self):
         schema = schemathesis.openapi.from_dict(self.document.document)
-        started = time.monotonic()
+        started, is_furnished = time.monotonic(), False
         for made in schema.get_all_operations():
             operation = made.ok()
             path = operation.path
-            if operation.definition.raw["operationId"] in LEFT_OUT:
+            if operation.method in ("head", "options"):
+                # As `GET`, or nothing that could be wrong: one request tells.
+                for case in self.cases(operation, GenerationMode.POSITIVE)[:1]:
+                    self.send(path, case, self.random.choice(ROLES))
                 continue
-            self.furnish()
+            if not is_furnished:
+                self.furnish()
+            is_furnished = operation.method == "get"
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 for case in self.cases(operation, mode):
                     for role in ROLES:
                         self.send(path, case, role)
             self.rude(path, operation)
+        for path, item in self.document.document["paths"].items():
+            self.otherwise(path, item)
         self.furnish()
         return time.monotonic() - started
 
@@ -214,6 +227,9 @@ def main():
     print("seed %d, %d examples of either kind" % (SEED, EXAMPLES))
     fuzz = Fuzz(os.environ["WARREN_HTTP"], os.environ["WARREN_SOCKET"])
     seconds = fuzz.run()
+    spare = Node(os.environ["WARREN_SPARE_SOCKET"], fuzz.document)
+    fuzz.findings.update(spare.run())
+    print("%d requests to a node that stops and starts" % spare.asked)
     for role in ROLES:
         name = role or "nobody"
         counts = sorted((status, count) for (who, status), count in fuzz.answers.items() if who == name)

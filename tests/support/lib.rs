@@ -18,6 +18,6 @@ mod wire;
 
 pub use binaries::{Binaries, binaries, repository};
 pub use debian::debian;
-pub use python::{python, python_with, run_python};
+pub use python::{python, python_with, run_python, run_python_with};
 pub use server::{Options, Server, free_port};
 pub use wait::{DEADLINE, wait_until};

@@ -39,6 +39,14 @@ pub fn python_with(name: &str, requirements: &Path) -> PathBuf {
 /// # Panics
 /// When it fails; its output is in the message.
 pub fn run_python(server: &Server, arguments: &[&str]) -> Output {
+    run_python_with(server, arguments, &[])
+}
+
+/// The same with more in the environment.
+///
+/// # Panics
+/// When it fails; its output is in the message.
+pub fn run_python_with(server: &Server, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let output = Command::new(python())
         .args(arguments)
         .current_dir(repository().join("tests/python"))
@@ -46,6 +54,7 @@ pub fn run_python(server: &Server, arguments: &[&str]) -> Output {
         .env("WARREN_AMQP", format!("amqp://{}", server.amqp))
         .env("WARREN_HTTP", format!("http://{}", server.http))
         .env("WARREN_SOCKET", &server.socket)
+        .envs(environment.iter().copied())
         .envs(server.metrics.map(|metrics| ("WARREN_METRICS", format!("http://{metrics}"))))
         .output()
         .expect("python runs");
