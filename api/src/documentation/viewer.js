@@ -57,6 +57,8 @@ function bounds(schema) {
   const said = [];
   if (schema.minimum !== undefined) said.push("at least " + schema.minimum);
   if (schema.maximum !== undefined) said.push("at most " + schema.maximum);
+  if (schema.maxLength !== undefined) said.push("at most " + schema.maxLength + " bytes");
+  if (schema.pattern !== undefined) said.push("matches " + schema.pattern);
   return said.join(", ");
 }
 
@@ -74,6 +76,7 @@ function inside(schema, depth) {
   for (const [name, field] of Object.entries(plain.properties || {})) {
     const about = field.description || (field.allOf && field.allOf[0] && field.allOf[0].description);
     const head = [make("code", {}, name), " ", make("span", { class: "type" }, typeOf(field)),
+      bounds(field) ? make("small", {}, " " + bounds(field)) : null,
       required.has(name) ? null : make("span", { class: "what" }, " optional"), " ",
       prose(about, "span", { class: "what" })];
     shown.push(hasInside(field)
@@ -82,6 +85,9 @@ function inside(schema, depth) {
   }
   if (plain.additionalProperties && typeof plain.additionalProperties === "object" && !shown.length) {
     shown.push(make("div", { class: "field what" }, "any names, each " + typeOf(plain.additionalProperties)));
+  }
+  if (plain.additionalProperties === true && shown.length) {
+    shown.push(make("div", { class: "field what" }, "and any other names"));
   }
   return shown;
 }
