@@ -47,3 +47,9 @@ fn a_client_is_made_of_the_document() {
     assert!(output.status.success(), "{said}\n{why}");
     println!("{said}");
 }
+
+/// `WARREN_RACE_REQUESTS` makes it longer.
+#[test]
+fn callers_in_each_other_s_way_are_answered_as_documented() {
+    println!("{}", String::from_utf8_lossy(&run_python(&server(), &["race.py"]).stdout));
+}
