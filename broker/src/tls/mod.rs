@@ -3,10 +3,11 @@
 //!
 //! Owns what is encrypted and with which certificate; does not know what is spoken inside,
 //! AMQP or HTTP. `material` turns files into a configuration, `facts` says what a handshake
-//! agreed on and what stands in certificates.
+//! agreed on and what stands in certificates, `offer` what could be agreed on.
 
 mod facts;
 mod material;
+pub mod offer;
 #[cfg(test)]
 mod tests;
 

@@ -120,7 +120,6 @@ pub const ENVIRONMENT: Command = Command {
     guides: &["configure", "monitoring"],
     format: Format::Erlang,
     endpoints: &[&EFFECTIVE_CONFIG],
-    needs: Needs::AppRunning,
     banner: |call| Some(format!("Application environment of node {} ...", call.node())),
     run: environment,
     ..Command::BLANK
@@ -373,14 +372,29 @@ pub const CIPHER_SUITES: Command = Command {
     explains: &[("--format", "format to use"), ("--all", "all of them")],
     switches: &[Switch::text("format"), Switch::flag("all")],
     format: Format::Lines,
+    endpoints: &[&NODE],
+    check: check_suite_format,
     banner: |_| Some("Listing available cipher suites in OpenSSL format".to_owned()),
     run: cipher_suites,
     ..Command::BLANK
 };
 
+fn check_suite_format(call: &Call) -> Result<(), Failure> {
+    match call.switches.text("format") {
+        None | Some("openssl" | "erlang" | "map") => Ok(()),
+        Some(_) => Err(Failure::bad_argument("Format should be either openssl, erlang or map")),
+    }
+}
+
 fn cipher_suites(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    Err(Failure::refused(Kind::Unavailable, "this node has no TLS listeners, so it offers no cipher suites"))
+    let suites = summary(call)?.cipher_suites;
+    Ok(match call.switches.text("format").unwrap_or("openssl") {
+        "openssl" => Answer::Document(Term::List(suites.into_iter().map(Term::Text).collect())),
+        other => {
+            let text = format!("a Warren node names its cipher suites as OpenSSL does; it has no {other} form of them");
+            return Err(Failure::refused(Kind::Unavailable, text));
+        }
+    })
 }
 
 /// `tls_versions`.
@@ -392,6 +406,7 @@ pub const TLS_VERSIONS: Command = Command {
     usage: "tls_versions [--timeout <timeout>]",
     needs: Needs::AppRunning,
     format: Format::Lines,
+    endpoints: &[&NODE],
     banner: |_| Some("Listing all TLS versions supported by the runtime...".to_owned()),
     run: tls_versions,
     ..Command::BLANK
@@ -399,7 +414,9 @@ pub const TLS_VERSIONS: Command = Command {
 
 fn tls_versions(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
-    Err(Failure::refused(Kind::Unavailable, "this node has no TLS listeners, so it offers no TLS versions"))
+    let versions = summary(call)?.tls_versions;
+    // The reference prints them with nothing between.
+    Ok(Answer::Report { text: versions.concat(), json: json!({"versions": versions}) })
 }
 
 /// `message_size_stats`.
