@@ -32,8 +32,17 @@ impl Outcome {
     }
 }
 
+/// The manual page.
+pub fn manual() -> String {
+    v2::manual()
+}
+
 /// Runs a line.
 pub fn run(words: &[String]) -> ExitCode {
+    if words.first().is_some_and(|word| word == crate::complete::NAME) {
+        std::io::stdout().write_all(v2::complete(&words[1..]).as_bytes()).ok();
+        return ExitCode::SUCCESS;
+    }
     let outcome = if is_first_syntax(words) { v1::run(words) } else { v2::run(words) };
     // A reader that went away is no failure.
     std::io::stdout().write_all(&outcome.stdout).and_then(|()| std::io::stdout().flush()).ok();

@@ -10,7 +10,7 @@ use crate::help::{GLOBAL_EXPLAINS, usage_line};
 use crate::registry;
 
 /// Text in which roff sees nothing but text.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let escaped = text.replace('\\', "\\e").replace('-', "\\-");
     // A line that begins so would be a request.
     match escaped.starts_with(['.', '\'']) {
@@ -72,7 +72,8 @@ pub fn page(tool: Tool) -> String {
     out
 }
 
-fn entry(term: &str, about: &str) -> String {
+/// A word, and what it means.
+pub fn entry(term: &str, about: &str) -> String {
     format!(".TP\n.B {}\n{}\n", plain(term), plain(about))
 }
 
@@ -113,9 +114,10 @@ pub fn install(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = directory.join("man8");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut made = Vec::new();
-    for tool in Tool::ALL {
-        let path = folder.join(format!("{}.8", tool.name()));
-        std::fs::write(&path, page(tool)).map_err(|error| format!("{}: {error}", path.display()))?;
+    let pages = Tool::ALL.map(|tool| (tool.name(), page(tool)));
+    for (name, page) in pages.into_iter().chain([(crate::admin::NAME, crate::admin::manual())]) {
+        let path = folder.join(format!("{name}.8"));
+        std::fs::write(&path, page).map_err(|error| format!("{}: {error}", path.display()))?;
         made.push(path);
     }
     Ok(made)

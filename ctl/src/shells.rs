@@ -30,7 +30,7 @@ impl Shell {
 
 /// The script for all tools.
 pub fn script(shell: Shell) -> String {
-    let tools: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).chain(["ctl"]).collect();
+    let tools: Vec<&str> = Tool::ALL.iter().map(|tool| tool.name()).chain([crate::admin::NAME, "ctl"]).collect();
     let ask = complete::NAME;
     match shell {
         Shell::Bash => format!(

@@ -1,9 +1,10 @@
 //! The second syntax: `rabbitmqadmin queues declare --name q --type quorum`.
 //!
 //! Owns the options of all operations, building the grammar from the table in `rows`, and carrying one out. How lists
-//! are drawn is in `tables`.
+//! are drawn is in `tables`, what is told about the grammar in `guide`.
 
 mod columns;
+mod guide;
 mod operations;
 mod rows;
 mod tables;
@@ -21,6 +22,7 @@ use crate::client::{Reply, Trouble};
 use crate::exit::{Kind, exit_code};
 use crate::tls::TlsOptions;
 
+pub use guide::{complete, manual};
 use operations::{Does, Flag, Need, Operation, To, Type};
 use rows::OPERATIONS;
 use tables::Style;
