@@ -219,6 +219,8 @@ pub struct Command {
     pub endpoints: &'static [&'static Endpoint],
     /// Checks words and switches before anything is asked of the node.
     pub check: fn(&Call) -> Result<(), Failure>,
+    /// Checks what only the node can tell, before the banner; most commands learn it with their own request.
+    pub ready: fn(&Call) -> Result<(), Failure>,
     /// Lines before the answer.
     pub banner: Banner,
     /// Does it.
@@ -243,6 +245,7 @@ impl Command {
         previews: false,
         endpoints: &[],
         check: |_| Ok(()),
+        ready: |_| Ok(()),
         banner: |_| None,
         run: |_| Ok(Answer::Done),
     };

@@ -117,6 +117,18 @@ impl Failure {
         self
     }
 
+    /// Whether the node could not be reached at all.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.kind == Kind::Unavailable && self.shape == Shape::Plain
+    }
+
+    /// The same failure, unless the node could not be reached: some commands say that as their own environment check.
+    #[must_use]
+    pub fn unreachable_as(self, text: &str) -> Self {
+        if self.is_unreachable() { Self::environment(text) } else { self }
+    }
+
     /// Found before the command began.
     #[must_use]
     pub const fn before_banner(mut self) -> Self {

@@ -143,7 +143,7 @@ pub fn render(answer: &Answer, style: Style, node: &dyn Fn() -> String) -> Strin
     match answer {
         Answer::Silent => String::new(),
         Answer::Done => match style.format {
-            Format::Json | Format::JsonStream => line(&json!({"node": node(), "result": "ok"}).to_string()),
+            Format::Json => line(&json!({"node": node(), "result": "ok"}).to_string()),
             _ => String::new(),
         },
         Answer::Message(text) => message(text, style.format),
@@ -179,16 +179,20 @@ fn message(text: &str, format: Format) -> String {
         Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[vec![Term::text(text)]]),
         Format::Csv => csv::render(&[], &[vec![Term::text(text)]]),
         Format::Erlang => line(&erlang::render(&Term::text(text))),
-        Format::Inspect => line(&elixir::term(&Term::text(text))),
-        Format::Table | Format::Text | Format::Lines if text.is_empty() => String::new(),
-        Format::Table | Format::Text | Format::Lines => line(text),
+        Format::Inspect | Format::Table | Format::Text | Format::Lines if text.is_empty() => String::new(),
+        // Text is shown as it is, not as a term.
+        Format::Inspect | Format::Table | Format::Text | Format::Lines => line(text),
     }
 }
 
 fn document(term: &Term, format: Format) -> String {
     match format {
         Format::Erlang => line(&erlang::render(term)),
-        Format::Inspect => line(&elixir::term(term)),
+        Format::Inspect => match term {
+            // Text is shown as it is, not as a term.
+            Term::Text(text) => line(text),
+            term => line(&elixir::term(term)),
+        },
         Format::Lines => match term {
             Term::List(items) => items.iter().map(|item| line(&table::cell(item))).collect(),
             other => line(&table::cell(other)),
@@ -226,7 +230,7 @@ fn rows(rows: &Rows, style: Style) -> String {
             Format::Erlang => "[]\n".to_owned(),
             Format::Csv => "\r\n\r\n\n".to_owned(),
             Format::PrettyTable => pretty_table::render(&["Output".to_owned()], &[vec![Term::text("[]")]]),
-            Format::JsonStream => String::new(),
+            Format::JsonStream => "[]\n".to_owned(),
             Format::Table | Format::Text | Format::Lines => "\n".to_owned(),
         };
     }
@@ -235,7 +239,9 @@ fn rows(rows: &Rows, style: Style) -> String {
         // Each document is followed by an empty line.
         Format::JsonStream => rows.rows.iter().map(|row| format!("{}\n\n", json::row(&rows.columns, row))).collect(),
         Format::Inspect => format!("[\n{}\n]\n", elixir::rows(rows).join("\n,")),
-        Format::Text | Format::Lines => elixir::rows(rows).iter().map(|row| line(row)).collect(),
+        Format::Text => elixir::rows(rows).iter().map(|row| line(row)).collect(),
+        // An empty line stands between two rows.
+        Format::Lines => line(&elixir::loose_rows(rows).join("\n\n")),
         Format::Csv => csv::render(&rows.columns, &rows.rows),
         Format::PrettyTable => pretty_table::render(&rows.columns, &rows.rows),
         Format::Erlang => line(&erlang::rows(rows)),

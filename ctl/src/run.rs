@@ -55,8 +55,14 @@ pub fn run(called: &str, line: &[String]) -> Printed {
     let Some((name, global)) = command_name(&global) else {
         return overview(tool, &script, &global, line);
     };
-    let Some(command) = registry::find(tool, &name).or_else(|| alias(&global, tool, &name)) else {
-        return unknown(tool, &script, &name);
+    let Some(command) = registry::find(tool, &name) else {
+        return match alias(&global, &name) {
+            Some(meant) if meant.first().is_some_and(|first| registry::find(tool, first).is_some()) => {
+                let at = line.iter().position(|word| *word == name).unwrap_or_default();
+                run(&script, &[&line[..at], &meant, &line[at + 1..]].concat())
+            }
+            _ => unknown(tool, &script, &name),
+        };
     };
     let format = match global.text("formatter") {
         None if global.flag("json") => Some(Format::Json),
@@ -112,8 +118,8 @@ fn overview(tool: Option<Tool>, script: &str, global: &Parsed, line: &[String]) 
     if line.iter().any(|word| word == "--help") { Printed::ok(text) } else { Printed::usage(text) }
 }
 
-/// A name of the aliases file stands for a command.
-fn alias(global: &Parsed, tool: Option<Tool>, name: &str) -> Option<&'static Command> {
+/// A name of the aliases file stands for a command and what follows it.
+fn alias(global: &Parsed, name: &str) -> Option<Vec<String>> {
     let file = global
         .text("aliases-file")
         .map(str::to_owned)
@@ -121,7 +127,25 @@ fn alias(global: &Parsed, tool: Option<Tool>, name: &str) -> Option<&'static Com
         .filter(|path| !path.is_empty())?;
     let text = std::fs::read_to_string(file).ok()?;
     let (_, command) = text.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| known.trim() == name)?;
-    registry::find(tool, command.split_whitespace().next()?)
+    Some(words_of(command))
+}
+
+/// The words of an alias: separated by blanks, quotes hold some together.
+fn words_of(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote): (Vec<String>, Option<String>, Option<char>) = (Vec::new(), None, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), c) if open == c => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 fn unknown(tool: Option<Tool>, script: &str, name: &str) -> Printed {
@@ -151,6 +175,9 @@ fn perform(call: &Call, script: &str, line: &[String]) -> Printed {
     let dry = call.switches.flag("dry-run") && !command.previews;
     let ahead = dry || command.needs == Needs::AppStopped;
     if ahead && let Err(failure) = call.require() {
+        return failed(&failure, command, script, line, json);
+    }
+    if let Err(failure) = (command.ready)(call) {
         return failed(&failure, command, script, line, json);
     }
     if !call.is_quiet() && !call.format.machine_readable() {
@@ -225,6 +252,7 @@ fn failed(failure: &Failure, command: &Command, script: &str, line: &[String], j
     let given =
         || format!("Arguments given:\n\t{}\n\nUsage\n\n{}\n", line.join(" "), help::usage_line(command, script));
     let stderr = match failure.shape {
+        Shape::Plain if failure.text.is_empty() => String::new(),
         Shape::Plain => format!("{}\n", failure.text),
         Shape::Error => format!("Error:\n{}\n", failure.text),
         Shape::Validation => format!("Error (argument validation): {}\n{}", failure.text, given()),

@@ -95,6 +95,11 @@ pub fn resolve(switches: &Parsed, command: &str, around: &Surroundings) -> Resul
     }
     if switches.text("node").is_none() {
         if let Some(socket) = (around.variable)("WARREN_SOCKET") {
+            // No node is called by a long name that has none; the reference finds nobody either.
+            let short = node.as_deref().is_some_and(|name| !name.contains('.'));
+            if switches.flag("longnames") && short {
+                return registered(node.as_deref(), switches, command, around);
+            }
             return Ok(Target::new(node, Route::Socket(PathBuf::from(socket))));
         }
         if let Some(uri) = (around.variable)("WARREN_URI") {
@@ -167,7 +172,9 @@ fn registered(node: Option<&str>, switches: &Parsed, command: &str, around: &Sur
     let name = node.map_or_else(|| format!("{DEFAULT_HEAD}@{}", short_host()), str::to_owned);
     let host = name.split_once('@').map_or("", |(_, host)| host);
     if host.contains('.') && !long && host.parse::<std::net::IpAddr>().is_err() {
-        let text = format!("Error: operation {command} failed due to invalid node name (node: {name}, reason: short).");
+        let text = format!(
+            "Error: operation {command} failed due to invalid node name (node: {name}, reason: short).\nIf using FQDN node names, use the -l / --longnames argument"
+        );
         return Err(Failure::plain(Kind::Data, text).before_banner());
     }
     if long && !host.contains('.') {

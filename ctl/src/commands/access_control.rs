@@ -74,9 +74,16 @@ fn granted(call: &Call, reply: &Reply, patterns: &[String], sigil: &str) -> Resu
         return Err(Failure::refused(Kind::Unavailable, text));
     }
     if call.get(&USER, &[call.word(0)], "")?.status == 404 {
-        return Err(Failure::refused(Kind::NoUser, format!("User {} does not exist", call.word(0))));
+        return Err(no_user(call));
     }
     Err(Failure::refused(Kind::Unavailable, reply.reason()))
+}
+
+/// The user of the first word is not there.
+fn no_user(call: &Call) -> Failure {
+    let text = format!("User {} does not exist", call.word(0));
+    let json = json!({"result": "error", "node": call.node(), "message": text});
+    Failure::refused(Kind::NoUser, text).with_json(json)
 }
 
 /// A pattern that is no regular expression is refused with what is wrong and where.
@@ -113,7 +120,7 @@ pub const SET_PERMISSIONS_GLOBALLY: Command = Command {
 
 fn set_permissions_globally(call: &Call) -> Result<Answer, Failure> {
     if call.get(&USER, &[call.word(0)], "")?.status == 404 {
-        return Err(Failure::refused(Kind::NoUser, format!("User {} does not exist", call.word(0))));
+        return Err(no_user(call));
     }
     let vhosts = call.get(&VHOSTS, &[], "columns=name")?;
     let body = json!({"configure": call.word(1), "write": call.word(2), "read": call.word(3)});
@@ -297,7 +304,8 @@ fn set_topic_permissions(call: &Call) -> Result<Answer, Failure> {
     granted(call, &reply, &call.words[2..4], "").map_err(|failure| {
         let exchange_is_missing = failure.text.contains("no_such_exchange");
         let text = format!("Exchange {} does not exist", call.word(1));
-        if exchange_is_missing { Failure::refused(Kind::Unavailable, text) } else { failure }
+        let json = json!({"result": "error", "node": call.node(), "message": text});
+        if exchange_is_missing { Failure::refused(Kind::Unavailable, text).with_json(json) } else { failure }
     })
 }
 

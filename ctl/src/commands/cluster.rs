@@ -349,13 +349,10 @@ pub const RENAME_CLUSTER_NODE: Command = Command {
     usage: "rename_cluster_node <oldnode1> <newnode1> [oldnode2] [newnode2] ...",
     guides: &["clustering"],
     words: Words::at_least(2),
-    run: rename_cluster_node,
+    banner: |call| Some(call.command.summary.to_owned()),
+    run: |_| Ok(Answer::Done),
     ..Command::BLANK
 };
-
-fn rename_cluster_node(call: &Call) -> Result<Answer, Failure> {
-    Ok(Answer::Message(call.command.summary.to_owned()))
-}
 
 /// `update_cluster_nodes`.
 pub const UPDATE_CLUSTER_NODES: Command = Command {

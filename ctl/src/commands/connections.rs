@@ -135,5 +135,5 @@ fn is_pid(text: &str) -> bool {
     let Some(inner) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) else { return false };
     let mut parts = inner.rsplitn(4, '.');
     let numbers = parts.by_ref().take(3).filter(|part| part.parse::<u32>().is_ok()).count();
-    numbers == 3 && parts.next().is_some_and(|node| node.contains('@'))
+    numbers == 3 && parts.next().is_some_and(|node| !node.is_empty())
 }

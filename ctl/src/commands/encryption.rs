@@ -22,7 +22,9 @@ const ENCRYPTED: &str = "encrypted:";
 
 fn check_scheme(call: &Call) -> Result<(), Failure> {
     if call.switches.text("cipher").is_some_and(|cipher| !CIPHERS.contains(&cipher)) {
-        return Err(Failure::bad_argument("The requested cipher is not supported."));
+        // What decodes says it without a full stop.
+        let stop = if call.command.name.starts_with("enc") { "." } else { "" };
+        return Err(Failure::bad_argument(format!("The requested cipher is not supported{stop}")));
     }
     if call.switches.text("hash").is_some_and(|hash| !HASHES.contains(&hash)) {
         return Err(Failure::bad_argument("The requested hash is not supported"));

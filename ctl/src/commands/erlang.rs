@@ -144,7 +144,10 @@ pub const CONSUME_EVENT_STREAM: Command = Command {
 
 fn consume_event_stream(call: &Call) -> Result<Answer, Failure> {
     call.summary()?;
-    Err(Failure::refused(Kind::Unavailable, "the node publishes no internal events; its log has them"))
+    Err(Failure::refused(
+        Kind::Unavailable,
+        "events are messages of the exchange amq.rabbitmq.event: bind a queue to it and consume",
+    ))
 }
 
 /// `force_gc`.
@@ -232,9 +235,17 @@ pub const EVAL_FILE: Command = Command {
     guides: &["cli", "monitoring", "troubleshooting"],
     format: Format::Erlang,
     words: Words::exactly(1),
+    check: check_file,
     run: |_| Err(erlang_only("eval_file", INSTEAD)),
     ..Command::BLANK
 };
+
+fn check_file(call: &Call) -> Result<(), Failure> {
+    if std::path::Path::new(call.word(0)).exists() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("\"File {} does not exist\"", call.word(0))))
+}
 
 /// `exec`.
 pub const EXEC: Command = Command {

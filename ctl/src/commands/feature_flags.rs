@@ -13,6 +13,9 @@ use crate::term::Term;
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&ENABLE_FEATURE_FLAG, &LIST_DEPRECATED_FEATURES, &LIST_FEATURE_FLAGS];
 
+/// What the reference says of a node that is not there when it looks at its features first.
+const NODE_DOWN: &str = "{:badrpc, :nodedown}";
+
 fn rows(call: &Call, list: &Value) -> Rows {
     let columns = call.columns();
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -31,7 +34,7 @@ pub const LIST_FEATURE_FLAGS: Command = Command {
     section: Section::FeatureFlags,
     summary: "Lists feature flags",
     usage: "list_feature_flags [<column> ...] [--timeout <timeout>]",
-    explains: &[("<column>", "one of desc, doc_url, name, provided_by, stability, state")],
+    explains: &[("<column>", "must be one of desc, doc_url, name, provided_by, stability, state")],
     guides: &["feature-flags"],
     format: Format::Table,
     words: Words::ANY,
@@ -47,7 +50,8 @@ pub const LIST_FEATURE_FLAGS: Command = Command {
 };
 
 fn list_feature_flags(call: &Call) -> Result<Answer, Failure> {
-    Ok(Answer::Rows(rows(call, &call.get(&FEATURE_FLAGS, &[], "")?.body)))
+    let reply = call.get(&FEATURE_FLAGS, &[], "").map_err(|failure| failure.unreachable_as(NODE_DOWN))?;
+    Ok(Answer::Rows(rows(call, &reply.body)))
 }
 
 /// `enable_feature_flag`.
@@ -121,7 +125,7 @@ pub const LIST_DEPRECATED_FEATURES: Command = Command {
     summary: "Lists deprecated features",
     usage: "list_deprecated_features [--used] [<column> ...]",
     explains: &[
-        ("<column>", "one of deprecation_phase, desc, doc_url, name, provided_by, state"),
+        ("<column>", "must be one of deprecation_phase, desc, doc_url, name, provided_by, state"),
         ("--used", "only features in use"),
     ],
     guides: &["feature-flags"],
@@ -146,5 +150,6 @@ fn banner_of_deprecated(call: &Call) -> Option<String> {
 
 fn list_deprecated_features(call: &Call) -> Result<Answer, Failure> {
     let endpoint = if call.switches.flag("used") { &DEPRECATED_FEATURES_USED } else { &DEPRECATED_FEATURES };
-    Ok(Answer::Rows(rows(call, &call.get(endpoint, &[], "")?.body)))
+    let reply = call.get(endpoint, &[], "").map_err(|failure| failure.unreachable_as(NODE_DOWN))?;
+    Ok(Answer::Rows(rows(call, &reply.body)))
 }

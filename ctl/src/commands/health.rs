@@ -73,9 +73,9 @@ fn ping(call: &Call) -> Result<Answer, Failure> {
         Ok(_) => Ok(Answer::Message("Ping succeeded".to_owned())),
         Err(failure) => {
             let (node, millis) = (call.node(), ping_wait_ms(call));
-            let tried = failure.text.lines().last().unwrap_or_default();
-            let text = format!("Failed to connect and authenticate to {node} in {millis} ms\n{tried}");
-            Err(Failure::refused(Kind::Unavailable, text))
+            let text = format!("Failed to connect and authenticate to {node} in {millis} ms");
+            let is_away = matches!(failure.kind, Kind::Unavailable | Kind::TryAgain);
+            Err(if is_away { Failure::refused(Kind::Unavailable, text) } else { failure })
         }
     }
 }
@@ -250,7 +250,11 @@ fn check_virtual_hosts(call: &Call) -> Result<Answer, Failure> {
     let reply = call.get_checked(&HEALTH_VHOSTS, &[])?;
     let node = call.node();
     if reply.is_ok() {
-        return Ok(passed(call, format!("Node {node} reported all vhosts as running")));
+        // As terms the reference prints nothing here.
+        return Ok(match call.format {
+            Format::Erlang => Answer::Silent,
+            _ => passed(call, format!("Node {node} reported all vhosts as running")),
+        });
     }
     let down: Vec<&str> =
         reply.body["virtual-hosts"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
@@ -291,6 +295,8 @@ fn check_certificate_expiration(call: &Call) -> Result<Answer, Failure> {
     let unit = call.switches.text("unit").unwrap_or("weeks");
     let reply = call.get_checked(&HEALTH_CERTIFICATES, &[&within.to_string(), &unit.to_lowercase()])?;
     if reply.is_ok() {
+        // One of a unit is spelled without its last letter.
+        let unit = if within == 1 { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
         return Ok(passed(call, format!("No certificates are expiring within {within} {unit}.")));
     }
     let text = format!("Some certificates expire within {within} {unit}:\n{}", reply.body["expired"]);
@@ -332,7 +338,8 @@ fn check_if_any_deprecated_features_are_used(call: &Call) -> Result<Answer, Fail
         "message": "Cluster reported deprecated features in use",
         "result": "error",
     });
-    Err(Failure::plain(Kind::Unavailable, used.join("\n")).with_json(json))
+    let names = if call.is_silent() { String::new() } else { used.join("\n") };
+    Err(Failure::plain(Kind::Unavailable, names).with_json(json))
 }
 
 /// `check_if_metadata_store_is_initialized`.
@@ -363,11 +370,16 @@ pub const CHECK_IF_METADATA_STORE_IS_INITIALIZED_WITH_DATA: Command = Command {
 
 fn metadata_store_is_initialized(call: &Call) -> Result<Answer, Failure> {
     let node = call.node();
-    if app_state(call)? == AppState::Booting {
-        let text = format!("Metadata store on node {node} has not yet completed its initialization");
-        return Err(Failure::plain(Kind::Unavailable, text).with_json(json!({"result": "error"})));
+    if app_state(call)? != AppState::Running {
+        let text = format!("Metadata store on node {node} reports to not yet have finished initialization");
+        return Err(Failure::refused(Kind::Unavailable, text).with_json(json!({"result": "error"})));
     }
-    Ok(passed(call, format!("Metadata store on node {node} has completed its initialization")))
+    // Silent is silent here, whatever the format.
+    Ok(if call.is_silent() {
+        Answer::Silent
+    } else {
+        passed(call, format!("Metadata store on node {node} has completed its initialization"))
+    })
 }
 
 /// `check_if_node_is_quorum_critical`.
@@ -484,12 +496,18 @@ pub const NODE_HEALTH_CHECK: Command = Command {
     usage: "node_health_check [--timeout <timeout>]",
     guides: &["monitoring"],
     needs: Needs::AppRunning,
+    banner: banner_of_health_check,
     run: node_health_check,
     ..Command::BLANK
 };
 
-fn node_health_check(_: &Call) -> Result<Answer, Failure> {
+fn banner_of_health_check(_: &Call) -> Option<String> {
     let text = "This command is DEPRECATED and is a no-op. It will be removed in a future version. \nUse one of the options \
                 covered in https://www.rabbitmq.com/monitoring.html#health-checks instead.";
-    Ok(Answer::Message(text.to_owned()))
+    Some(text.to_owned())
+}
+
+fn node_health_check(call: &Call) -> Result<Answer, Failure> {
+    call.require()?;
+    Ok(Answer::Done)
 }

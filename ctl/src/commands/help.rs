@@ -75,7 +75,8 @@ pub const HELP: Command = Command {
 };
 
 fn help(call: &Call) -> Result<Answer, Failure> {
-    if call.switches.flag("list-commands") {
+    let known = call.words.first().is_none_or(|name| registry::find(call.tool, name).is_some());
+    if call.switches.flag("list-commands") && known {
         return Ok(Answer::Message(layout::command_list(call.tool)));
     }
     if call.words.is_empty() {

@@ -237,7 +237,7 @@ pub const LIST_UNRESPONSIVE_QUEUES: Command = Command {
     summary: "Tests queues to respond within timeout. Lists those which did not respond",
     usage: "list_unresponsive_queues [--local] [--queue-timeout <seconds>] [<column> ...] [--no-table-headers] [--timeout <timeout>]",
     explains: &[
-        ("<column>", "one of arguments, auto_delete, durable, name, pid"),
+        ("<column>", "must be one of arguments, auto_delete, durable, name, pid"),
         ("--local", "only queues of this node"),
         ("--queue-timeout <milliseconds>", "time a queue has to answer"),
     ],
@@ -265,7 +265,7 @@ pub const LIST_EXCHANGES: Command = Command {
     section: Section::Monitoring,
     summary: "Lists exchanges",
     usage: "list_exchanges [--vhost <vhost>] [--no-table-headers] [<column> ...] [--timeout <timeout>]",
-    explains: &[("<column>", "one of arguments, auto_delete, durable, internal, name, policy, type")],
+    explains: &[("<column>", "must be one of arguments, auto_delete, durable, internal, name, policy, type")],
     needs: Needs::AppRunning,
     format: Format::Table,
     words: Words::ANY,
@@ -300,7 +300,7 @@ pub const LIST_BINDINGS: Command = Command {
     usage: "list_bindings [--vhost <vhost>] [--no-table-headers] [<column> ...] [--timeout <timeout>]",
     explains: &[(
         "<column>",
-        "one of arguments, destination_kind, destination_name, routing_key, source_kind, source_name",
+        "must be one of arguments, destination_kind, destination_name, routing_key, source_kind, source_name",
     )],
     needs: Needs::AppRunning,
     format: Format::Table,
@@ -425,7 +425,7 @@ pub const LIST_CHANNELS: Command = Command {
     usage: "list_channels [--no-table-headers] [<column> ...]",
     explains: &[(
         "<column>",
-        "one of acks_uncommitted, confirm, connection, consumer_count, messages_unacknowledged, messages_uncommitted, messages_unconfirmed, name, number, pid, prefetch_count, transactional, user, vhost",
+        "must be one of acks_uncommitted, confirm, connection, consumer_count, messages_unacknowledged, messages_uncommitted, messages_unconfirmed, name, number, pid, prefetch_count, transactional, user, vhost",
     )],
     guides: &["channels"],
     needs: Needs::AppRunning,
@@ -487,7 +487,7 @@ pub const LIST_CONSUMERS: Command = Command {
     usage: "list_consumers [--vhost <vhost>] [--no-table-headers] [<column> ...] [--timeout <timeout>]",
     explains: &[(
         "<column>",
-        "one of ack_required, active, activity_status, arguments, channel_pid, consumer_tag, prefetch_count, queue_name",
+        "must be one of ack_required, active, activity_status, arguments, channel_pid, consumer_tag, prefetch_count, queue_name",
     )],
     guides: &["consumers"],
     needs: Needs::AppRunning,

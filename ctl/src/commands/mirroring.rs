@@ -1,5 +1,7 @@
 //! Classic queue mirroring left the reference with version 4 and was never here; its commands find nothing.
 
+use openapi::control::NODE;
+
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool};
 use crate::exit::Failure;
@@ -71,6 +73,7 @@ pub const REMOVE_CLASSIC_QUEUE_MIRRORING_FROM_POLICIES: Command = Command {
     section: Section::Operations,
     summary: "Removes keys that enable classic queue mirroring from all regular and operator policies",
     usage: "remove_classic_queue_mirroring_from_policies [--timeout <timeout>]",
+    endpoints: &[&NODE],
     banner: |_| {
         Some("Will remove keys that enable classic queue mirroring from all regular and operator policies".to_owned())
     },
@@ -79,6 +82,6 @@ pub const REMOVE_CLASSIC_QUEUE_MIRRORING_FROM_POLICIES: Command = Command {
 };
 
 fn remove_classic_queue_mirroring_from_policies(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
+    call.summary()?;
     Ok(Answer::Done)
 }

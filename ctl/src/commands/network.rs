@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs as _;
 
+use openapi::control::NODE;
 use serde_json::{Value, json};
 
 use crate::call::Call;
@@ -14,6 +15,14 @@ use crate::parse::Switch;
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&DISCOVER_PEERS, &LIST_NETWORK_INTERFACES, &RESOLVER_INFO, &RESOLVE_HOSTNAME];
 
+/// Unless told to stay offline, the node must be there: the answer is about its host.
+fn reach(call: &Call) -> Result<(), Failure> {
+    if !call.switches.flag("offline") {
+        call.summary()?;
+    }
+    Ok(())
+}
+
 /// `resolve_hostname`.
 pub const RESOLVE_HOSTNAME: Command = Command {
     name: "resolve_hostname",
@@ -24,6 +33,7 @@ pub const RESOLVE_HOSTNAME: Command = Command {
     switches: &[Switch::text("address-family").short('a'), Switch::flag("offline")],
     words: Words::exactly(1),
     check: check_family,
+    endpoints: &[&NODE],
     banner: banner_of_resolve,
     run: resolve_hostname,
     ..Command::BLANK
@@ -43,10 +53,14 @@ fn check_family(call: &Call) -> Result<(), Failure> {
 }
 
 fn banner_of_resolve(call: &Call) -> Option<String> {
+    if call.switches.flag("offline") {
+        return Some(format!("Resolving hostname {} to {} addresses...", call.word(0), family(call)));
+    }
     Some(format!("Asking node {} to resolve hostname {} to {} addresses...", call.node(), call.word(0), family(call)))
 }
 
 fn resolve_hostname(call: &Call) -> Result<Answer, Failure> {
+    reach(call)?;
     let wanted_v4 = family(call).eq_ignore_ascii_case("ipv4");
     let text = "Hostname does not resolve (resolution failed with an nxdomain)";
     let found = (call.word(0), 0).to_socket_addrs().map_err(|_| Failure::refused(Kind::Data, text))?;
@@ -77,11 +91,13 @@ pub const RESOLVER_INFO: Command = Command {
     banner: |call| {
         Some(format!("Asking node {} for its effective hostname resolver (inetrc) configuration...", call.node()))
     },
+    endpoints: &[&NODE],
     run: resolver_info,
     ..Command::BLANK
 };
 
-fn resolver_info(_: &Call) -> Result<Answer, Failure> {
+fn resolver_info(call: &Call) -> Result<Answer, Failure> {
+    reach(call)?;
     // Names are resolved by the operating system, as its own files say.
     let text = "Runtime Hostname Resolver (inetrc) Settings\n\nLookup order: native\nHosts file: /etc/hosts\nResolver conf file: \
                 /etc/resolv.conf\nCache size: \n\ninetrc File Host Entries\n\n(none)";
@@ -98,11 +114,13 @@ pub const LIST_NETWORK_INTERFACES: Command = Command {
     usage: "list_network_interfaces [--timeout <timeout>]",
     switches: &[Switch::flag("offline")],
     banner: |call| Some(format!("Asking node {} to report its network interfaces ...", call.node())),
+    endpoints: &[&NODE],
     run: list_network_interfaces,
     ..Command::BLANK
 };
 
-fn list_network_interfaces(_: &Call) -> Result<Answer, Failure> {
+fn list_network_interfaces(call: &Call) -> Result<Answer, Failure> {
+    reach(call)?;
     let interfaces = interfaces();
     let text: Vec<String> = interfaces
         .iter()

@@ -107,6 +107,19 @@ pub const LIST_PARAMETERS: Command = Command {
     ..Command::BLANK
 };
 
+/// A parameter's value on one line. Operator policies keep the order in which they are stored.
+fn shown(component: &Value, value: &Value) -> String {
+    const STORED: [&str; 4] = ["pattern", "definition", "priority", "apply-to"];
+    match value.as_object() {
+        Some(policy) if component == "operator_policy" && policy.len() == STORED.len() => {
+            let fields = STORED.iter().filter_map(|key| Some((key, policy.get(*key)?)));
+            let fields = fields.map(|(key, value)| format!("{}:{}", json!(key), document::show(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        _ => document::show(value),
+    }
+}
+
 fn list_parameters(call: &Call) -> Result<Answer, Failure> {
     let reply = call.get(&PARAMETERS, &[], "")?;
     let all = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -114,7 +127,7 @@ fn list_parameters(call: &Call) -> Result<Answer, Failure> {
         .iter()
         .filter(|parameter| parameter["vhost"].as_str() == Some(call.vhost()))
         .map(|parameter| {
-            let value = Term::text(document::show(&parameter["value"]));
+            let value = Term::text(shown(&parameter["component"], &parameter["value"]));
             vec![Term::from_json(&parameter["component"]), Term::from_json(&parameter["name"]), value]
         })
         .collect();

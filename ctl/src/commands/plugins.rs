@@ -15,6 +15,9 @@ use crate::terminal::say;
 /// Commands of this file.
 pub const ALL: &[&Command] = &[&DIRECTORIES, &DISABLE, &ENABLE, &IS_ENABLED, &LIST, &SET];
 
+/// What a change says of a node that is not there.
+const NODE_NEEDED: &str = "this command requires the target node to be running.";
+
 fn plugins(call: &Call) -> Result<Vec<Plugin>, Failure> {
     let reply = call.get(&PLUGINS, &[], "")?;
     let list: Result<PluginList, _> = serde_json::from_value(reply.body);
@@ -69,16 +72,15 @@ fn list(call: &Call) -> Result<Answer, Failure> {
     // A node that is not there has nothing enabled.
     let (all, running) = match plugins(call) {
         Ok(all) => (all, true),
-        Err(failure) if failure.kind == Kind::Unavailable && failure.shape == crate::exit::Shape::Plain => {
-            (Vec::new(), false)
-        }
+        Err(failure) if failure.is_unreachable() => (Vec::new(), false),
         Err(failure) => return Err(failure),
     };
     let shown: Vec<&Plugin> = all.iter().filter(|plugin| wanted(plugin)).collect();
     let (minimal, verbose) = (call.switches.flag("minimal"), call.switches.flag("verbose"));
     if minimal {
         let names: Vec<String> = shown.iter().map(|plugin| plugin.name.clone()).collect();
-        let json = json!({"status": status(running), "format": "minimal", "plugins": names});
+        let named: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+        let json = json!({"status": status(running), "format": "minimal", "plugins": named});
         return Ok(lines(&names, json));
     }
     let mut text = Vec::new();
@@ -207,10 +209,7 @@ fn banner_of_is_enabled(call: &Call) -> Option<String> {
 
 fn is_enabled(call: &Call) -> Result<Answer, Failure> {
     let offline = call.switches.flag("offline");
-    let all = plugins(call).map_err(|failure| {
-        let down = failure.kind == Kind::Unavailable && failure.shape == crate::exit::Shape::Plain;
-        if down { Failure::environment("this command requires the target node to be running.") } else { failure }
-    })?;
+    let all = plugins(call).map_err(|failure| failure.unreachable_as(NODE_NEEDED))?;
     let enabled = enabled_with_libraries(&all);
     let missing: Vec<&str> = call.words.iter().map(String::as_str).filter(|name| !enabled.contains(*name)).collect();
     let whereabouts = if offline { String::new() } else { format!(" on node {}", call.node()) };
@@ -338,7 +337,7 @@ fn banner_of_change(call: &Call, what: &str) -> Option<String> {
 }
 
 fn change(call: &Call, change: Change) -> Result<Answer, Failure> {
-    let before = plugins(call)?;
+    let before = plugins(call).map_err(|failure| failure.unreachable_as(NODE_NEEDED))?;
     let known: BTreeSet<&str> = before.iter().map(|plugin| plugin.name.as_str()).collect();
     let named: BTreeSet<String> = if call.switches.flag("all") {
         known.iter().map(|name| (*name).to_owned()).collect()
@@ -472,14 +471,16 @@ fn banner_of_directories(call: &Call) -> Option<String> {
 }
 
 fn directories(call: &Call) -> Result<Answer, Failure> {
-    if let Some(broker) = call.other_broker()? {
+    let other = call.other_broker().map_err(|failure| failure.unreachable_as(NODE_NEEDED))?;
+    if let Some(broker) = other {
         let text = format!(
             "the HTTP API of {} does not tell where plugins lie; run rabbitmq-plugins on its host",
             broker.product
         );
         return Err(Failure::refused(Kind::Unavailable, text));
     }
-    let data = call.summary()?.map_or_else(String::new, |summary| summary.data_dir);
+    let summary = call.summary().map_err(|failure| failure.unreachable_as(NODE_NEEDED))?;
+    let data = summary.map_or_else(String::new, |summary| summary.data_dir);
     // The plugins are part of the program; only the list of enabled ones is a file.
     Ok(Answer::Message(format!(
         "Plugin archives directory: (built in)\nPlugin expansion directory: (none)\nEnabled plugins file: {data}/enabled_plugins"

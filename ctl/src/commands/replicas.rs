@@ -54,11 +54,12 @@ fn unsupported(kind: &str) -> Failure {
     Failure::refused(Kind::Unavailable, format!("{{:unsupported, :rabbit_{kind}_queue}}"))
 }
 
-fn check_member_node(call: &Call, node: &str) -> Result<(), Failure> {
+/// Whether a node is a member of the cluster, which is one node.
+pub fn check_member_node(call: &Call, node: &str) -> Result<(), Failure> {
     if call.node() == node {
         return Ok(());
     }
-    call.require()?;
+    call.require().map_err(|failure| failure.unreachable_as("{:badrpc, :nodedown}"))?;
     Err(Failure::environment(format!("node {node} is not a member of the cluster")))
 }
 
@@ -124,6 +125,7 @@ pub const ADD_MEMBER: Command = Command {
     words: Words::exactly(2),
     endpoints: &[&QUEUE],
     check: check_membership,
+    ready: |call| check_member_node(call, call.word(1)),
     needs: Needs::AppRunning,
     banner: |call| Some(format!("Adding a member for queue {} on node {}...", call.word(0), call.word(1))),
     run: add_member,
@@ -131,7 +133,6 @@ pub const ADD_MEMBER: Command = Command {
 };
 
 fn add_member(call: &Call) -> Result<Answer, Failure> {
-    check_member_node(call, call.word(1))?;
     let queue = queue(call)?.ok_or_else(|| queue_not_found(call))?;
     match kind(&queue) {
         "quorum" => Ok(Answer::Done),
@@ -196,6 +197,7 @@ pub const GROW_QUEUES: Command = Command {
     format: Format::Table,
     words: Words::exactly(2),
     check: check_strategy,
+    ready: |call| check_member_node(call, call.word(0)),
     needs: Needs::AppRunning,
     run: |call| grow(call),
     banner: |call| Some(format!("Growing {} queues on {}...", call.word(1), call.word(0))),
@@ -204,7 +206,6 @@ pub const GROW_QUEUES: Command = Command {
 
 pub fn grow(call: &Call) -> Result<Answer, Failure> {
     call.require()?;
-    check_member_node(call, call.word(0))?;
     Ok(nothing_changed())
 }
 
@@ -228,6 +229,7 @@ pub const GROW_TO_COUNT: Command = Command {
     format: Format::Table,
     words: Words::exactly(2),
     check: check_count,
+    needs: Needs::AppRunning,
     banner: |call| Some(format!("Growing {} quorum queues on {} nodes...", call.word(1), call.word(0))),
     run: grow_to_count,
     ..Command::BLANK
@@ -346,6 +348,9 @@ fn rebalance(call: &Call) -> Result<Answer, Failure> {
         Ok(if wanted == "all" || wanted == kind { matching(call, kind)?.len() } else { 0 })
     };
     let (quorum, streams) = (count("quorum")?, count("stream")?);
+    if quorum + streams == 0 && call.format == Format::Json {
+        return Ok(Answer::Value(Term::List(Vec::new())));
+    }
     if quorum + streams == 0 {
         return Ok(nothing_changed());
     }
@@ -541,16 +546,19 @@ pub const POST_UPGRADE: Command = Command {
     guides: &["upgrade"],
     needs: Needs::AppRunning,
     endpoints: &[&QUEUES],
-    banner: |_| Some("Executing post upgrade tasks...".to_owned()),
+    banner: |_| Some("Executing post upgrade tasks...\nRebalancing queue masters...".to_owned()),
     run: post_upgrade,
     ..Command::BLANK
 };
 
 fn post_upgrade(call: &Call) -> Result<Answer, Failure> {
     let (quorum, streams) = (matching(call, "quorum")?.len(), matching(call, "stream")?.len());
+    if quorum + streams == 0 {
+        return Ok(Answer::Message("\n".to_owned()));
+    }
     let node = elixir_atom(&call.node());
     Ok(Answer::Message(format!(
-        "Rebalancing queue masters...\n[{{\"Node name\", :{node}}}, {{\"Number of quorum queues\", {quorum}}}, {{\"Number of \
+        "[{{\"Node name\", :{node}}}, {{\"Number of quorum queues\", {quorum}}}, {{\"Number of \
          streams\", {streams}}}]"
     )))
 }

@@ -3,7 +3,9 @@
 use crate::call::Call;
 use crate::command::{Command, Needs, Section, Tool, Words};
 use crate::commands::queues::not_found;
-use crate::commands::replicas::{GROW_SWITCHES, check_strategy, grow, kind, nothing_changed, queue, queue_not_found};
+use crate::commands::replicas::{
+    GROW_SWITCHES, check_member_node, check_strategy, grow, kind, nothing_changed, queue, queue_not_found,
+};
 use crate::commands::runtime::alone;
 use crate::endpoints::QUEUE;
 use crate::exit::{Failure, Kind};
@@ -42,6 +44,7 @@ pub const GROW_STREAMS: Command = Command {
     format: Format::Table,
     words: Words::exactly(2),
     check: check_strategy,
+    ready: |call| check_member_node(call, call.word(0)),
     needs: Needs::AppRunning,
     run: |call| grow(call),
     banner: |call| Some(format!("Growing {} streams on {}...", call.word(1), call.word(0))),

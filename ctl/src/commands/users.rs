@@ -170,7 +170,7 @@ fn change_password(call: &Call) -> Result<Answer, Failure> {
         Some(password) => password.clone(),
         None => call.prompt("Password")?.ok_or_else(|| no_password(Kind::Software))?,
     };
-    let user = user(call)?.ok_or_else(|| no_user(call.word(0)))?;
+    let user = user(call)?.ok_or_else(|| no_user(call))?;
     put_user(call, &json!({"password": password, "tags": user["tags"]}))
 }
 
@@ -184,8 +184,11 @@ fn user(call: &Call) -> Result<Option<Value>, Failure> {
 }
 
 /// A quoted name: as the reference words it where a password or tags are set.
-fn no_user(name: &str) -> Failure {
-    Failure::refused(Kind::NoUser, format!("User \"{name}\" does not exist"))
+fn no_user(call: &Call) -> Failure {
+    let name = call.word(0);
+    let message = format!("User {name} does not exists");
+    let json = json!({"result": "error", "node": call.node(), "message": message});
+    Failure::refused(Kind::NoUser, format!("User \"{name}\" does not exist")).with_json(json)
 }
 
 fn put_user(call: &Call, body: &Value) -> Result<Answer, Failure> {
@@ -286,7 +289,7 @@ pub const SET_USER_TAGS: Command = Command {
 };
 
 fn set_user_tags(call: &Call) -> Result<Answer, Failure> {
-    let user = user(call)?.ok_or_else(|| no_user(call.word(0)))?;
+    let user = user(call)?.ok_or_else(|| no_user(call))?;
     let body = json!({
         "tags": call.words[1..],
         "password_hash": user["password_hash"],

@@ -185,7 +185,7 @@ pub const LIST_VHOSTS: Command = Command {
     usage: "list_vhosts [--no-table-headers] [<column> ...] [--timeout <timeout>]",
     explains: &[(
         "<column>",
-        "one of cluster_state, default_queue_type, description, metadata, name, protected_from_deletion, tags, tracing",
+        "must be one of cluster_state, default_queue_type, description, metadata, name, protected_from_deletion, tags, tracing",
     )],
     guides: &["vhosts", "access-control"],
     needs: Needs::AppRunning,
@@ -350,7 +350,9 @@ fn set_vhost_tags(call: &Call) -> Result<Answer, Failure> {
     if change_metadata(call, &change)? {
         return Ok(Answer::Done);
     }
-    Err(Failure::refused(Kind::Data, format!("Virtual host \"{}\" does not exist", call.word(0))))
+    let (name, node) = (call.word(0), call.node());
+    let json = json!({"result": "error", "node": node, "message": format!("Virtual host \"{name}\" does not exists")});
+    Err(Failure::refused(Kind::Data, format!("Virtual host \"{name}\" does not exist")).with_json(json))
 }
 
 /// `trace_on`.
@@ -364,6 +366,8 @@ pub const TRACE_ON: Command = Command {
     needs: Needs::AppRunning,
     banner: |call| Some(format!("Starting tracing for vhost \"{}\" ...", call.vhost())),
     run: trace_on,
+    // The reference does not count them.
+    words: Words::ANY,
     ..Command::BLANK
 };
 
@@ -383,6 +387,8 @@ pub const TRACE_OFF: Command = Command {
     needs: Needs::AppRunning,
     banner: |call| Some(format!("Stopping tracing for vhost \"{}\" ...", call.vhost())),
     run: trace_off,
+    // The reference does not count them.
+    words: Words::ANY,
     ..Command::BLANK
 };
 

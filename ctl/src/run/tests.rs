@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 
-use super::{Printed, run};
+use super::{Printed, run, words_of};
 
 fn line(words: &str) -> Printed {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
@@ -198,5 +198,17 @@ fn every_form_of_a_row_is_as_recorded() {
     ] {
         let printed = Played::answering(QUEUES).line(&format!("list_queues -q name arguments --formatter {formatter}"));
         assert_eq!(printed.stdout, expected, "{formatter}");
+    }
+}
+
+#[test]
+fn the_words_of_an_alias_are_split_as_a_shell_splits_them() {
+    for (text, expected) in [
+        (" list_queues name  messages ", vec!["list_queues", "name", "messages"]),
+        ("set_vhost_tags 'a b' \"c 'd\"", vec!["set_vhost_tags", "a b", "c 'd"]),
+        ("add_user x ''", vec!["add_user", "x", ""]),
+        ("", vec![]),
+    ] {
+        assert_eq!(words_of(text), expected, "{text}");
     }
 }
