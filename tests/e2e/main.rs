@@ -9,6 +9,7 @@ mod dependencies;
 mod documents;
 mod events;
 mod health;
+mod interrupted;
 mod many;
 mod metrics;
 mod node;
