@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios, unlike};
+use tests::transcripts::{Scores, cli_scores, http_scores, judge, scenarios, unlike, wider_scores};
 use tests::{Options, Server, binaries, free_port, python, repository};
 
 /// A server whose ports stay the same when the application is stopped and started.
@@ -91,10 +91,9 @@ fn the_http_api_answers_as_recorded_and_as_documented() {
     check_documented(&undocumented);
 }
 
-#[test]
-fn the_command_line_answers_as_recorded() {
-    let server = server();
-    let arguments = [
+/// What the command line replayer is told about a server.
+fn about(server: &Server) -> Vec<String> {
+    vec![
         "--bin-dir".to_owned(),
         binaries().links.display().to_string(),
         "--amqp".to_owned(),
@@ -107,9 +106,26 @@ fn the_command_line_answers_as_recorded() {
         format!("WARREN_SOCKET={}", server.socket.display()),
         "--subst".to_owned(),
         format!("{}=<DATA_DIR>", server.data_dir().display()),
-    ];
-    check(
-        "cli",
-        &replay(&server, "cli", &[repository().join("tests/transcripts/cli/replay.py")], &arguments, cli_scores),
-    );
+    ]
 }
+
+#[test]
+fn the_command_line_answers_as_recorded() {
+    let server = server();
+    let program = [repository().join("tests/transcripts/cli/replay.py")];
+    check("cli", &replay(&server, "cli", &program, &about(&server), cli_scores));
+}
+
+/// Every command with every formatter and every kind of mistake, as recorded from Debian's package.
+#[test]
+fn the_command_line_answers_other_lines_as_recorded() {
+    let server = server();
+    let program = [repository().join("tests/transcripts/cli/replay.py")];
+    let mut arguments = about(&server);
+    let folder = repository().join("tests/transcripts/wider/scenarios").display().to_string();
+    arguments.extend(["--as".to_owned(), WIDER_VERSION.to_owned(), "--dir".to_owned(), folder]);
+    check("wider", &replay(&server, "wider", &program, &arguments, wider_scores));
+}
+
+/// The version the scenarios of the folder `wider` were recorded from.
+const WIDER_VERSION: &str = "4.3.6";

@@ -1,8 +1,8 @@
 //! Replays recorded exchanges of the reference broker, and keeps the share that passes from falling.
 //!
 //! `transcripts/floors.txt` holds, per scenario, how many steps pass: the number may only
-//! rise. `transcripts/exceptions.txt` names the steps of HTTP scenarios that do not, with what
-//! the reference does and why we differ; no other may fail, and one that passes is no exception.
+//! rise. `transcripts/exceptions.txt` names the steps that do not, with what the reference
+//! does and why we differ; no other may fail, and one that passes is no exception.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,14 +19,14 @@ pub struct Score {
     pub passed: usize,
     /// All that were compared.
     pub total: usize,
-    /// Numbers of those that did not pass, where the replayer tells them.
+    /// Numbers of those that did not pass.
     pub failed: BTreeSet<usize>,
 }
 
 /// Steps of scenarios, by scenario, each with its reason.
 type Exceptions = BTreeMap<String, BTreeMap<usize, String>>;
 
-/// Scores by scenario; the name is `http/NAME` or `cli/NAME`.
+/// Scores by scenario; the name is `http/NAME`, `cli/NAME` or `wider/NAME`.
 pub type Scores = BTreeMap<String, Score>;
 
 /// Set to rewrite the floors from what passes, never lower than they are.
@@ -57,18 +57,40 @@ pub fn http_scores(report: &str) -> anyhow::Result<Scores> {
     Ok(scores)
 }
 
-/// Reads a report of the command line replayer.
+/// Reads a report of the command line replayer about the scenarios of the folder `cli`.
 ///
 /// # Errors
 /// When it is not of the expected form.
 pub fn cli_scores(report: &str) -> anyhow::Result<Scores> {
+    command_line_scores("cli", report)
+}
+
+/// The same for the folder `wider`.
+///
+/// # Errors
+/// When it is not of the expected form.
+pub fn wider_scores(report: &str) -> anyhow::Result<Scores> {
+    command_line_scores("wider", report)
+}
+
+fn command_line_scores(kind: &str, report: &str) -> anyhow::Result<Scores> {
     let report: serde_json::Value = serde_json::from_str(report)?;
     let mut scores = Scores::new();
     for scenario in report["scenarios"].as_array().context("no scenarios")? {
         let name = scenario["scenario"].as_str().context("no name")?;
-        let count = |key: &str| scenario[key].as_u64().and_then(|n| usize::try_from(n).ok()).context("no count");
-        let (passed, failed) = (count("passed")?, count("failed")?);
-        scores.insert(format!("cli/{name}"), Score { passed, total: passed + failed, ..Score::default() });
+        let mut score = Score::default();
+        for step in scenario["steps"].as_array().context("no steps")? {
+            // A step that is run and not judged has neither.
+            let Some(passes) = step["ok"].as_bool() else { continue };
+            score.total += 1;
+            if passes {
+                score.passed += 1;
+            } else {
+                let number = step["step"].as_u64().and_then(|number| usize::try_from(number).ok());
+                score.failed.insert(number.context("no number")?);
+            }
+        }
+        scores.insert(format!("{kind}/{name}"), score);
     }
     Ok(scores)
 }
@@ -94,10 +116,8 @@ pub fn scenarios(kind: &str) -> anyhow::Result<Vec<String>> {
 /// When the list cannot be read.
 pub fn unlike() -> anyhow::Result<Vec<String>> {
     let exceptions = exceptions()?;
-    let steps = exceptions.iter().flat_map(|(name, steps)| {
-        let name = name.strip_prefix("http/").unwrap_or(name);
-        steps.keys().map(move |step| format!("{name}#{step}"))
-    });
+    let of_http = exceptions.iter().filter_map(|(name, steps)| Some((name.strip_prefix("http/")?, steps)));
+    let steps = of_http.flat_map(|(name, steps)| steps.keys().map(move |step| format!("{name}#{step}")));
     Ok(steps.collect())
 }
 
