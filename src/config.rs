@@ -21,13 +21,14 @@ use std::time::Duration;
 use api::{HttpListener, HttpOptions, MetricsSettings, RatesMode, Retention, StatisticsSettings};
 use broker::Settings;
 use broker::domain::alarm::Watermark;
+use broker::domain::mechanism::Mechanism;
 use broker::domain::queue::QueueKind;
 use broker::domain::user::HashAlgorithm;
-use broker::tls::TlsSettings;
+use broker::tls::{CertificateLogin, TlsSettings};
 
 use file::{Assignment, Origin};
 use known::Known;
-use secure::{HttpKeys, TlsKeys};
+use secure::{HttpKeys, LoginKeys, TlsKeys};
 use table::{Initial, SETTINGS, Setting};
 
 /// Main configuration files looked for when none is named, first found first.
@@ -85,6 +86,12 @@ pub struct Config {
     tls_listeners_off: bool,
     /// Key material of AMQP.
     amqp_tls: TlsKeys,
+    /// `auth_mechanisms`, by the words of the keys.
+    mechanisms: Vec<(String, Mechanism)>,
+    /// Assignments of mechanisms that are not offered.
+    unknown_mechanisms: Vec<String>,
+    /// Which name of a certificate is the user's.
+    certificate_login: LoginKeys,
     /// `loopback_users = none`.
     loopback_users_off: bool,
     /// The HTTP API in the clear.
@@ -163,9 +170,10 @@ impl Config {
         let chosen = config.choose(written, &mut problems);
         config.apply_defaults(&chosen);
         config.apply(&chosen, &mut problems);
-        problems.extend(config.amqp_tls.problem("ssl_options"));
-        problems.extend(config.management_tls.problem("management.ssl"));
-        problems.extend(config.metrics_tls.problem("prometheus.ssl"));
+        problems.extend(config.amqp_tls.problems("ssl_options"));
+        problems.extend(config.management_tls.problems("management.ssl"));
+        problems.extend(config.metrics_tls.problems("prometheus.ssl"));
+        problems.extend(config.choose_mechanisms());
         if !problems.is_empty() {
             return Err(ConfigError { problems });
         }
@@ -202,6 +210,8 @@ impl Config {
             amqp_listeners: Vec::new(),
             amqp_tls_listeners: Vec::new(),
             amqp_tls: TlsSettings::default(),
+            auth_mechanisms: Vec::new(),
+            certificate_login: CertificateLogin::default(),
             is_provisioned: false,
             default_user: String::new(),
             default_pass: String::new(),
@@ -235,6 +245,9 @@ impl Config {
             tls_listeners: BTreeMap::new(),
             tls_listeners_off: false,
             amqp_tls: TlsKeys::default(),
+            mechanisms: Vec::new(),
+            unknown_mechanisms: Vec::new(),
+            certificate_login: LoginKeys::default(),
             loopback_users_off: false,
             management: HttpKeys::default(),
             management_secure: HttpKeys::default(),
@@ -319,6 +332,24 @@ impl Config {
         }
     }
 
+    /// Settles how clients may log in; says what is wrong.
+    fn choose_mechanisms(&mut self) -> Option<String> {
+        let not_offered = std::mem::take(&mut self.unknown_mechanisms);
+        let are_chosen = !self.mechanisms.is_empty() || !not_offered.is_empty();
+        for assignment in &not_offered {
+            self.warnings.push(format!("`{assignment}`: this mechanism is not offered"));
+        }
+        if !are_chosen {
+            self.node.auth_mechanisms = Mechanism::INITIAL.to_vec();
+            return None;
+        }
+        self.mechanisms.sort_by(|a, b| secure::place(&a.0).cmp(&secure::place(&b.0)));
+        self.node.auth_mechanisms = self.mechanisms.iter().map(|(_, mechanism)| *mechanism).collect();
+        self.node.auth_mechanisms.is_empty().then(|| {
+            "`auth_mechanisms` names none that is offered, so nobody could log in: these are PLAIN, AMQPLAIN and EXTERNAL".to_owned()
+        })
+    }
+
     /// Settles what several settings say together.
     fn finish(&mut self) {
         if !self.listeners_off {
@@ -328,6 +359,7 @@ impl Config {
             self.node.amqp_tls_listeners = self.tls_listeners.values().copied().collect();
         }
         self.node.amqp_tls = self.amqp_tls.settings();
+        self.node.certificate_login = self.certificate_login.login();
         if self.loopback_users_off {
             self.node.loopback_users.clear();
         }

@@ -108,6 +108,7 @@ mod tests {
             file: file.into(),
             usage,
             subject: "CN=localhost".to_owned(),
+            pem: String::new(),
             not_after_s,
         };
         // 2026-11-30 13:16:44

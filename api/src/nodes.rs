@@ -3,6 +3,7 @@
 use broker::Node;
 use broker::domain::alarm::Scarce;
 use broker::domain::exchange::ExchangeKind;
+use broker::domain::mechanism::Mechanism;
 use broker::storage::IoCalls;
 use openapi::nodes as wire;
 use serde_json::{Map, Value, json};
@@ -103,10 +104,12 @@ fn describe(call: &Call) -> Result<Value, ApiError> {
         run_queue: status.tasks_waiting,
         processors: status.processors as u64,
         exchange_types: ExchangeKind::ALL.into_iter().map(exchange_type).collect(),
-        auth_mechanisms: vec![
-            choice("PLAIN", "SASL PLAIN authentication mechanism"),
-            choice("AMQPLAIN", "QPid AMQPLAIN mechanism"),
-        ],
+        auth_mechanisms: Mechanism::ALL
+            .map(|mechanism| wire::Choice {
+                enabled: settings.auth_mechanisms.contains(&mechanism),
+                ..choice(mechanism.name(), description(mechanism))
+            })
+            .to_vec(),
         applications: vec![
             application("rabbit", &settings.product, &settings.version),
             application("warren", "Warren", &facts.warren_version),
@@ -170,6 +173,15 @@ fn average_ms(calls: &IoCalls) -> f64 {
 
 fn choice(name: &str, description: &str) -> wire::Choice {
     wire::Choice { name: name.to_owned(), description: description.to_owned(), enabled: true }
+}
+
+/// What a mechanism is, in one line.
+fn description(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Plain => "SASL PLAIN authentication mechanism",
+        Mechanism::Amqplain => "QPid AMQPLAIN mechanism",
+        Mechanism::External => "SASL EXTERNAL authentication mechanism: the name in the client's TLS certificate",
+    }
 }
 
 fn exchange_type(kind: ExchangeKind) -> wire::Choice {

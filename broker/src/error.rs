@@ -240,6 +240,9 @@ pub enum Error {
     /// Wrong credentials; the text goes to the log, never to the client.
     #[error("user '{0}' - invalid credentials")]
     InvalidCredentials(String),
+    /// No user could be made out; the whole sentence goes to the log, never to the client.
+    #[error("{0}")]
+    LoginRefused(String),
     /// A loopback-only user from elsewhere.
     #[error("user '{0}' can only connect via localhost")]
     LoopbackOnly(String),
@@ -318,7 +321,7 @@ impl Error {
             Self::NoSuchVhost(_) | Self::VhostAccessRefused { .. } | Self::NotAllowed(_) => ErrorKind::NotAllowed,
             Self::NotImplemented(_) => ErrorKind::NotImplemented,
             Self::FeatureDenied(_) => ErrorKind::FeatureDenied,
-            Self::InvalidCredentials(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
+            Self::InvalidCredentials(_) | Self::LoginRefused(_) | Self::LoopbackOnly(_) => ErrorKind::LoginRefused,
             Self::InvalidValue(_) | Self::InvalidPattern { .. } | Self::UndeclarableInDefinitions { .. } => {
                 ErrorKind::InvalidValue
             }

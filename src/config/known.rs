@@ -61,7 +61,7 @@ mod tests {
             ("cluster_tags", None),
             ("cluster_tags.a.b", None),
             ("cluster_tags.a\\.b", Some(Known::Ignored)),
-            ("ssl_options.depth", Some(Known::Refused)),
+            ("ssl_options.crl_check", Some(Known::Refused)),
             ("ssl_options.reuse_sessions", Some(Known::Ignored)),
             ("hearthbeat", None),
         ] {

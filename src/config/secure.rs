@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::{HttpListener, Timeouts};
-use broker::tls::{ClientCertificates, TlsSettings, TlsVersion};
+use broker::domain::mechanism::Mechanism;
+use broker::tls::{
+    AlternativeNameKind, CertificateLogin, Cipher, ClientCertificates, NamedCipher, TlsSettings, TlsVersion,
+};
 
 use super::Config;
 use super::table::{Initial, Setting, narrow};
@@ -18,8 +21,14 @@ pub struct TlsKeys {
     settings: TlsSettings,
     /// `verify = verify_peer`.
     verifies: bool,
-    /// `fail_if_no_peer_cert = true`.
-    requires: bool,
+    /// `fail_if_no_peer_cert`.
+    requires: Option<bool>,
+    /// What `ciphers` names, by the words of the keys.
+    ciphers: Vec<(String, Cipher)>,
+    /// Whether anything is named there.
+    names_ciphers: bool,
+    /// What is named there and does not exist.
+    unknown_ciphers: Vec<String>,
 }
 
 impl TlsKeys {
@@ -32,23 +41,78 @@ impl TlsKeys {
         }
     }
 
-    /// What the keys say together.
+    /// Takes a cipher suite; those that are not spoken are told.
+    fn add_cipher(&mut self, key: &str, word: &str, name: &str, warnings: &mut Vec<String>) {
+        self.names_ciphers = true;
+        match Cipher::find(name) {
+            NamedCipher::Offered(cipher) => self.ciphers.push((word.to_owned(), cipher)),
+            NamedCipher::NotOffered => {
+                warnings.push(format!("`{key}.{word} = {name}`: this cipher suite is not offered"));
+            }
+            NamedCipher::Unknown => {
+                self.unknown_ciphers.push(format!("`{key}.{word}` cannot be `{name}`: no cipher suite has this name"));
+            }
+        }
+    }
+
+    /// What the keys say together. Who verifies certificates wants one, unless it is said otherwise.
     pub fn settings(&self) -> TlsSettings {
         let client_certificates = match (self.verifies, self.requires) {
             (false, _) => ClientCertificates::Ignored,
-            (true, false) => ClientCertificates::Verified,
-            (true, true) => ClientCertificates::Required,
+            (true, Some(false)) => ClientCertificates::Verified,
+            (true, None | Some(true)) => ClientCertificates::Required,
         };
-        TlsSettings { client_certificates, ..self.settings.clone() }
+        let mut ciphers = self.ciphers.clone();
+        ciphers.sort_by(|a, b| place(&a.0).cmp(&place(&b.0)));
+        let ciphers = ciphers.into_iter().map(|(_, cipher)| cipher).collect();
+        TlsSettings { client_certificates, ciphers, ..self.settings.clone() }
     }
 
     /// What is wrong with the keys of `prefix` together.
-    pub fn problem(&self, prefix: &str) -> Option<String> {
-        (self.requires && !self.verifies).then(|| {
-            format!(
+    pub fn problems(&self, prefix: &str) -> Vec<String> {
+        let mut problems = self.unknown_ciphers.clone();
+        if self.requires == Some(true) && !self.verifies {
+            problems.push(format!(
                 "`{prefix}.fail_if_no_peer_cert = true` needs `{prefix}.verify = verify_peer`: a certificate that nobody verifies protects nothing"
-            )
-        })
+            ));
+        }
+        if self.names_ciphers && self.ciphers.is_empty() && self.unknown_ciphers.is_empty() {
+            problems.push(format!(
+                "`{prefix}.ciphers` names no cipher suite that is offered: these are {}",
+                Cipher::all().into_iter().map(Cipher::openssl_name).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        problems
+    }
+}
+
+/// Where a word of a list of keys stands among others: numbers count as such.
+pub fn place(word: &str) -> (u64, &str) {
+    (word.parse().unwrap_or(u64::MAX), word)
+}
+
+/// What a configuration says of logins by certificate.
+#[derive(Debug, Clone)]
+pub struct LoginKeys {
+    from: String,
+    kind: AlternativeNameKind,
+    index: usize,
+}
+
+impl Default for LoginKeys {
+    fn default() -> Self {
+        Self { from: String::new(), kind: AlternativeNameKind::Dns, index: 0 }
+    }
+}
+
+impl LoginKeys {
+    /// Which name it is.
+    pub fn login(&self) -> CertificateLogin {
+        match self.from.as_str() {
+            "common_name" => CertificateLogin::CommonName,
+            "subject_alternative_name" | "subject_alt_name" => CertificateLogin::AlternativeName(self.kind, self.index),
+            _ => CertificateLogin::DistinguishedName,
+        }
     }
 }
 
@@ -177,9 +241,9 @@ macro_rules! key_material {
             ),
             setting(
                 concat!($prefix, ".fail_if_no_peer_cert"),
-                Initial::Value("false"),
+                Initial::Unset("true where clients are verified"),
                 "Whether clients must show a certificate.",
-                Set::Flag(|config, _, on| config.$keys.requires = on),
+                Set::Flag(|config, _, on| config.$keys.requires = Some(on)),
             ),
             setting(
                 concat!($prefix, ".versions.$n"),
@@ -188,6 +252,20 @@ macro_rules! key_material {
                 Set::Choice(&["tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1"], |config: &mut Config, name| {
                     config.$keys.add_version(name, &mut config.warnings);
                 }),
+            ),
+            setting(
+                concat!($prefix, ".ciphers.$n"),
+                Initial::Unset("all that are offered"),
+                "A cipher suite that may be used, under its name at OpenSSL or at IANA; `rabbitmq-diagnostics cipher_suites` lists what is offered.",
+                Set::Text(|config: &mut Config, word, name| {
+                    config.$keys.add_cipher(concat!($prefix, ".ciphers"), word, name, &mut config.warnings);
+                }),
+            ),
+            setting(
+                concat!($prefix, ".depth"),
+                Initial::Unset("as many as are verified, which is up to 6"),
+                "Most authorities between the certificate of a client and one of the cacertfile; with 0 that one has signed it itself.",
+                Set::Number(0, 255, |config, depth| config.$keys.settings.depth = Some(narrow(depth) as u8)),
             ),
             setting(
                 concat!($prefix, ".honor_cipher_order"),
@@ -210,6 +288,52 @@ pub const SETTINGS: &[&[Setting]] = &[
         }),
     )],
     &key_material!("ssl_options", amqp_tls),
+    &[
+        setting(
+            "ssl_handshake_timeout",
+            Initial::Value("5000"),
+            "Longest wait for the TLS handshake of an AMQP client, in milliseconds.",
+            Set::Number(1, 600_000, |config, ms| config.amqp_tls.settings.handshake_timeout = Some(milliseconds(ms))),
+        ),
+        setting(
+            "auth_mechanisms.$n",
+            Initial::Unset("PLAIN and AMQPLAIN"),
+            "A way for AMQP clients to log in: `PLAIN`, `AMQPLAIN`, or `EXTERNAL`, which takes the name in the client's certificate and is offered over TLS.",
+            Set::Text(|config, word, name| match Mechanism::from_name(name) {
+                Some(mechanism) => config.mechanisms.push((word.to_owned(), mechanism)),
+                None => config.unknown_mechanisms.push(format!("auth_mechanisms.{word} = {name}")),
+            }),
+        ),
+        setting(
+            "ssl_cert_login_from",
+            Initial::Value("distinguished_name"),
+            "Which name of a client's certificate is the user's.",
+            Set::Choice(
+                &["distinguished_name", "common_name", "subject_alternative_name", "subject_alt_name"],
+                |config, from| config.certificate_login.from = from.to_owned(),
+            ),
+        ),
+        setting(
+            "ssl_cert_login_san_type",
+            Initial::Value("dns"),
+            "Which kind of alternative name it is.",
+            Set::Choice(&["dns", "ip", "email", "uri", "other_name"], |config, kind| {
+                config.certificate_login.kind = match kind {
+                    "ip" => AlternativeNameKind::Ip,
+                    "email" => AlternativeNameKind::Email,
+                    "uri" => AlternativeNameKind::Uri,
+                    "other_name" => AlternativeNameKind::Other,
+                    _ => AlternativeNameKind::Dns,
+                };
+            }),
+        ),
+        setting(
+            "ssl_cert_login_san_index",
+            Initial::Value("0"),
+            "Which of them, when there are several, from 0.",
+            Set::Number(0, u32::MAX, |config, index| config.certificate_login.index = index as usize),
+        ),
+    ],
     &timeouts!("management.tcp", management),
     &place!("management.ssl", management_secure, "the HTTP API"),
     &key_material!("management.ssl", management_tls),

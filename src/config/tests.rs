@@ -120,8 +120,8 @@ fn complaints_name_file_line_key_and_what_would_do() {
     );
     check_error("a = 1\nb = 2\n", "w.conf:1: unknown key `a`\nw.conf:2: unknown key `b`");
     check_error(
-        "ssl_options.depth = 1\n",
-        "w.conf:1: `ssl_options.depth` is not offered; without it the broker would be less protected than configured, so it does not start",
+        "ssl_options.crl_check = true\n",
+        "w.conf:1: `ssl_options.crl_check` is not offered; without it the broker would be less protected than configured, so it does not start",
     );
     assert_eq!(
         load("", &[], &["heartbeat=x"]).unwrap_err(),
@@ -131,6 +131,52 @@ fn complaints_name_file_line_key_and_what_would_do() {
     assert_eq!(
         load("", &[("RABBITMQ_NODE_PORT", "x")], &[]).unwrap_err(),
         "environment variable RABBITMQ_NODE_PORT: `listeners.tcp.default` cannot be `x`: expected PORT or ADDRESS:PORT"
+    );
+}
+
+/// The ways to log in and what is configured of TLS: taken, told, or refused.
+#[test]
+fn logins_and_encryption_are_configured_as_in_the_reference() {
+    use broker::tls::{AlternativeNameKind, CertificateLogin, ClientCertificates, NamedCipher};
+    let node = load("", &[], &[]).unwrap().node;
+    assert_eq!(node.auth_mechanisms, Mechanism::INITIAL);
+    assert_eq!(node.certificate_login, CertificateLogin::DistinguishedName);
+    let config =
+        load("auth_mechanisms.2 = PLAIN\nauth_mechanisms.10 = EXTERNAL\nauth_mechanisms.1 = ANONYMOUS\n", &[], &[]);
+    let config = config.unwrap();
+    assert_eq!(config.node.auth_mechanisms, [Mechanism::Plain, Mechanism::External]);
+    assert_eq!(config.warnings, ["`auth_mechanisms.1 = ANONYMOUS`: this mechanism is not offered"]);
+    check_error(
+        "auth_mechanisms.1 = ANONYMOUS\n",
+        "`auth_mechanisms` names none that is offered, so nobody could log in: these are PLAIN, AMQPLAIN and EXTERNAL",
+    );
+    let login = |text: &str| load(text, &[], &[]).unwrap().node.certificate_login;
+    assert_eq!(login("ssl_cert_login_from = common_name\n"), CertificateLogin::CommonName);
+    let alternative = "ssl_cert_login_from = subject_alternative_name\n";
+    assert_eq!(login(alternative), CertificateLogin::AlternativeName(AlternativeNameKind::Dns, 0));
+    let of_mail = format!("{alternative}ssl_cert_login_san_type = email\nssl_cert_login_san_index = 3\n");
+    assert_eq!(login(&of_mail), CertificateLogin::AlternativeName(AlternativeNameKind::Email, 3));
+
+    let text = "ssl_options.verify = verify_peer\nssl_options.depth = 2\nssl_handshake_timeout = 100\n\
+                ssl_options.ciphers.2 = ECDHE-RSA-AES128-GCM-SHA256\nssl_options.ciphers.10 = AES256-SHA\n\
+                ssl_options.ciphers.1 = TLS_AES_128_GCM_SHA256\n";
+    let config = load(text, &[], &[]).unwrap();
+    let tls = &config.node.amqp_tls;
+    assert_eq!((tls.client_certificates, tls.depth), (ClientCertificates::Required, Some(2)));
+    assert_eq!(tls.handshake_timeout, Some(Duration::from_millis(100)));
+    let names = ["TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"];
+    assert_eq!(tls.ciphers.iter().map(|cipher| cipher.openssl_name()).collect::<Vec<_>>(), names);
+    assert!(names.iter().all(|name| matches!(broker::tls::Cipher::find(name), NamedCipher::Offered(_))));
+    assert_eq!(config.warnings, ["`ssl_options.ciphers.10 = AES256-SHA`: this cipher suite is not offered"]);
+    let verified = load("ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = false\n", &[], &[]);
+    assert_eq!(verified.unwrap().node.amqp_tls.client_certificates, ClientCertificates::Verified);
+    check_error(
+        "management.ssl.ciphers.1 = ECDHE-RSA-AES128-GCM-SHA255\n",
+        "`management.ssl.ciphers.1` cannot be `ECDHE-RSA-AES128-GCM-SHA255`: no cipher suite has this name",
+    );
+    let refused = load("prometheus.ssl.ciphers.1 = AES256-SHA\n", &[], &[]).unwrap_err();
+    assert!(
+        refused.starts_with("`prometheus.ssl.ciphers` names no cipher suite that is offered: these are TLS_AES_256")
     );
 }
 

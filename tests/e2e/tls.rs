@@ -10,20 +10,22 @@ use tests::{Options, Server, run_python};
 use crate::health::get;
 
 /// An authority and what it signed, in files.
-struct Certificates {
+pub struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "authority");
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
-        for name in ["server", "client"] {
-            let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        for (name, hosts) in
+            [("server", &["localhost", "127.0.0.1"][..]), ("client", &["localhost"]), ("elsewhere", &["other.example"])]
+        {
+            let names = hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>();
             let mut params = CertificateParams::new(names).unwrap();
             params.distinguished_name.push(DnType::CommonName, name);
             // OpenSSL takes a chain only when it says whose key signed it.
@@ -36,12 +38,12 @@ impl Certificates {
         Self { folder }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
     /// Key material under a prefix of keys.
-    fn settings(&self, prefix: &str) -> Vec<String> {
+    pub fn settings(&self, prefix: &str) -> Vec<String> {
         let files = [("cacertfile", "ca.pem"), ("certfile", "server.pem"), ("keyfile", "server.key")];
         files.map(|(key, file)| format!("{prefix}.{key}={}", self.path(file).display())).to_vec()
     }
@@ -88,6 +90,34 @@ fn amqp_the_api_and_the_metrics_are_served_over_tls() {
         assert_eq!(listener["certfile"], json!(certificates.path("server.pem")));
         assert_eq!(listener["certfile_expires_on"], json!(["4096-01-01 00:00:00"]));
         assert_eq!(listener["interface"], json!("127.0.0.1"));
+    }
+}
+
+/// Logs in by certificate with pika, as the programs of users do.
+#[test]
+fn clients_log_in_by_their_certificate() {
+    let certificates = Certificates::new();
+    let files = ["ca.pem", "client.pem", "client.key"].map(|file| text(&certificates.path(file)));
+    let [ca, certificate, key] = &files;
+    let start = |more: &[&str]| {
+        let mut set = certificates.settings("ssl_options");
+        set.extend(more.iter().map(|setting| (*setting).to_owned()));
+        for setting in ["listeners.ssl.default=127.0.0.1:0", "auth_mechanisms.1=PLAIN", "auth_mechanisms.2=EXTERNAL"] {
+            set.push(setting.to_owned());
+        }
+        Server::start_with(Options { set, ..Options::default() })
+    };
+    let verified = "ssl_options.verify=verify_peer";
+    for (more, user) in [
+        (vec![verified], "CN=client"),
+        (vec![verified, "ssl_cert_login_from=common_name", "ssl_options.fail_if_no_peer_cert=false"], "client"),
+        (vec![verified, "ssl_cert_login_from=subject_alternative_name"], "localhost"),
+        (vec![verified, "ssl_cert_login_from=subject_alternative_name", "ssl_cert_login_san_index=7"], "nobody"),
+        (vec!["ssl_options.verify=verify_none"], "unverified"),
+    ] {
+        let server = start(&more);
+        let amqps = server.listener("amqp/ssl").expect("it listens").to_string();
+        run_python(&server, &["certificate_login.py", ca, certificate, key, &amqps, user]);
     }
 }
 

@@ -60,6 +60,15 @@ except (pika.exceptions.AMQPConnectionError, ssl.SSLError, OSError):
 else:
     raise AssertionError("a client without a certificate was let in")
 
+# A session that begins over TLS is never sent in the clear.
+login = http.client.HTTPSConnection(HTTPS[0], int(HTTPS[1]), context=trusting(False), timeout=30)
+login.request("POST", "/api/login", body="username=guest&password=guest",
+              headers={"content-type": "application/x-www-form-urlencoded"})
+answer = login.getresponse()
+answer.read()
+assert answer.status == 200 and "; Secure" in answer.getheader("set-cookie"), answer.getheaders()
+login.close()
+
 listeners = {listener["protocol"]: listener for listener in json.loads(get(HTTPS, "/api/overview"))["listeners"]}
 for protocol, encrypted in {"amqp": False, "amqp/ssl": True, "https": True, "https/prometheus": True, "http": False}.items():
     assert listeners[protocol]["tls"] is encrypted, listeners

@@ -153,7 +153,7 @@ impl From<&Error> for About {
             Error::InvalidMessage(_) => Self::code("invalid_message"),
             Error::NotImplemented(_) => Self::code("not_implemented"),
             Error::NotAllowed(_) => Self::code("not_allowed"),
-            Error::InvalidCredentials(_) => Self::code("invalid_credentials"),
+            Error::InvalidCredentials(_) | Error::LoginRefused(_) => Self::code("invalid_credentials"),
             Error::LoopbackOnly(_) => Self::code("loopback_only")
                 .by(ErrorRule::named("setting", "loopback_users"))
                 .hint("log in as another user, or take this one out of loopback_users"),

@@ -2,14 +2,12 @@
 
 use super::frame::FRAME_MAX_MIN;
 use super::reply::{ReplyCode, Violation};
+use crate::domain::mechanism::Mechanism;
 use crate::domain::value::{FieldTable, FieldValue};
 use crate::domain::wire::Reader;
 
 /// Length of the protocol header.
 pub const HEADER_BYTES: usize = 8;
-
-/// Mechanisms offered, in the order of preference.
-pub const MECHANISMS: &str = "PLAIN AMQPLAIN";
 
 /// What the broker sends to a client that speaks something else.
 pub const OUR_HEADER: [u8; HEADER_BYTES] = *b"AMQP\0\0\x09\x01";
@@ -20,17 +18,46 @@ pub fn accepts_header(header: &[u8; HEADER_BYTES]) -> bool {
     header == &OUR_HEADER || header == b"AMQP\x01\x01\x00\x09"
 }
 
-/// User name and password of a SASL response; `None` when they are not UTF-8, so that
-/// nobody has them.
+/// What a client says of itself to log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// User name and password.
+    Password(String, String),
+    /// The same in bytes that are not UTF-8, so that nobody has them.
+    NotText,
+    /// The user is the one of the certificate.
+    Certificate,
+}
+
+/// The mechanism a client chose, of those that were offered.
 ///
 /// # Errors
-/// 503 for another mechanism, 502 for a response that cannot be read. The text does not
-/// repeat the response: there may be a password in it.
-pub fn credentials(mechanism: &str, response: &[u8]) -> Result<Option<(String, String)>, Violation> {
-    let invalid =
-        || Violation::connection(ReplyCode::SyntaxError, format!("response of mechanism {mechanism} is invalid"));
+/// 503 for another one.
+pub fn mechanism(name: &str, offered: &str) -> Result<Mechanism, Violation> {
+    let refused = |kind: &str| {
+        Err(Violation::connection(ReplyCode::CommandInvalid, format!("{kind} authentication mechanism '{name}'")))
+    };
+    match Mechanism::from_name(name) {
+        Some(mechanism) if offered.split(' ').any(|one| one == name) => Ok(mechanism),
+        Some(_) => refused("invalid"),
+        None => refused("unknown"),
+    }
+}
+
+/// Reads a SASL response.
+///
+/// # Errors
+/// 502 for a response that cannot be read. The text does not repeat the response: there may be
+/// a password in it.
+pub fn login(mechanism: Mechanism, response: &[u8]) -> Result<Login, Violation> {
+    let invalid = || {
+        let text = format!("response of mechanism {} is invalid", mechanism.name());
+        Violation::connection(ReplyCode::SyntaxError, text)
+    };
     let (user, password) = match mechanism {
-        "PLAIN" => {
+        // Acting for another identity is not offered, so what the response asks for does not matter.
+        Mechanism::External => return Ok(Login::Certificate),
+        Mechanism::Plain => {
             // Acting for another identity is not offered: nothing stands before the first NUL.
             let mut parts = response.split(|&byte| byte == 0);
             match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -38,7 +65,7 @@ pub fn credentials(mechanism: &str, response: &[u8]) -> Result<Option<(String, S
                 _ => return Err(invalid()),
             }
         }
-        "AMQPLAIN" => {
+        Mechanism::Amqplain => {
             let mut bytes = (response.len() as u32).to_be_bytes().to_vec();
             bytes.extend_from_slice(response);
             let table = Reader::new(&bytes).table().map_err(|_| invalid())?;
@@ -49,12 +76,11 @@ pub fn credentials(mechanism: &str, response: &[u8]) -> Result<Option<(String, S
                 _ => return Err(invalid()),
             }
         }
-        other => {
-            let text = format!("unknown authentication mechanism '{other}'");
-            return Err(Violation::connection(ReplyCode::CommandInvalid, text));
-        }
     };
-    Ok(String::from_utf8(user).ok().zip(String::from_utf8(password).ok()))
+    Ok(match (String::from_utf8(user), String::from_utf8(password)) {
+        (Ok(user), Ok(password)) => Login::Password(user, password),
+        _ => Login::NotText,
+    })
 }
 
 /// What both sides keep to.
@@ -161,25 +187,41 @@ mod tests {
 
     #[test]
     fn credentials_are_read_by_mechanism() {
-        let ok = Ok(Some(("u".to_owned(), "p:\u{6c34}".to_owned())));
-        assert_eq!(credentials("PLAIN", "\0u\0p:水".as_bytes()), ok);
+        let ok = Ok(Login::Password("u".to_owned(), "p:\u{6c34}".to_owned()));
+        assert_eq!(login(Mechanism::Plain, "\0u\0p:水".as_bytes()), ok);
         let mut response = Vec::new();
         for (name, value) in [("LOGIN", "u"), ("PASSWORD", "p:水")] {
             crate::domain::wire::write_short_string(&mut response, name);
             response.push(b'S');
             crate::domain::wire::write_long_string(&mut response, value.as_bytes());
         }
-        assert_eq!(credentials("AMQPLAIN", &response), ok);
+        assert_eq!(login(Mechanism::Amqplain, &response), ok);
         for response in [&b"nothing"[..], b"", b"\0u", b"other\0u\0p", b"\0u\0p\0more"] {
-            let violation = credentials("PLAIN", response).unwrap_err();
+            let violation = login(Mechanism::Plain, response).unwrap_err();
             assert_eq!(
                 (violation.code, violation.text.as_str()),
                 (ReplyCode::SyntaxError, "response of mechanism PLAIN is invalid")
             );
         }
-        assert_eq!(credentials("PLAIN", b"\0u\0"), Ok(Some(("u".to_owned(), String::new()))));
-        assert_eq!(credentials("PLAIN", b"\0\xff\0p"), Ok(None));
-        assert_eq!(credentials("X", b"").unwrap_err().text, "unknown authentication mechanism 'X'");
+        assert_eq!(login(Mechanism::Plain, b"\0u\0"), Ok(Login::Password("u".to_owned(), String::new())));
+        assert_eq!(login(Mechanism::Plain, b"\0\xff\0p"), Ok(Login::NotText));
+        assert_eq!(login(Mechanism::External, b"another"), Ok(Login::Certificate));
+    }
+
+    #[test]
+    fn a_mechanism_counts_when_it_was_offered() {
+        let offered = "PLAIN AMQPLAIN";
+        assert_eq!(mechanism("AMQPLAIN", offered), Ok(Mechanism::Amqplain));
+        for (name, offered, text) in [
+            ("X", offered, "unknown authentication mechanism 'X'"),
+            ("plain", offered, "unknown authentication mechanism 'plain'"),
+            ("", offered, "unknown authentication mechanism ''"),
+            ("EXTERNAL", offered, "invalid authentication mechanism 'EXTERNAL'"),
+            ("PLAIN", "AMQPLAIN", "invalid authentication mechanism 'PLAIN'"),
+        ] {
+            let violation = mechanism(name, offered).unwrap_err();
+            assert_eq!((violation.code, violation.text.as_str()), (ReplyCode::CommandInvalid, text));
+        }
     }
 
     #[test]

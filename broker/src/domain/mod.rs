@@ -9,6 +9,7 @@ pub mod event;
 pub mod exchange;
 pub mod firehose;
 pub mod limit;
+pub mod mechanism;
 pub mod message;
 pub mod name;
 pub mod parameter;

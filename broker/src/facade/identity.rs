@@ -89,12 +89,42 @@ impl Broker {
         result
     }
 
+    /// The user of a verified certificate, who needs no password.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_certificate(&self, user: &str, peer: Peer) -> Result<Arc<User>, Error> {
+        let Inner { directory, credentials, .. } = &*self.inner;
+        directory.settled().await;
+        let found = directory.snapshot().users.get(user).cloned();
+        let result = found.ok_or_else(|| Error::InvalidCredentials(user.to_owned()));
+        let result = result.and_then(|found| self.check_source(&found, peer).map(|()| found));
+        credentials.count_attempt(peer.protocol, peer.address, user, result.is_ok());
+        result
+    }
+
+    /// Counts a login that never came to a user.
+    pub(crate) fn count_refused_login(&self, user: &str, peer: Peer) {
+        self.inner.credentials.count_attempt(peer.protocol, peer.address, user, false);
+    }
+
+    /// Whether a user may come from there.
+    fn check_source(&self, user: &User, peer: Peer) -> Result<(), Error> {
+        let is_local = peer.address.is_none_or(|address| address.to_canonical().is_loopback());
+        let is_bound = self.inner.settings.loopback_users.iter().any(|loopback| loopback == user.name.as_str());
+        if is_bound && !is_local { Err(Error::LoopbackOnly(user.name.to_string())) } else { Ok(()) }
+    }
+
     async fn check_credentials(&self, name: &str, password: &str, peer: Peer) -> Result<Arc<User>, Error> {
         let Inner { directory, credentials, settings, .. } = &*self.inner;
         // On a first boot the default user's password may still be on its way to the store.
         directory.settled().await;
         let refused = || Error::InvalidCredentials(name.to_owned());
-        let mut user = directory.snapshot().users.get(name).cloned().ok_or_else(refused)?;
+        let found = directory.snapshot().users.get(name).cloned();
+        let Some(mut user) = found.filter(|user| user.password.is_some()) else {
+            credentials.pretend(settings.password_hashing, password).await?;
+            return Err(refused());
+        };
         loop {
             if !credentials.is_valid(&user, password).await? {
                 return Err(refused());
@@ -107,10 +137,7 @@ impl Broker {
                 break;
             }
         }
-        let is_local = peer.address.is_none_or(|address| address.to_canonical().is_loopback());
-        if !is_local && settings.loopback_users.iter().any(|loopback| loopback == name) {
-            return Err(Error::LoopbackOnly(name.to_owned()));
-        }
+        self.check_source(&user, peer)?;
         Ok(user)
     }
 

@@ -12,13 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::Broker;
 use super::lifecycle::{self, Request, Transition};
 use crate::domain::alarm::{Limits, Sample, Verdict, Watermark};
+use crate::domain::mechanism::Mechanism;
 use crate::domain::queue::QueueKind;
 use crate::domain::user::HashAlgorithm;
 use crate::error::Error;
 use crate::runtime::alarms::AlarmPicture;
 use crate::runtime::system;
 use crate::storage::{BoxFuture, IoCounters};
-use crate::tls::{TlsAcceptor, TlsSettings};
+use crate::tls::{CertificateLogin, TlsAcceptor, TlsSettings};
 
 /// What a node needs to know before it starts; every value has been checked.
 #[derive(Debug, Clone)]
@@ -33,6 +34,10 @@ pub struct Settings {
     pub amqp_tls_listeners: Vec<SocketAddr>,
     /// Key material of the encrypted AMQP listener.
     pub amqp_tls: TlsSettings,
+    /// How AMQP clients may log in, in the order of preference.
+    pub auth_mechanisms: Vec<Mechanism>,
+    /// Which name of a client's certificate is the user's.
+    pub certificate_login: CertificateLogin,
     /// A service provisions the node, so an empty one gets no default user and vhost.
     pub is_provisioned: bool,
     /// First user of an empty node.
@@ -96,6 +101,8 @@ impl Settings {
             amqp_listeners: Vec::new(),
             amqp_tls_listeners: Vec::new(),
             amqp_tls: TlsSettings::default(),
+            auth_mechanisms: Mechanism::INITIAL.to_vec(),
+            certificate_login: CertificateLogin::default(),
             is_provisioned: false,
             default_user: "guest".to_owned(),
             default_pass: "guest".to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -104,6 +105,45 @@ fn binding(source: &str, destination: &str) -> Binding {
         routing_key: "k".into(),
         arguments: FieldTable::new(),
     }
+}
+
+/// The time of an answer tells nobody which users there are.
+#[tokio::test]
+async fn who_is_not_there_is_refused_with_the_work_of_a_wrong_password() {
+    let world = World::new().await;
+    let broker = &world.broker;
+    let peer = Peer { address: None, protocol: "http" };
+    broker.put_user(put_user("u", "p")).await.unwrap();
+    broker.put_user(PutUser { password: PutPassword::Clear, ..put_user("bare", "") }).await.unwrap();
+    broker.authenticate("u", "p", peer).await.unwrap();
+    for name in ["u", "bare", "nobody"] {
+        let occupied = broker.inner.credentials.occupy();
+        let mut login = std::pin::pin!(broker.authenticate(name, "wrong", peer));
+        let look = std::future::poll_fn(|context| Poll::Ready(login.as_mut().poll(context).is_pending()));
+        assert!(look.await, "{name} is refused without work");
+        drop(occupied);
+        assert_eq!(login.await.map(drop), Err(Error::InvalidCredentials(name.into())));
+    }
+}
+
+/// A certificate stands for a user that exists and may come from there; it needs no password.
+#[tokio::test]
+async fn the_user_of_a_certificate_needs_no_password() {
+    let world = World::new().await;
+    let broker = &world.broker;
+    broker.put_user(PutUser { password: PutPassword::Clear, ..put_user("CN=u", "") }).await.unwrap();
+    for (name, address, expected) in [
+        ("CN=u", "192.0.2.1", Ok(())),
+        ("CN=nobody", "192.0.2.1", Err(Error::InvalidCredentials("CN=nobody".into()))),
+        ("guest", "192.0.2.1", Err(Error::LoopbackOnly("guest".into()))),
+        ("guest", "127.0.0.1", Ok(())),
+    ] {
+        let result = broker.authenticate_certificate(name, from(address)).await;
+        assert_eq!(result.map(|found| assert_eq!(found.name, name)), expected, "{name} {address}");
+    }
+    broker.count_refused_login("", from("192.0.2.1"));
+    let total = broker.auth_attempts(false);
+    assert_eq!((total[0].attempts, total[0].failed), (5, 3));
 }
 
 #[tokio::test]

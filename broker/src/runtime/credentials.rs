@@ -170,6 +170,22 @@ impl Credentials {
         Ok(valid)
     }
 
+    /// Takes as long as a wrong password does, so that nobody learns from the time which users
+    /// there are.
+    ///
+    /// # Errors
+    /// As [`Self::is_valid`].
+    pub(crate) async fn pretend(&self, algorithm: HashAlgorithm, password: &str) -> Result<(), Error> {
+        self.pool.hash(algorithm, password.to_owned()).await.map(drop)
+    }
+
+    /// Keeps slow hashes from running while it is held.
+    #[cfg(test)]
+    pub(crate) fn occupy(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = self.pool.slow.clone().try_acquire_many_owned(SLOW_HASHES_MAX as u32);
+        all.expect("no hash runs")
+    }
+
     /// Forgets what was verified for a user that changes or goes.
     pub(crate) fn forget(&self, user: &UserName) {
         self.lock_verified().forget(user);

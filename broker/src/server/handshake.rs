@@ -11,22 +11,23 @@ use super::session::{Opened, Session};
 use crate::amqp091::encode;
 use crate::amqp091::frame::{self, FRAME_MAX_INITIAL};
 use crate::amqp091::handshake::{
-    Capabilities, HEADER_BYTES, MECHANISMS, OUR_HEADER, Tuned, accepts_header, credentials, server_properties, tune,
+    Capabilities, HEADER_BYTES, Login, OUR_HEADER, Tuned, accepts_header, login, mechanism, server_properties, tune,
 };
 use crate::amqp091::method::Method;
 use crate::amqp091::reply::{ReplyCode, Violation};
 use crate::domain::limit::check_node_connections;
+use crate::domain::mechanism::offered;
 use crate::domain::name::VhostName;
 use crate::domain::user::User;
 use crate::domain::value::FieldTable;
 use crate::domain::vhost::VhostLimits;
 use crate::error::Error;
-use crate::facade::{Broker, Peer};
+use crate::facade::{Broker, Peer, Settings};
 use crate::runtime::clock::now_ms;
 use crate::runtime::events::connection as events;
 use crate::runtime::queue::ConnectionSender;
 use crate::runtime::registry::{ConnectionFacts, OpenConnections, connection_name};
-use crate::tls::TlsFacts;
+use crate::tls::{ClientCertificates, TlsFacts};
 
 /// How long a refused login waits when the client cannot be told in the protocol: slows
 /// guessing, and matches the reference.
@@ -94,17 +95,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         let settings = broker.settings();
         let properties =
             server_properties(&broker.cluster_name(), &settings.product, &settings.version, &settings.platform);
-        self.send(|out| encode::connection_start(out, &properties, MECHANISMS)).await?;
+        let mechanisms = offered(&settings.auth_mechanisms, ends.tls.is_some());
+        self.send(|out| encode::connection_start(out, &properties, &mechanisms)).await?;
 
-        let (user, client_properties, mechanism) = self.log_in(broker, ends).await?;
+        let (user, client_properties, mechanism) = self.log_in(broker, ends, &mechanisms).await?;
         let capabilities = Capabilities::of(&client_properties);
 
-        let offered = Tuned {
+        let proposed = Tuned {
             channel_max: settings.channel_max,
             frame_max: settings.frame_max,
             heartbeat_s: settings.heartbeat_s,
         };
-        self.send(|out| encode::connection_tune(out, offered.channel_max, offered.frame_max, offered.heartbeat_s))
+        self.send(|out| encode::connection_tune(out, proposed.channel_max, proposed.frame_max, proposed.heartbeat_s))
             .await?;
         let answered = self.method("tuning", |method| match *method {
             Method::ConnectionTuneOk { channel_max, frame_max, heartbeat } => {
@@ -113,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             _ => None,
         });
         let answered = answered.await?;
-        let tuned = match tune(offered, answered) {
+        let tuned = match tune(proposed, answered) {
             Ok(tuned) => tuned,
             Err(violation) => return Err(self.refuse(&violation, (10, 31)).await),
         };
@@ -191,8 +193,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
         Err(Over)
     }
 
-    async fn log_in(&mut self, broker: &Broker, ends: &Ends) -> Result<(Arc<User>, FieldTable, String), Over> {
-        let (client_properties, mechanism, response) = self
+    async fn log_in(
+        &mut self,
+        broker: &Broker,
+        ends: &Ends,
+        offered: &str,
+    ) -> Result<(Arc<User>, FieldTable, String), Over> {
+        let (client_properties, chosen, response) = self
             .method("starting", |method| match method {
                 Method::ConnectionStartOk { client_properties, mechanism, response, .. } => {
                     Some((client_properties.clone(), (*mechanism).to_owned(), response.to_vec()))
@@ -201,29 +208,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
             })
             .await?;
         self.client_properties = client_properties.clone();
-        let login = match credentials(&mechanism, &response) {
+        let login = match mechanism(&chosen, offered).and_then(|mechanism| login(mechanism, &response)) {
             Ok(login) => login,
             Err(violation) => return Err(self.refuse(&violation, (10, 11)).await),
         };
         let peer = Peer { address: Some(ends.peer.ip().to_canonical()), protocol: "amqp091" };
-        let claimed = login.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
-        let authenticated = match login {
-            Some((name, password)) => broker.authenticate(&name, &password, peer).await,
-            None => Err(Error::InvalidCredentials("not UTF-8".to_owned())),
+        let (claimed, authenticated) = match login {
+            Login::Password(name, password) => {
+                let authenticated = broker.authenticate(&name, &password, peer).await;
+                (name, authenticated)
+            }
+            Login::NotText => (String::new(), Err(Error::InvalidCredentials("not UTF-8".to_owned()))),
+            Login::Certificate => match name_in_certificate(broker.settings(), ends) {
+                Ok(name) => {
+                    let authenticated = broker.authenticate_certificate(&name, peer).await;
+                    (name, authenticated)
+                }
+                Err(error) => {
+                    broker.count_refused_login("", peer);
+                    (String::new(), Err(error))
+                }
+            },
         };
         broker.events().tell(|| {
             let refused = authenticated.as_ref().err();
-            events::login((ends.peer, ends.local, ends.tls.is_some()), &mechanism, &claimed, refused)
+            events::login((ends.peer, ends.local, ends.tls.is_some()), &chosen, &claimed, refused)
         });
         match authenticated {
-            Ok(user) => Ok((user, client_properties, mechanism)),
+            Ok(user) => Ok((user, client_properties, chosen)),
             Err(error) => {
-                tracing::warn!(peer = %ends.peer, mechanism, "login refused: {error}");
+                tracing::warn!(peer = %ends.peer, mechanism = chosen, "login refused: {error}");
                 if Capabilities::of(&client_properties).authentication_failure_close {
                     let violation = Violation::connection(
                         ReplyCode::AccessRefused,
                         format!(
-                            "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
+                            "Login was refused using authentication mechanism {chosen}. For details see the broker logfile."
                         ),
                     );
                     return Err(self.refuse(&violation, (0, 0)).await);
@@ -308,6 +327,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<'_, S> {
 
 /// The frame of `connection.close-ok`.
 const CLOSE_OK: [u8; 12] = [frame::METHOD, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, frame::END];
+
+/// The user a client's certificate stands for. A certificate that is here has been verified:
+/// others end the handshake, and where nobody verifies none is asked for.
+fn name_in_certificate(settings: &Settings, ends: &Ends) -> Result<String, Error> {
+    let refused = |reason: &str| Error::LoginRefused(reason.to_owned());
+    let Some(tls) = &ends.tls else { return Err(refused("the connection is not encrypted")) };
+    if settings.amqp_tls.client_certificates == ClientCertificates::Ignored {
+        return Err(refused("certificates of clients are not verified: ssl_options.verify is not verify_peer"));
+    }
+    let Some(peer) = &tls.peer else { return Err(refused("the client showed no certificate")) };
+    let name = peer.names.user(settings.certificate_login).filter(|name| !name.is_empty());
+    name.map(str::to_owned)
+        .ok_or_else(|| refused("the client's certificate holds no name of the kind that ssl_cert_login_from asks for"))
+}
 
 /// Whether a user may enter a vhost now.
 fn check_open(broker: &Broker, user: &User, name: &str) -> Result<VhostName, Error> {

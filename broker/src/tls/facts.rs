@@ -2,9 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio_rustls::rustls::{CipherSuite, ProtocolVersion, ServerConnection};
+use tokio_rustls::rustls::{ProtocolVersion, ServerConnection};
 use x509_cert::Certificate;
+use x509_cert::der::pem::{self, LineEnding};
 use x509_cert::der::{DateTime, Decode as _, Error as DerError};
+
+use super::ciphers::{AEAD, Cipher};
+use super::login::PeerNames;
+use super::names;
+
+/// How certificates are marked in PEM.
+const PEM_LABEL: &str = "CERTIFICATE";
 
 /// What a certificate of a listener is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub struct CertificateFacts {
     pub usage: CertificateUse,
     /// Whom it names.
     pub subject: String,
+    /// The certificate in PEM.
+    pub pem: String,
     /// Until when it is valid, in seconds since 1970.
     pub not_after_s: u64,
 }
@@ -34,7 +44,8 @@ impl CertificateFacts {
         let certificate = Certificate::from_der(der)?;
         let read = certificate.tbs_certificate();
         let not_after_s = read.validity().not_after.to_unix_duration().as_secs();
-        Ok(Self { file: file.to_owned(), usage, subject: read.subject().to_string(), not_after_s })
+        let pem = pem::encode_string(PEM_LABEL, LineEnding::LF, der)?;
+        Ok(Self { file: file.to_owned(), usage, subject: names::distinguished(read.subject()), pem, not_after_s })
     }
 }
 
@@ -49,6 +60,8 @@ pub struct PeerCertificate {
     pub validity: String,
     /// Its number at whoever signed it, in hexadecimal digits.
     pub serial_number: String,
+    /// The names its user may be known by.
+    pub names: PeerNames,
 }
 
 impl PeerCertificate {
@@ -57,16 +70,24 @@ impl PeerCertificate {
         let read = certificate.tbs_certificate();
         let validity = read.validity();
         Some(Self {
-            subject: read.subject().to_string(),
-            issuer: read.issuer().to_string(),
+            subject: names::distinguished(read.subject()),
+            issuer: names::distinguished(read.issuer()),
             validity: format!(
                 "{} - {}",
                 date(validity.not_before.to_date_time()),
                 date(validity.not_after.to_date_time())
             ),
-            serial_number: read.serial_number().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            serial_number: number(read.serial_number().as_bytes()),
+            names: PeerNames::read(&certificate),
         })
     }
+}
+
+/// A number in hexadecimal digits, without zeros in front.
+fn number(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let digits = digits.trim_start_matches('0');
+    if digits.is_empty() { "0".to_owned() } else { digits.to_owned() }
 }
 
 /// `2026-11-25T13:15:00Z`.
@@ -129,36 +150,19 @@ impl TlsFacts {
     /// Of a connection whose handshake is over.
     #[must_use]
     pub fn of(connection: &ServerConnection) -> Self {
-        let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
-        let (key_exchange, cipher) = suite.map_or(("any", "unknown"), names);
+        let cipher = connection.negotiated_cipher_suite().map(|suite| Cipher::of(suite.suite()));
         Self {
             protocol: match connection.protocol_version() {
                 Some(ProtocolVersion::TLSv1_2) => "tlsv1.2",
                 _ => "tlsv1.3",
             },
-            key_exchange,
-            cipher,
-            hash: "aead",
+            key_exchange: cipher.map_or("any", Cipher::key_exchange),
+            cipher: cipher.map_or("unknown", Cipher::cipher),
+            hash: AEAD,
             peer: connection
                 .peer_certificates()
                 .and_then(|chain| chain.first())
                 .and_then(|der| PeerCertificate::read(der)),
         }
-    }
-}
-
-/// Key exchange and cipher of a suite.
-fn names(suite: CipherSuite) -> (&'static str, &'static str) {
-    match suite {
-        CipherSuite::TLS13_AES_256_GCM_SHA384 => ("any", "aes_256_gcm"),
-        CipherSuite::TLS13_AES_128_GCM_SHA256 => ("any", "aes_128_gcm"),
-        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => ("any", "chacha20_poly1305"),
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => ("ecdhe_ecdsa", "aes_256_gcm"),
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => ("ecdhe_ecdsa", "aes_128_gcm"),
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => ("ecdhe_ecdsa", "chacha20_poly1305"),
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => ("ecdhe_rsa", "aes_256_gcm"),
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => ("ecdhe_rsa", "aes_128_gcm"),
-        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => ("ecdhe_rsa", "chacha20_poly1305"),
-        _ => ("any", "unknown"),
     }
 }

@@ -12,6 +12,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::ciphers::Cipher;
+use super::depth::BoundedDepth;
 use super::facts::{CertificateFacts, CertificateUse};
 use super::{ClientCertificates, TlsSettings, TlsVersion};
 use crate::error::Error;
@@ -51,7 +53,7 @@ impl Material {
         let chain = read_certificates(&certificate_file)?;
         let mut certificates = facts(&chain, &certificate_file, CertificateUse::Own)?;
         let key = read_key(&key_file, settings.key_password.as_deref())?;
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(provider(&settings.ciphers));
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions(&settings.versions))
             .map_err(|error| Error::Unavailable(format!("TLS: {error}")))?;
@@ -69,7 +71,9 @@ impl Material {
                 let reason = "verify = verify_peer needs the setting cacertfile: whose clients are to be trusted";
                 return Err(Error::Unavailable(reason.to_owned()));
             }
-            (wanted, Some((file, read))) => builder.with_client_cert_verifier(verifier(wanted, file, read, provider)?),
+            (wanted, Some((file, read))) => {
+                builder.with_client_cert_verifier(verifier(wanted, settings.depth, file, read, provider)?)
+            }
         };
         let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => wrong(
@@ -148,8 +152,19 @@ fn read_key(file: &Path, password: Option<&str>) -> Result<PrivateKeyDer<'static
     Ok(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec())))
 }
 
+/// What encrypts: all there is, or what is wanted in the order it is.
+fn provider(wanted: &[Cipher]) -> CryptoProvider {
+    let all = ring::default_provider();
+    if wanted.is_empty() {
+        return all;
+    }
+    let of = |cipher: &Cipher| all.cipher_suites.iter().find(|suite| suite.suite() == cipher.suite()).copied();
+    CryptoProvider { cipher_suites: wanted.iter().filter_map(of).collect(), ..all }
+}
+
 fn verifier(
     wanted: ClientCertificates,
+    depth: Option<u8>,
     file: &Path,
     authorities: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
@@ -158,10 +173,15 @@ fn verifier(
     for authority in authorities {
         roots.add(authority).map_err(|error| wrong(file, error))?;
     }
+    let (anchors, algorithms) = (roots.roots.clone(), provider.signature_verification_algorithms);
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = match wanted {
         ClientCertificates::Required => builder,
         ClientCertificates::Verified | ClientCertificates::Ignored => builder.allow_unauthenticated(),
     };
-    builder.build().map_err(|error: VerifierBuilderError| wrong(file, error))
+    let inner = builder.build().map_err(|error: VerifierBuilderError| wrong(file, error))?;
+    Ok(match depth {
+        None => inner,
+        Some(depth) => Arc::new(BoundedDepth { inner, anchors, algorithms, depth: depth.into() }),
+    })
 }

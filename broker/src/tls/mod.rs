@@ -3,10 +3,15 @@
 //!
 //! Owns what is encrypted and with which certificate; does not know what is spoken inside,
 //! AMQP or HTTP. `material` turns files into a configuration, `facts` says what a handshake
-//! agreed on and what stands in certificates, `offer` what could be agreed on.
+//! agreed on and what stands in certificates, `offer` what could be agreed on, `names` how names in
+//! certificates are spelled, `login` which of those is the user's.
 
+mod ciphers;
+mod depth;
 mod facts;
+mod login;
 mod material;
+mod names;
 pub mod offer;
 #[cfg(test)]
 mod tests;
@@ -21,13 +26,15 @@ use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 
+pub use ciphers::{AEAD, Cipher, NamedCipher};
 pub use facts::{CertificateFacts, CertificateUse, PeerCertificate, TlsFacts};
+pub use login::{AlternativeNameKind, CertificateLogin, PeerNames};
 use material::Material;
 
 use crate::error::Error;
 
-/// Longest wait for a handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a handshake where nothing else is configured.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Changed files are looked for at most this often, in seconds, when a client comes.
 const LOOK_EVERY_S: u64 = 5;
@@ -53,6 +60,20 @@ pub enum TlsVersion {
     V13,
 }
 
+impl TlsVersion {
+    /// All that are spoken, best first.
+    pub const ALL: [Self; 2] = [Self::V13, Self::V12];
+
+    /// Its name in configurations.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V12 => "tlsv1.2",
+            Self::V13 => "tlsv1.3",
+        }
+    }
+}
+
 /// Where key material lies and what clients may do.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TlsSettings {
@@ -68,8 +89,14 @@ pub struct TlsSettings {
     pub client_certificates: ClientCertificates,
     /// What may be spoken; empty: everything this program can.
     pub versions: Vec<TlsVersion>,
+    /// What may be encrypted with, in this order; empty: everything this program can.
+    pub ciphers: Vec<Cipher>,
     /// Whether the order of ciphers is the server's and not the client's.
     pub prefers_own_ciphers: bool,
+    /// Most authorities between a client's certificate and one that is trusted; `None`: as many as the library takes.
+    pub depth: Option<u8>,
+    /// Longest wait for a handshake; `None`: [`HANDSHAKE_TIMEOUT`].
+    pub handshake_timeout: Option<Duration>,
 }
 
 impl std::fmt::Debug for TlsSettings {
@@ -81,6 +108,8 @@ impl std::fmt::Debug for TlsSettings {
             .field("key_file", &self.key_file)
             .field("client_certificates", &self.client_certificates)
             .field("versions", &self.versions)
+            .field("ciphers", &self.ciphers)
+            .field("depth", &self.depth)
             .finish_non_exhaustive()
     }
 }
@@ -125,7 +154,8 @@ impl TlsAcceptor {
             self.refresh();
         }
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&self.material.load().config));
-        tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket)).await.map_err(|_| io::ErrorKind::TimedOut)?
+        let longest = self.settings.handshake_timeout.unwrap_or(HANDSHAKE_TIMEOUT);
+        tokio::time::timeout(longest, acceptor.accept(socket)).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 
     /// Takes changed files. While they are wrong what was read before goes on to count, so
@@ -142,6 +172,12 @@ impl TlsAcceptor {
             }
             Err(error) => tracing::warn!("changed TLS certificates are not taken, the former ones stay: {error}"),
         }
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn settings(&self) -> &TlsSettings {
+        &self.settings
     }
 
     /// The certificates in use, those of authorities among them.

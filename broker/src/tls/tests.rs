@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pkcs8::{PrivateKeyInfoRef, SecretDocument};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, OtherNameValue, SanType};
 use tempfile::TempDir;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -115,6 +115,118 @@ async fn client_certificates_are_ignored_verified_or_required() {
         let met = met.map(|facts| facts.peer.map(|peer| peer.subject)).map_err(drop);
         assert_eq!(met, expected.map(|name| name.map(str::to_owned)), "{wanted:?} {}", certificate.is_some());
     }
+}
+
+/// Which users a certificate stands for.
+#[tokio::test]
+async fn the_user_is_the_wanted_name_of_the_certificate() {
+    use AlternativeNameKind::{Dns, Email, Ip, Other, Uri};
+    use CertificateLogin::{AlternativeName, CommonName, DistinguishedName};
+    let files = Files::new();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::OrganizationName, "Acme, Inc.");
+    params.distinguished_name.push(DnType::CommonName, "Ünal");
+    let text = |text: &str| text.try_into().unwrap();
+    params.subject_alt_names = vec![
+        SanType::DnsName(text("one.example")),
+        SanType::Rfc822Name(text("me@example")),
+        SanType::DnsName(text("two.example")),
+        SanType::URI(text("urn:x:1")),
+        SanType::IpAddress("127.0.0.1".parse().unwrap()),
+        SanType::IpAddress("::1".parse().unwrap()),
+        SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], OtherNameValue::Utf8String("upn@corp".to_owned()))),
+    ];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &files.authority).unwrap().pem();
+    let acceptor = TlsAcceptor::load(files.settings(ClientCertificates::Required), &[]).unwrap();
+    let facts = meet(&acceptor, files.client(Some((certificate, key.serialize_pem())))).await.unwrap();
+    let names = facts.peer.unwrap().names;
+    for (wanted, expected) in [
+        (DistinguishedName, Some("O=Acme\\, Inc.,CN=\\C3\\9Cnal")),
+        (CommonName, Some("Ünal")),
+        (AlternativeName(Dns, 0), Some("one.example")),
+        (AlternativeName(Dns, 1), Some("two.example")),
+        (AlternativeName(Dns, 2), None),
+        (AlternativeName(Email, 0), Some("me@example")),
+        (AlternativeName(Uri, 0), Some("urn:x:1")),
+        (AlternativeName(Ip, 0), Some("127.0.0.1")),
+        (AlternativeName(Ip, 1), Some("::1")),
+        (AlternativeName(Other, 0), Some("upn@corp")),
+        (AlternativeName(Other, usize::MAX), None),
+    ] {
+        assert_eq!(names.user(wanted), expected, "{wanted:?}");
+    }
+}
+
+/// A client whose certificate has so many authorities between it and the one that is trusted.
+fn with_authorities_between(files: &Files, count: usize) -> TlsConnector {
+    let mut chain = Vec::new();
+    let mut issuer: Option<CertifiedIssuer<'static, KeyPair>> = None;
+    for number in 0..count {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, format!("between {number}"));
+        let key = KeyPair::generate().unwrap();
+        let signer = issuer.as_ref().unwrap_or(&files.authority);
+        let next = CertifiedIssuer::signed_by(params, key, signer).unwrap();
+        chain.insert(0, next.der().clone());
+        issuer = Some(next);
+    }
+    let (certificate, key) = signed(issuer.as_ref().unwrap_or(&files.authority), "someone");
+    chain.insert(0, CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap());
+    let mut roots = RootCertStore::empty();
+    roots.add(files.authority.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = builder.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+    TlsConnector::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn the_depth_bounds_the_authorities_in_between() {
+    let files = Files::new();
+    for (depth, between, is_accepted) in
+        [(Some(0), 0, true), (Some(0), 1, false), (Some(1), 1, true), (Some(1), 2, false), (None, 2, true)]
+    {
+        let settings = TlsSettings { depth, ..files.settings(ClientCertificates::Required) };
+        let acceptor = TlsAcceptor::load(settings, &[]).unwrap();
+        let met = meet(&acceptor, with_authorities_between(&files, between)).await;
+        assert_eq!(met.is_ok(), is_accepted, "{depth:?} {between}: {met:?}");
+        if let Err(error) = met {
+            assert!(error.to_string().contains("more than"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ciphers_are_those_configured_in_their_order() {
+    let files = Files::new();
+    let named = |name: &str| match Cipher::find(name) {
+        NamedCipher::Offered(cipher) => cipher,
+        other => panic!("{name}: {other:?}"),
+    };
+    // The client of the library prefers AES with 256 bits.
+    let (chacha, aes) = ("TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_256_GCM_SHA384");
+    for (ciphers, prefers_own_ciphers, expected) in [
+        (vec![chacha], false, "chacha20_poly1305"),
+        (vec![chacha, aes], true, "chacha20_poly1305"),
+        (vec![aes, chacha], true, "aes_256_gcm"),
+        (vec![chacha, aes], false, "aes_256_gcm"),
+        (vec!["ECDHE-ECDSA-AES128-GCM-SHA256"], false, "aes_128_gcm"),
+    ] {
+        let ciphers = ciphers.into_iter().map(named).collect();
+        let settings = TlsSettings { ciphers, prefers_own_ciphers, ..files.settings(ClientCertificates::Ignored) };
+        let acceptor = TlsAcceptor::load(settings, &[]).unwrap();
+        assert_eq!(meet(&acceptor, files.client(None)).await.unwrap().cipher, expected);
+    }
+    // Suites of a version that is not spoken leave nothing, which is said at once.
+    let settings = TlsSettings {
+        ciphers: vec![named(chacha)],
+        versions: vec![TlsVersion::V12],
+        ..files.settings(ClientCertificates::Ignored)
+    };
+    assert!(TlsAcceptor::load(settings, &[]).map(|_| ()).unwrap_err().to_string().contains("cipher suites"));
 }
 
 #[tokio::test]
