@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) identity: Identity,
     /// From where; `None` for the control socket.
     pub(crate) address: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub(crate) is_encrypted: bool,
     /// Values of the parameters in the path.
     pub(crate) parameters: Parameters,
     /// The query string.

@@ -27,7 +27,7 @@ use crate::options::{HttpOptions, Timeouts};
 use crate::query::{QueryString, has_whole_escapes};
 use crate::reply::{JSON, Reply};
 use crate::route::{Answer, NotText, Parameters, Route, Routes};
-use crate::{PeerAddress, Transport};
+use crate::{OverTls, PeerAddress, Transport};
 
 /// Everything a request needs.
 pub(crate) struct Dispatch {
@@ -209,6 +209,7 @@ impl Dispatch {
         authorise(operation.access, &identity, broker.as_ref(), vhost.as_ref())?;
         let as_bert = negotiate(request.headers(), operation.format)?;
         *vary = if route.endpoint.negotiated { VARY } else { VARY_ENCODING };
+        let is_encrypted = request.extensions().get::<OverTls>().is_some();
         let timeouts = request.extensions().get::<Timeouts>().copied().unwrap_or_default();
         let (parts, body) = request.into_parts();
         if !content_type_is_valid(method, &parts.headers) {
@@ -225,6 +226,7 @@ impl Dispatch {
             }),
             identity,
             address,
+            is_encrypted,
             parameters,
             query: QueryString::parse(parts.uri.query()),
             body: body::read(body, &parts.headers, self.options.body_bytes_max, timeouts.idle).await?,
@@ -232,7 +234,7 @@ impl Dispatch {
         };
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, handler(call)).await;
         let reply = answered.unwrap_or_else(|_| Err(ApiError::not_answered_in_time()))?;
-        if as_bert { Ok(to_bert(reply)) } else { Ok(reply) }
+        if as_bert { to_bert(reply, route.endpoint.path) } else { Ok(reply) }
     }
 }
 
@@ -296,12 +298,13 @@ fn error_response(error: &ApiError) -> Response {
 }
 
 /// The same answer as an Erlang term.
-fn to_bert(mut reply: Reply) -> Reply {
+fn to_bert(mut reply: Reply, path: &str) -> Result<Reply, ApiError> {
     if let Some((JSON, body)) = &reply.body {
-        let term = serde_json::from_slice(body).ok().and_then(|value| bert::encode(&value));
-        reply.body = term.map(|term| (BERT, term.into()));
+        let term = serde_json::from_slice(body).ok().and_then(|value| bert::encode(&value, path));
+        let term = term.ok_or_else(|| ApiError::internal("the answer does not fit into a term".to_owned()))?;
+        reply.body = Some((BERT, term.into()));
     }
-    reply
+    Ok(reply)
 }
 
 /// Whether the content type of a request is well-formed, where it matters; which one it is does not.

@@ -76,6 +76,7 @@ mod stats;
 mod table;
 mod tags;
 mod time;
+mod tls;
 mod users;
 mod vhosts;
 mod whoami;
@@ -122,6 +123,10 @@ pub enum Transport {
 #[derive(Debug, Clone, Copy)]
 pub struct PeerAddress(pub Option<IpAddr>);
 
+/// Marks requests that came over TLS.
+#[derive(Debug, Clone, Copy)]
+struct OverTls;
+
 impl PeerAddress {
     /// The address that was put into a request.
     fn of(request: &Extensions) -> Option<IpAddr> {
@@ -155,6 +160,7 @@ const RESOURCES: &[fn(&mut Mounts)] = &[
     replicas::mount,
     sessions::mount,
     settings::mount,
+    tls::mount,
     users::mount,
     vhosts::mount,
     whoami::mount,

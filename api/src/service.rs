@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
+use axum::{Extension, Router};
 
 use broker::storage::BoxFuture;
 use broker::tls::{TlsAcceptor, TlsSettings};
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::options::Timeouts;
 use crate::prometheus::{self, MetricsSettings};
 use crate::serve::{ALPN, Serving, serve_tcp};
-use crate::{ServerFacts, Transport, router};
+use crate::{OverTls, ServerFacts, Transport, router};
 
 /// Where clients connect, and how they are served there.
 #[derive(Debug, Clone)]
@@ -117,7 +117,11 @@ impl HttpService {
                         _ = stop.wait_for(|stop| *stop) => None,
                     };
                     if let Some(node) = node {
-                        serve_tcp(listener, Serving { router: answers(node), timeouts, tls }, stop).await;
+                        let router = match &tls {
+                            Some(_) => answers(node).layer(Extension(OverTls)),
+                            None => answers(node),
+                        };
+                        serve_tcp(listener, Serving { router, timeouts, tls }, stop).await;
                     }
                 })
             })

@@ -69,11 +69,11 @@ async fn delete_login(call: Call) -> Answer {
 }
 
 /// No script reads it, no page of another site has it sent, and it goes to the API alone.
-/// `Secure` where a proxy says that the browser spoke TLS to it.
+/// `Secure` over TLS, and where a proxy says that the browser spoke TLS to it.
 fn set_cookie(call: &Call, token: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
     let prefix = &call.context.facts.http.path_prefix;
-    let over_tls = call.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let secure = if over_tls { "; Secure" } else { "" };
+    let by_proxy = call.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let secure = if call.is_encrypted || by_proxy { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path={prefix}/api; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     cookie.parse().map_err(|_| ApiError::internal("a path prefix is no header text"))
 }

@@ -30,6 +30,7 @@ pub mod replicas;
 pub mod runtime;
 pub mod status;
 pub mod streams;
+pub mod tls;
 pub mod topology;
 pub mod users;
 pub mod virtual_hosts;
@@ -60,6 +61,7 @@ pub const FAMILIES: &[&[&Command]] = &[
     feature_flags::ALL,
     encryption::ALL,
     runtime::ALL,
+    tls::ALL,
     network::ALL,
     logs::ALL,
     erlang::ALL,

@@ -44,6 +44,7 @@ pub mod queues;
 pub mod sessions;
 pub mod settings;
 pub mod statistics;
+pub mod tls;
 pub mod traffic;
 pub mod users;
 pub mod vhosts;
@@ -111,6 +112,7 @@ pub const RESOURCES: &[Resource] = &[
     Resource { name: "queues", summary: "Where messages wait", endpoints: queues::ENDPOINTS },
     Resource { name: "sessions", summary: "Logins that outlast a request", endpoints: sessions::ENDPOINTS },
     Resource { name: "settings", summary: "What is changed while the node runs", endpoints: settings::ENDPOINTS },
+    Resource { name: "tls", summary: "What the node encrypts with", endpoints: tls::ENDPOINTS },
     Resource { name: "users", summary: "Who may log in", endpoints: users::ENDPOINTS },
     Resource { name: "vhosts", summary: "Virtual hosts", endpoints: vhosts::ENDPOINTS },
     Resource { name: "whoami", summary: "The caller, the version, login", endpoints: whoami::ENDPOINTS },

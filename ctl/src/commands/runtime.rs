@@ -17,8 +17,6 @@ use crate::term::Term;
 
 /// Commands of this file.
 pub const ALL: &[&Command] = &[
-    &CERTIFICATES,
-    &CIPHER_SUITES,
     &COMMAND_LINE_ARGUMENTS,
     &ENVIRONMENT,
     &ERLANG_COOKIE_SOURCES,
@@ -29,7 +27,6 @@ pub const ALL: &[&Command] = &[
     &METADATA_STORE_STATUS,
     &OS_ENV,
     &SERVER_VERSION,
-    &TLS_VERSIONS,
 ];
 
 pub fn summary(call: &Call) -> Result<NodeSummary, Failure> {
@@ -338,85 +335,6 @@ pub fn alone(call: &Call) -> Answer {
     let mut row = vec![Term::atom(call.node()), Term::atom("leader"), Term::atom("voter")];
     row.resize(COLUMNS.len(), Term::Missing);
     Answer::Rows(Rows { columns: COLUMNS.map(str::to_owned).to_vec(), rows: vec![row], ..Rows::default() })
-}
-
-/// `certificates`.
-pub const CERTIFICATES: Command = Command {
-    name: "certificates",
-    tools: &[Tool::Diagnostics],
-    section: Section::Configuration,
-    summary: "Displays certificates (public keys) for every listener on target node that is configured to use TLS",
-    usage: "certificates",
-    guides: &["configure", "ssl"],
-    format: Format::Erlang,
-    banner: |call| Some(format!("Certificates of node {} ...", call.node())),
-    run: certificates,
-    ..Command::BLANK
-};
-
-fn certificates(call: &Call) -> Result<Answer, Failure> {
-    call.summary()?;
-    Ok(match call.format {
-        Format::Json => Answer::Report { text: String::new(), json: json!([]) },
-        _ => Answer::Document(Term::Map(Vec::new())),
-    })
-}
-
-/// `cipher_suites`.
-pub const CIPHER_SUITES: Command = Command {
-    name: "cipher_suites",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Lists cipher suites enabled by default. To list all available cipher suites, add the --all argument.",
-    usage: "cipher_suites [--format <openssl | erlang | map>] [--all] [--timeout <timeout>]",
-    explains: &[("--format", "format to use"), ("--all", "all of them")],
-    switches: &[Switch::text("format"), Switch::flag("all")],
-    format: Format::Lines,
-    endpoints: &[&NODE],
-    check: check_suite_format,
-    banner: |_| Some("Listing available cipher suites in OpenSSL format".to_owned()),
-    run: cipher_suites,
-    ..Command::BLANK
-};
-
-fn check_suite_format(call: &Call) -> Result<(), Failure> {
-    match call.switches.text("format") {
-        None | Some("openssl" | "erlang" | "map") => Ok(()),
-        Some(_) => Err(Failure::bad_argument("Format should be either openssl, erlang or map")),
-    }
-}
-
-fn cipher_suites(call: &Call) -> Result<Answer, Failure> {
-    let suites = summary(call)?.cipher_suites;
-    Ok(match call.switches.text("format").unwrap_or("openssl") {
-        "openssl" => Answer::Document(Term::List(suites.into_iter().map(Term::Text).collect())),
-        other => {
-            let text = format!("a Warren node names its cipher suites as OpenSSL does; it has no {other} form of them");
-            return Err(Failure::refused(Kind::Unavailable, text));
-        }
-    })
-}
-
-/// `tls_versions`.
-pub const TLS_VERSIONS: Command = Command {
-    name: "tls_versions",
-    tools: &[Tool::Diagnostics],
-    section: Section::Monitoring,
-    summary: "Lists TLS versions supported (but not necessarily allowed) on the target node",
-    usage: "tls_versions [--timeout <timeout>]",
-    needs: Needs::AppRunning,
-    format: Format::Lines,
-    endpoints: &[&NODE],
-    banner: |_| Some("Listing all TLS versions supported by the runtime...".to_owned()),
-    run: tls_versions,
-    ..Command::BLANK
-};
-
-fn tls_versions(call: &Call) -> Result<Answer, Failure> {
-    call.require()?;
-    let versions = summary(call)?.tls_versions;
-    // The reference prints them with nothing between.
-    Ok(Answer::Report { text: versions.concat(), json: json!({"versions": versions}) })
 }
 
 /// `message_size_stats`.
