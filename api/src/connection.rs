@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header::HOST;
+use axum::http::header::{CONNECTION, HOST};
 use axum::http::{StatusCode, Version};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -63,7 +63,7 @@ pub(crate) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, activity) = Watched::new(stream);
-    let refuses = Router::new().fallback(async || StatusCode::BAD_REQUEST);
+    let refuses = Router::new().fallback(async || (StatusCode::BAD_REQUEST, [(CONNECTION, "close")]));
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(timeouts);

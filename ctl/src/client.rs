@@ -172,8 +172,11 @@ impl Client {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        let cause = cause.to_string();
-        let hint = HINTS.iter().find(|(text, _)| cause.contains(text)).map_or("", |(_, hint)| hint);
-        Trouble::Unreachable(format!("{}: {cause}{hint}", self.place))
+        let why = crate::tls::explained(cause).unwrap_or_else(|| {
+            let cause = cause.to_string();
+            let hint = HINTS.iter().find(|(text, _)| cause.contains(text)).map_or("", |(_, hint)| hint);
+            format!("{cause}{hint}")
+        });
+        Trouble::Unreachable(format!("{}: {why}", self.place))
     }
 }

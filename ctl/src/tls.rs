@@ -9,7 +9,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 /// What the command line or a profile says about TLS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,6 +70,38 @@ impl TlsOptions {
     }
 }
 
+/// Why TLS failed, and what would do. `None` for what is no such failure, or explains itself.
+pub fn explained(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    // Each layer on the way up may have wrapped it into one of its own.
+    let mut cause = cause;
+    while let Some(within) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        cause = within;
+    }
+    let error: &Error = cause.downcast_ref()?;
+    let advice = match error {
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the node's certificate is for another host name; use one it names",
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            "who has signed the node's certificate only bears the name of somebody trusted; --ca-cert FILE trusts an authority of your own"
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the node's certificate has expired"
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the node wants to see a certificate; --client-cert FILE and --client-key FILE show one"
+        }
+        Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError) => {
+            "the node does not trust whoever has signed our certificate (--client-cert)"
+        }
+        Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion) => {
+            "the node and this program have no version or cipher suite of TLS in common"
+        }
+        _ => return None,
+    };
+    Some(format!("{advice} ({error})"))
+}
+
 /// For connections without TLS: trusts nobody and reads nothing.
 ///
 /// # Errors
@@ -101,7 +135,7 @@ impl ServerCertVerifier for Anyone {
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+    ) -> Result<ServerCertVerified, Error> {
         Ok(ServerCertVerified::assertion())
     }
 
@@ -110,7 +144,7 @@ impl ServerCertVerifier for Anyone {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
@@ -119,7 +153,7 @@ impl ServerCertVerifier for Anyone {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 

@@ -18,5 +18,6 @@ mod pika;
 mod shell;
 mod targets;
 mod tls;
+mod tls_tools;
 mod transcripts;
 mod verbs;

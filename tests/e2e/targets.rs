@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tests::{Server, binaries, python};
 
 /// A tool that finds no node by itself.
-fn away(arguments: &[&str]) -> Command {
+pub fn away(arguments: &[&str]) -> Command {
     let mut command = Command::new(binaries().links.join("rabbitmqctl"));
     command.args(arguments).stdin(Stdio::null());
     for name in ["WARREN_SOCKET", "WARREN_URI", "WARREN_PROFILE", "WARREN_PASSWORD", "RABBITMQ_NODENAME"] {
@@ -16,15 +16,15 @@ fn away(arguments: &[&str]) -> Command {
     command
 }
 
-fn text(output: &Output) -> (String, String, Option<i32>) {
+pub fn text(output: &Output) -> (String, String, Option<i32>) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
-const USERS: &str = "user\ttags\nguest\t[administrator]\n";
+pub const USERS: &str = "user\ttags\nguest\t[administrator]\n";
 
 #[track_caller]
-fn works(command: &mut Command) {
+pub fn works(command: &mut Command) {
     assert_eq!(text(&command.output().unwrap()), (USERS.to_owned(), String::new(), Some(0)), "{command:?}");
 }
 

@@ -160,6 +160,28 @@ async fn who_sends_too_much_and_reads_afterwards_still_gets_the_answer() {
     assert_eq!(status(&answer), "400");
 }
 
+/// As the reference answers; what follows such a request is not taken for another.
+#[tokio::test]
+async fn a_request_says_once_for_which_host_it_is() {
+    for (head, expected) in [
+        ("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "200"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ncontent-length: 5\r\n\r\nhello", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nhost: x\r\nx: a\r\n b\r\n\r\n", "400"),
+    ] {
+        let mut client = Client::new();
+        client.send(head).await;
+        let mut answer = String::new();
+        client.socket.read_to_string(&mut answer).await.unwrap();
+        assert_eq!((status(&answer), answer.matches("HTTP/1.").count()), (expected, 1), "{head:?}");
+        client.served.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn heads_are_bounded_in_size_and_in_lines() {
     for head in [
