@@ -130,7 +130,7 @@ class Document:
         if set(item["x-allow"].split(", ")) != methods:
             return ["%s answers %s, and x-allow is %s" % (path, ", ".join(sorted(methods)), item["x-allow"])]
         if method not in methods:
-            return self._otherwise(item, method, status, headers, body)
+            return self._otherwise(method, status, headers, body)
         operation = item[method.lower()]
         answer = operation["responses"].get(str(status))
         if answer is None:
@@ -143,9 +143,10 @@ class Document:
             return ["HEAD has a body"] if body else ["HEAD is given a body"] if "content" in answer else []
         return self._body(path, method, operation, status, answer, target, headers, body)
 
-    def _otherwise(self, item, method, status, headers, body):
+    def _otherwise(self, method, status, headers, body):
         """A method that the path does not offer."""
-        (expected, answer), = item["x-otherwise"].items() if method in KNOWN else [("501", {"description": ""})]
+        (expected, answer), = (self.document["x-otherwise"].items() if method in KNOWN
+                               else [("501", {"description": ""})])
         if str(status) != expected:
             return ["%s answers %d instead of %s" % (method, status, expected)]
         if body:

@@ -9,11 +9,12 @@ BODY = {"type": "object", "required": ["name"], "properties": {
     "more": {"type": "object", "additionalProperties": {}}}}
 ALLOWED = {"description": "Bare", "headers": {"Allow": {"schema": {"type": "string"}}}}
 OTHERS = {
-    "x-allow": "HEAD, GET, OPTIONS", "x-otherwise": {"405": {"$ref": "#/components/responses/Bare"}},
+    "x-allow": "HEAD, GET, OPTIONS",
     "head": {"responses": {"200": {"description": "Bare"}}},
     "options": {"responses": {"200": {"$ref": "#/components/responses/Bare"}}},
 }
 DOCUMENT = {
+    "x-otherwise": {"405": {"$ref": "#/components/responses/Bare"}},
     "components": {"responses": {"Bare": ALLOWED}, "schemas": {
         "Thing": BODY,
         "Inner": {"type": "object", "properties": {"count": {"type": "integer"}}},

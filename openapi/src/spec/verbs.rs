@@ -1,7 +1,8 @@
 //! `HEAD` and `OPTIONS`, which no handler stands behind: they follow from the other methods of a path.
 //!
 //! `HEAD` is answered as `GET` would be, without a body; `OPTIONS` by anybody, with `Allow`. Any other method of HTTP is
-//! answered 405, and one that HTTP does not know 501; that has no place in a path, so it stands in an extension.
+//! answered 405, and one that HTTP does not know 501; that has no place in a path, so it stands once,
+//! in an extension of the document.
 
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterIn};
@@ -64,7 +65,8 @@ pub(super) fn options(other: &Operation, path_id: &str) -> Operation {
     options
 }
 
-/// What every other method is answered, for the path's extension.
+/// What every other method is answered, for the document's extension. A second extension beside it would come in no
+/// defined order.
 pub(super) fn otherwise() -> Value {
     json!({"405": {"$ref": format!("#/components/responses/{NOT_ALLOWED_NAME}")}})
 }
