@@ -203,6 +203,7 @@ OWN = (
     get("/warren/sessions"),
     post("/warren/sessions"),
     delete("/warren/sessions"),
+    get("/warren/tls"),
 )
 
 

@@ -137,7 +137,7 @@ class Scene:
         for value, mask in self.masks:
             text = text.replace(value, mask)
         text = re.sub(r"^(200) \"4\.[0-9.]+\"", r"\1 VERSION", text)
-        text = re.sub(r'{"name":"[a-z0-9-]+@[a-zA-Z0-9.-]+"}', "CLUSTER", text)
+        text = re.sub(r'{"name":"[a-z0-9_-]+@[a-zA-Z0-9.-]+"}', "CLUSTER", text)
         return re.sub(r"\s*\n\s*", "\\\\n", text)
 
     def sweep(self):
