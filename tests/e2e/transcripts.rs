@@ -16,7 +16,9 @@ fn server() -> Server {
         // What the transcripts were recorded with, and cheap enough for thousands of users.
         "password_hashing_module=rabbit_password_hashing_sha256".to_owned(),
     ];
-    Server::start_with(Options { set: set.to_vec(), ..Options::default() })
+    // The recorded node had variables of its environment to show.
+    let environment = vec![("RABBITMQ_DEFAULT_VHOST".to_owned(), "/".to_owned())];
+    Server::start_with(Options { set: set.to_vec(), environment, ..Options::default() })
 }
 
 /// A file beside the server's data.

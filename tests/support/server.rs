@@ -68,7 +68,7 @@ impl Server {
     pub fn start_with(options: Options) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let own = || format!("test-{}-{number}@localhost", std::process::id());
+        let own = || format!("test_{}_{number}@localhost", std::process::id());
         let node = options.node.clone().unwrap_or_else(own);
         let dir = tempfile::Builder::new().prefix("warren-").tempdir().expect("a temporary folder");
         Self::spawn(Arc::new(dir), node, options)
