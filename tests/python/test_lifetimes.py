@@ -21,6 +21,20 @@ def test_an_exclusive_queue_goes_with_its_connection(broker):
     assert not exists(broker, "mine")
 
 
+def test_a_closed_connection_has_left_its_queues_when_it_is_told_so(broker):
+    others = broker.channel()
+    for _ in range(20):
+        connection = broker.connect()
+        channel = connection.channel()
+        channel.queue_declare("mine", exclusive=True)
+        channel.queue_declare("passing", auto_delete=True)
+        channel.basic_consume("passing", lambda *_: None, exclusive=True)
+        connection.close()
+        for queue in ("mine", "passing"):
+            others.queue_declare(queue, exclusive=True)
+            others.queue_delete(queue)
+
+
 def test_an_auto_delete_queue_goes_with_its_last_consumer(broker):
     channel = broker.channel()
     channel.queue_declare("passing", auto_delete=True)

@@ -94,6 +94,8 @@ pub(super) struct Session {
     pub(super) standing: Standing,
     /// The client said close and has its answer: the socket is the client's to close.
     pub(super) left_by_client: bool,
+    /// Whether what goes with the connection has been told to go.
+    detached: bool,
     pub(super) vhost_handle: VhostHandle,
     pub(super) topology: Arc<LiveTopology>,
     pub(super) directory: Arc<Directory>,
@@ -140,6 +142,7 @@ impl Session {
             output: Output::default(),
             standing: Standing::Open,
             left_by_client: false,
+            detached: false,
             topology: vhost_handle.topology(),
             vhost_handle,
             directory,
@@ -343,7 +346,8 @@ impl Session {
     async fn connection_method(&mut self, method: Method<'_>) -> Result<(), Violation> {
         match method {
             Method::ConnectionClose { .. } => {
-                self.flush().await;
+                // Who connects again after the answer finds neither exclusive queues nor consumers of before.
+                self.detach().await;
                 encode::bare(&mut self.output.bytes, 0, 10, 51);
                 self.standing = Standing::Closed;
                 self.left_by_client = true;
@@ -434,6 +438,10 @@ impl Session {
         }
         for queue in queues {
             let _ = queue.send(QueueCommand::SessionClosed { session }).await;
+            if queue.spec().auto_delete {
+                // Its answer comes after it said that nobody consumes any more.
+                let _ = queue.ask(|reply| QueueCommand::Consumers { reply }).await;
+            }
         }
     }
 
@@ -491,15 +499,22 @@ impl Session {
         }
     }
 
-    /// The connection is over: everything it holds goes back.
-    pub(super) async fn end(&mut self) {
+    /// Leaves all queues; those that go with the connection, or with its consumers, are gone when it returns.
+    async fn detach(&mut self) {
         self.flush().await;
         let numbers: Vec<u16> = self.channels.keys().copied().collect();
         for number in numbers {
             self.leave_channel(number).await;
             self.forget_channel(number);
         }
-        self.broker.connection_ended(&self.vhost, self.id).await;
+        if !std::mem::replace(&mut self.detached, true) {
+            self.broker.connection_ended(&self.vhost, self.id).await;
+        }
+    }
+
+    /// The connection is over: everything it holds goes back.
+    pub(super) async fn end(&mut self) {
+        self.detach().await;
         self.broker.registry().remove(self.id);
         self.tell_connection_closed();
     }

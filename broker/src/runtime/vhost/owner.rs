@@ -163,6 +163,10 @@ impl Owner {
                 Some(notice) = queue_notices.recv() => self.unused(notice).await,
                 () = shared.histories.changed() => self.record_histories().await,
             }
+            // What queues said comes before what was asked after it: a queue that its last consumer has left is gone.
+            while let Ok(notice) = queue_notices.try_recv() {
+                self.unused(notice).await;
+            }
             let mut before = self.topology.clone();
             let mut end = None;
             for command in taken.drain(..) {
