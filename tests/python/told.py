@@ -57,7 +57,7 @@ class Told:
 
     def __init__(self, broker, source, keys=("#",)):
         self.broker, self.lines = broker, []
-        self.masks = [(re.escape(broker.vhost), "VHOST"), (r"(rabbit|live|test[0-9-]*)@[a-zA-Z0-9.-]+", "NODE"),
+        self.masks = [(re.escape(broker.vhost), "VHOST"), (r"(rabbit|live|test[0-9_-]*)@[a-zA-Z0-9.-]+", "NODE"),
                       (r"127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+", "CONNECTION"), (r"<NODE[0-9.]*>", "<PROCESS>"),
                       (r"amq\.rabbitmq\.reply-to\.[A-Za-z0-9+/=.-]+", "REPLY-ADDRESS")]
         self.channel = broker.channel()
