@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use openapi::control::{RegistryEntry, SOCKET_MODE, registry_dir, registry_file_name};
 use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use tokio::net::UnixListener;
 
 /// Longest path of a Unix socket, in bytes: `sun_path` holds 108 with its final zero.
@@ -21,6 +23,9 @@ const SOCKET_NAME: &str = "control.sock";
 
 /// Permission bits of the registry directory: others may look, not write.
 const REGISTRY_DIR_MODE: u32 = 0o755;
+
+/// Entries of the registry that one start looks at for nodes that were killed.
+const SWEPT_MAX: usize = 4096;
 
 /// An open control socket with its registry entry; both go when it is dropped.
 pub struct ControlSocket {
@@ -111,6 +116,7 @@ fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 /// Writes the entry whole or not at all; one that a dead node left is replaced.
 fn register(dir: &Path, node: &str, socket: &Path) -> anyhow::Result<PathBuf> {
     create_registry_dir(dir)?;
+    sweep(dir);
     let entry = RegistryEntry { node: node.to_owned(), socket: socket.to_owned(), pid: std::process::id() };
     let path = dir.join(registry_file_name(node));
     let fresh = dir.join(format!(".{}.{}", registry_file_name(node), std::process::id()));
@@ -128,6 +134,20 @@ fn create_registry_dir(dir: &Path) -> anyhow::Result<()> {
         bail!("{} belongs to, or can be written by, somebody else", dir.display());
     }
     Ok(())
+}
+
+/// Takes away what killed nodes left, which nobody else does: tools look at a bounded number of entries. Nothing depends
+/// on it, so what cannot be taken away stays.
+fn sweep(dir: &Path) {
+    let is_dead = |path: &Path| {
+        let pid = entry_pid(path).and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+    };
+    for file in std::fs::read_dir(dir).into_iter().flatten().flatten().take(SWEPT_MAX) {
+        if is_dead(&file.path()) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
 }
 
 fn entry_pid(path: &Path) -> Option<u32> {

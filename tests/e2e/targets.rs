@@ -74,6 +74,18 @@ fn a_node_elsewhere_is_named_by_address_or_profile() {
 }
 
 #[test]
+fn what_a_killed_node_left_is_taken_away_by_the_next_that_starts() {
+    let mut killed = Server::start();
+    let before = text(&away(&["list_users", "-n", &killed.node]).output().unwrap()).1;
+    let unregistered = format!("no node {} is registered", killed.node);
+    assert!(!before.contains(&unregistered), "{before}");
+    killed.kill();
+    let _next = Server::start();
+    let stderr = text(&away(&["list_users", "-n", &killed.node]).output().unwrap()).1;
+    assert!(stderr.contains(&unregistered), "{stderr}");
+}
+
+#[test]
 fn what_goes_wrong_first_with_a_node_elsewhere_is_said_with_what_to_do() {
     let server = Server::start();
     let http = server.http.to_string();
