@@ -216,7 +216,7 @@ async fn fetch(
             }
             Some(Ok(None)) => break,
             Some(Err(error)) => {
-                let _ = queue.send(QueueCommand::SessionClosed { session }).await;
+                let _ = queue.ask(|reply| QueueCommand::SessionClosed { session, reply }).await;
                 return Err(error);
             }
             None => return Ok(None),

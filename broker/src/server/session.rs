@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::ack_timeout::Deadlines;
 use super::channel::{Channel, Channels};
@@ -415,7 +415,7 @@ impl Session {
         }
     }
 
-    /// Detaches a channel from its queues: consumers leave, what is out goes back.
+    /// Detaches a channel from its queues: when it returns consumers have left, and what is out is back.
     async fn leave_channel(&mut self, number: u16) {
         self.stop_replies(number, None);
         let Some(channel) = self.channels.get_mut(&number) else { return };
@@ -436,12 +436,15 @@ impl Session {
                 remember(consumer.queue);
             }
         }
+        let mut answers = Vec::with_capacity(queues.len());
         for queue in queues {
-            let _ = queue.send(QueueCommand::SessionClosed { session }).await;
-            if queue.spec().auto_delete {
-                // Its answer comes after it said that nobody consumes any more.
-                let _ = queue.ask(|reply| QueueCommand::Consumers { reply }).await;
-            }
+            let (reply, answer) = oneshot::channel();
+            let _ = queue.send(QueueCommand::SessionClosed { session, reply }).await;
+            answers.push(answer);
+        }
+        // All are at it together; one that is gone does not answer.
+        for answer in answers {
+            let _ = answer.await;
         }
     }
 

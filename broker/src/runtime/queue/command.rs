@@ -160,6 +160,8 @@ pub(crate) enum QueueCommand {
     SessionClosed {
         /// The channel.
         session: SessionId,
+        /// Answered when that is done, and who is told that nobody consumes any more has been told.
+        reply: oneshot::Sender<()>,
     },
     /// List consumers.
     Consumers {

@@ -18,7 +18,7 @@ pub(super) enum Work {
     /// Drop all ready messages.
     Purge(oneshot::Sender<u64>),
     /// Put back what a channel had.
-    SessionClosed(SessionId),
+    SessionClosed(SessionId, oneshot::Sender<()>),
 }
 
 impl Owner {
@@ -42,11 +42,12 @@ impl Owner {
                 self.publish_stats();
                 let _ = reply.send(purged);
             }
-            Work::SessionClosed(session) => {
+            Work::SessionClosed(session, reply) => {
                 let slots = self.state.out_with(session);
                 self.settle_all(Disposition::RejectRequeue, &slots).await;
                 let leaving = self.state.remove_consumers_of(session);
                 self.consumers_left(leaving.into_iter().map(|id| (id, 0)).collect());
+                let _ = reply.send(());
             }
         }
     }

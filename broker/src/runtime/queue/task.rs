@@ -412,7 +412,7 @@ impl Owner {
                 }
             }
             QueueCommand::Purge { reply } => return Flow::Long(Work::Purge(reply)),
-            QueueCommand::SessionClosed { session } => return Flow::Long(Work::SessionClosed(session)),
+            QueueCommand::SessionClosed { session, reply } => return Flow::Long(Work::SessionClosed(session, reply)),
             QueueCommand::Consumers { reply } => {
                 let _ = reply.send(self.list_consumers());
             }

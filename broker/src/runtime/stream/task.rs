@@ -214,7 +214,10 @@ impl Owner {
                 self.cancel(connection, consumer);
                 let _ = reply.send(());
             }
-            QueueCommand::SessionClosed { session } => self.session_closed(session),
+            QueueCommand::SessionClosed { session, reply } => {
+                self.session_closed(session);
+                let _ = reply.send(());
+            }
             QueueCommand::Get { reply, .. } => {
                 let refusal = format!("basic.get not supported by stream queues {}", self.resource());
                 let _ = reply.send(Err(Error::NotImplemented(refusal)));

@@ -57,7 +57,7 @@ async fn what_was_out_comes_back_in_order() {
     for kind in [QueueKind::Classic, QueueKind::Quorum] {
         for (mixture, persistent) in MIXTURES.into_iter().enumerate() {
             let (rig, _) = out_of(QueueSpec { kind, ..durable(&[]) }, 500, persistent).await;
-            rig.queue.send(QueueCommand::SessionClosed { session: SESSION }).await.unwrap();
+            rig.queue.ask(|reply| QueueCommand::SessionClosed { session: SESSION, reply }).await.unwrap();
             let (ready, paged, ..) = rig.counts().await;
             assert_eq!(ready, 500);
             assert!(paged > 400, "mixture {mixture}: {paged} of 500");
