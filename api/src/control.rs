@@ -66,8 +66,6 @@ async fn get_node(call: Call) -> Answer {
         fd_used: status.fd_used,
         fd_total: status.fd_total,
         processors: status.processors,
-        tls_versions: broker::tls::offer::versions().map(str::to_owned).to_vec(),
-        cipher_suites: broker::tls::offer::cipher_suites(),
     })
 }
 

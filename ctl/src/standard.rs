@@ -226,8 +226,6 @@ fn summary(overview: &Value, node: &Value) -> NodeSummary {
         fd_used: number("fd_used"),
         fd_total: number("fd_total"),
         processors: node["processors"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default(),
-        tls_versions: Vec::new(),
-        cipher_suites: Vec::new(),
     }
 }
 

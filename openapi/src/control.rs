@@ -87,12 +87,6 @@ pub struct NodeSummary {
     pub fd_total: u64,
     /// Processors.
     pub processors: usize,
-    /// Versions of TLS that listeners may offer, the newest first.
-    #[serde(default)]
-    pub tls_versions: Vec<String>,
-    /// Cipher suites that listeners may offer, by the names of OpenSSL.
-    #[serde(default)]
-    pub cipher_suites: Vec<String>,
 }
 
 /// How a plugin stands.

@@ -3,7 +3,7 @@
 //!
 //! Owns what is encrypted and with which certificate; does not know what is spoken inside,
 //! AMQP or HTTP. `material` turns files into a configuration, `facts` says what a handshake
-//! agreed on and what stands in certificates, `offer` what could be agreed on, `names` how names in
+//! agreed on and what stands in certificates, `ciphers` what suites are called, `names` how names in
 //! certificates are spelled, `login` which of those is the user's.
 
 mod ciphers;
@@ -12,7 +12,6 @@ mod facts;
 mod login;
 mod material;
 mod names;
-pub mod offer;
 #[cfg(test)]
 mod tests;
 
