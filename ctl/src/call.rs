@@ -406,14 +406,17 @@ impl Call {
     pub fn prompt(&self, question: &str) -> Result<Option<String>, Failure> {
         self.require()?;
         say(&self.take_banner());
-        if !self.is_quiet() {
-            say(&format!("{question}: \n"));
-        }
+        let ask = || {
+            if !self.is_quiet() {
+                say(&format!("{question}: \n"));
+            }
+        };
         let stdin = std::io::stdin();
         // On a terminal the answer must not be seen.
         if stdin.is_terminal() {
-            return crate::secret::hidden_answer().map(Some);
+            return crate::secret::hidden_answer(ask).map(Some);
         }
+        ask();
         let mut line = String::new();
         match std::io::Read::take(stdin.lock(), INPUT_BYTES_MAX).read_line(&mut line) {
             Ok(0) | Err(_) => Ok(None),

@@ -67,19 +67,19 @@ fn ask(question: &str) -> Result<String, Failure> {
         .write(true)
         .open("/dev/tty")
         .map_err(|error| refused(&format!("there is no terminal to ask for the password on: {error}")))?;
-    let typed = hidden(&terminal, &format!("{question}: "));
+    let typed = hidden(&terminal, || drop(write!(&terminal, "{question}: ")));
     writeln!(&terminal).ok();
     typed
 }
 
-/// A line of the standard input, which is a terminal, without showing it.
+/// A line of the standard input, which is a terminal, without showing it. `question` asks for it.
 ///
 /// # Errors
 /// When the prompt was left with Ctrl-C.
-pub fn hidden_answer() -> Result<String, Failure> {
+pub fn hidden_answer(question: impl FnOnce()) -> Result<String, Failure> {
     use std::os::fd::AsFd as _;
     let input = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| refused(&error.to_string()))?;
-    hidden(&std::fs::File::from(input), "")
+    hidden(&std::fs::File::from(input), question)
 }
 
 fn refused(text: &str) -> Failure {
@@ -87,14 +87,14 @@ fn refused(text: &str) -> Failure {
 }
 
 /// Asks once nothing is shown any more: who is fast, or a program, answers at once.
-fn hidden(mut terminal: &std::fs::File, question: &str) -> Result<String, Failure> {
+fn hidden(terminal: &std::fs::File, question: impl FnOnce()) -> Result<String, Failure> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
     let before = tcgetattr(terminal).map_err(|error| refused(&error.to_string()))?;
     let mut silent = before.clone();
     // Signals are off as well: leaving with Ctrl-C must not leave a terminal that shows nothing.
     silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     tcsetattr(terminal, OptionalActions::Now, &silent).map_err(|error| refused(&error.to_string()))?;
-    terminal.write_all(question.as_bytes()).ok();
+    question();
     let typed = read_line(terminal);
     tcsetattr(terminal, OptionalActions::Now, &before).ok();
     typed.map_err(|error| refused(&error.to_string()))
