@@ -12,11 +12,11 @@ use crate::connections::{self, sees};
 use crate::consumers;
 use crate::error::ApiError;
 use crate::flows::Flows;
+use crate::open::View;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
 use crate::rows::{self, Fields};
-use row::View;
 
 pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::CHANNELS).get(list_channels);
@@ -35,7 +35,7 @@ async fn list(call: &Call, kind: Listing, keep: impl Fn(&LiveConnection) -> bool
     let connections = connections::visible(call, keep)?;
     let channels = connections.iter().flat_map(LiveConnection::channels).collect();
     let view = View::new(call)?;
-    let describe = |channel: &LiveChannel, fields: &mut Fields<'_>| view.describe(channel, fields);
+    let describe = |channel: &LiveChannel, fields: &mut Fields<'_>| row::describe(&view, channel, fields);
     Ok(Reply::json_text(rows::listing(kind, channels, name, describe, &call.query).await?))
 }
 
@@ -76,7 +76,7 @@ async fn get_channel(call: Call) -> Answer {
     }
     let node = &call.node().settings().node_name;
     let view = View::new(&call)?;
-    let mut item = rows::value(|fields| view.describe(&channel, fields))?;
+    let mut item = rows::value(|fields| row::describe(&view, &channel, fields))?;
     if call.without_stats() {
         return call.object(&item);
     }

@@ -7,14 +7,15 @@ use std::borrow::Cow;
 use broker::LiveConnection;
 use broker::domain::name::UserName;
 use openapi::connections as wire;
+use openapi::queues::OwnerDetails;
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::open::View;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
 use crate::rows::{self, Fields};
-use row::View;
 
 pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::CONNECTIONS).get(list_connections);
@@ -38,6 +39,12 @@ pub(crate) fn sees(call: &Call, owner: &UserName) -> bool {
     call.identity.is_monitoring() || call.identity.is_user(owner)
 }
 
+/// A connection, as what belongs to it tells of it.
+pub(crate) fn owner_details(connection: &LiveConnection) -> OwnerDetails {
+    let (peer_host, peer_port) = connection.peer();
+    OwnerDetails { name: connection.name().to_owned(), peer_host: peer_host.to_string(), peer_port }
+}
+
 /// Open connections for which `keep` holds, of those the caller sees, by name.
 pub(crate) fn visible(call: &Call, keep: impl Fn(&LiveConnection) -> bool) -> Result<Vec<LiveConnection>, ApiError> {
     let mut connections = call.broker()?.live_connections();
@@ -49,7 +56,7 @@ pub(crate) fn visible(call: &Call, keep: impl Fn(&LiveConnection) -> bool) -> Re
 async fn list(call: &Call, kind: Listing, keep: impl Fn(&LiveConnection) -> bool) -> Answer {
     let connections = visible(call, keep)?;
     let view = View::new(call)?;
-    let describe = |connection: &LiveConnection, fields: &mut Fields<'_>| view.describe(connection, fields);
+    let describe = |connection: &LiveConnection, fields: &mut Fields<'_>| row::describe(&view, connection, fields);
     Ok(Reply::json_text(rows::listing(kind, connections, name, describe, &call.query).await?))
 }
 
@@ -77,7 +84,7 @@ async fn list_of_vhost(call: Call) -> Answer {
 async fn get_connection(call: Call) -> Answer {
     let connection = find(&call)?;
     let view = View::new(&call)?;
-    let mut item = rows::value(|fields| view.describe(&connection, fields))?;
+    let mut item = rows::value(|fields| row::describe(&view, &connection, fields))?;
     row::alone(&connection, &mut item);
     Reply::json(&item)
 }

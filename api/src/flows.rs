@@ -108,15 +108,16 @@ impl<'c> Flows<'c> {
 
     /// The channel at the other end; `None` when it has gone meanwhile.
     fn channel(&self, connection: ConnectionId, number: u16) -> Option<ChannelDetails> {
-        let peer = self.broker.flow_channel(connection)?;
+        let open = self.broker.live_connection(connection)?;
+        let (peer_host, peer_port) = open.peer();
         Some(ChannelDetails {
-            name: channel_name(&peer.connection_name, number),
-            connection_name: peer.connection_name,
+            name: channel_name(open.name(), number),
+            connection_name: open.name().to_owned(),
             node: self.node.to_owned(),
             number,
-            peer_host: peer.peer_host,
-            peer_port: peer.peer_port,
-            user: peer.user.to_string(),
+            peer_host: peer_host.to_string(),
+            peer_port,
+            user: open.user().to_string(),
             pid: pid::channel(self.node, connection, number),
         })
     }

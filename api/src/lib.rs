@@ -58,6 +58,7 @@ mod maintenance;
 mod memory;
 mod messages;
 mod nodes;
+mod open;
 mod overview;
 mod parameters;
 mod permissions;

@@ -10,8 +10,8 @@ use crate::StatisticsSettings;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Happened;
 use crate::statistics::{Sampled, named_ages};
-use crate::stats::MessageStats;
 
 pub(crate) fn mount(on: &mut Mounts) {
     on.at(&wire::OVERVIEW).get(get_overview);
@@ -139,12 +139,12 @@ fn counted(call: &Call) -> Result<Value, ApiError> {
 
 /// What happened to messages, and how many connections and channels there are, of those the
 /// caller sees. Who sees everything sees what went before as well.
-fn happened(call: &Call) -> Result<(MessageStats, u64, u64), ApiError> {
+fn happened(call: &Call) -> Result<(ChannelCounters, u64, u64), ApiError> {
     let broker = call.broker()?;
     if call.identity.is_monitoring() {
         let sums = broker.live_sums();
         let happened = broker.sum_of_vhosts(Default::default()).happened;
-        return Ok((MessageStats::from(happened), sums.connections, sums.channels));
+        return Ok((happened, sums.connections, sums.channels));
     }
     let vhosts = call.visible_vhosts()?;
     let of_vhosts = vhosts.iter().map(|vhost| broker.vhost_counters(vhost).happened);
@@ -152,12 +152,12 @@ fn happened(call: &Call) -> Result<(MessageStats, u64, u64), ApiError> {
     let mut own = broker.live_connections();
     own.retain(|connection| call.identity.is_user(connection.user()));
     let channels: usize = own.iter().map(LiveConnection::channel_count).sum();
-    Ok((MessageStats::from(happened), own.len() as u64, channels as u64))
+    Ok((happened, own.len() as u64, channels as u64))
 }
 
 fn measured(call: &Call) -> Result<Value, ApiError> {
     let sums = sums(call)?;
-    let (stats, connections, channels) = happened(call)?;
+    let (happened, connections, channels) = happened(call)?;
     let mut totals = Map::new();
     if sums.queues > 0 {
         for (name, count) in [
@@ -168,14 +168,12 @@ fn measured(call: &Call) -> Result<Value, ApiError> {
             crate::stats::counter(&mut totals, name, count);
         }
     }
-    let mut stats = stats.to_wire();
-    if let Value::Object(stats) = &mut stats {
-        let traffic = call.broker()?.traffic();
-        // Of the node, so for those who may look at nodes.
-        if call.identity.is_monitoring() && (traffic.disk_reads > 0 || traffic.disk_writes > 0) {
-            crate::stats::counter(stats, "disk_reads", traffic.disk_reads);
-            crate::stats::counter(stats, "disk_writes", traffic.disk_writes);
-        }
+    let mut stats = Happened::at_rest(&happened);
+    let traffic = call.broker()?.traffic();
+    // Of the node, so for those who may look at nodes.
+    if call.identity.is_monitoring() && (traffic.disk_reads > 0 || traffic.disk_writes > 0) {
+        crate::stats::counter(&mut stats, "disk_reads", traffic.disk_reads);
+        crate::stats::counter(&mut stats, "disk_writes", traffic.disk_writes);
     }
     Ok(json!({
         "message_stats": stats,

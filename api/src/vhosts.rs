@@ -15,8 +15,9 @@ use crate::error::ApiError;
 use crate::page::Listing;
 use crate::reply::Reply;
 use crate::route::{Answer, Mounts};
+use crate::statistics::Happened;
 use crate::statistics::{Ranges, Sampled};
-use crate::stats::{self, MessageStats};
+use crate::stats;
 use crate::tags;
 
 pub(crate) fn mount(on: &mut Mounts) {
@@ -35,15 +36,15 @@ fn counters(vhost: &Vhost, broker: &Broker) -> Map<String, Value> {
         stats::counter(&mut counters, "recv_oct", recv_oct);
     }
     let messages = totals.messages();
-    let happened = MessageStats::from(happened).to_wire();
-    let any = happened.as_object().is_some_and(|happened| !happened.is_empty());
+    let happened = Happened::at_rest(&happened);
+    let any = !happened.is_empty();
     if messages > 0 || any {
         stats::counter(&mut counters, "messages_ready", totals.ready);
         stats::counter(&mut counters, "messages_unacknowledged", totals.unacknowledged);
         stats::counter(&mut counters, "messages", messages);
     }
     if any {
-        counters.insert("message_stats".to_owned(), happened);
+        counters.insert("message_stats".to_owned(), happened.into());
     }
     counters
 }

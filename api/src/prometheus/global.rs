@@ -40,9 +40,7 @@ const LIVE: &[Metric<LiveSums>] = &[
 
 /// By protocol and kind of queue.
 const DELIVERED: &[Metric<QueueCounters>] = &[
-    counter("messages_delivered_total", "Messages delivered or fetched", |queues| {
-        (queues.deliver + queues.deliver_no_ack + queues.get + queues.get_no_ack).into()
-    }),
+    counter("messages_delivered_total", "Messages delivered or fetched", |queues| queues.deliver_get().into()),
     counter("messages_delivered_consume_manual_ack_total", "Messages delivered, to be acknowledged", |queues| {
         queues.deliver.into()
     }),

@@ -1,6 +1,6 @@
 //! What is said of a queue, field by field.
 //!
-//! The fields and their order are those of [`wire::Queue`], which is what clients read and the
+//! The fields and their order are those of [`openapi::queues::Queue`], which is what clients read and the
 //! document describes; a test compares. Written this way a listing of very many queues
 //! builds nothing on the way to its bytes. Knows nothing of pages and columns.
 
@@ -11,19 +11,19 @@ use broker::domain::policy::{Policy, Selected, Subject};
 use broker::domain::queue::delayed::DelayedRetry;
 use broker::domain::queue::{QueueKind, QueueSpec};
 use broker::domain::value::FieldValue;
-use broker::{Broker, ConnectionInfo, QueueInfo, QueueTotals};
-use openapi::queues as wire;
+use broker::{Broker, QueueInfo, QueueTotals};
+
 use openapi::statistics::Details;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::applied::{self, Applied};
 use crate::call::Call;
+use crate::connections::owner_details;
 use crate::error::ApiError;
 use crate::pid;
 use crate::rows::Fields;
-use crate::statistics::{QueueDetails, Ranges, Statistics};
-use crate::stats::queue_stats;
+use crate::statistics::{Happened, QueueDetails, Ranges, Statistics};
 use crate::table;
 use crate::time::rfc3339;
 
@@ -61,8 +61,6 @@ pub(super) struct View<'a> {
     detail: Detail,
     /// Which samples are asked for.
     ranges: Ranges,
-    /// Connections, when an exclusive queue was found.
-    connections: Option<Vec<ConnectionInfo>>,
     /// What policies come to, by their identities: most queues have the same.
     definitions: HashMap<(usize, usize), Arc<Map<String, Value>>>,
 }
@@ -81,7 +79,6 @@ impl<'a> View<'a> {
             node: &call.node().settings().node_name,
             detail,
             ranges: call.ranges_of_list()?.ahead(),
-            connections: None,
             definitions: HashMap::new(),
         })
     }
@@ -105,8 +102,10 @@ impl<'a> View<'a> {
         }
         if let Some(owner) = spec.exclusive_owner {
             fields.put("owner_pid", &pid::connection(self.node, owner));
-            if let Some(details) = self.owner(queue) {
-                fields.put("owner_pid_details", &details);
+            if fields.wants("owner_pid_details")
+                && let Some(connection) = self.broker.live_connection(owner)
+            {
+                fields.put("owner_pid_details", &owner_details(&connection));
             }
         }
         let selected = applied.select(Subject::Queue(spec.kind), spec.name.as_str());
@@ -196,9 +195,12 @@ impl<'a> View<'a> {
             fields.put("head_message_timestamp", &queue.head_message_timestamp);
         }
         if fields.wants("message_stats")
-            && let Some(stats) = queue_stats(&queue.counters, details.happened)
+            && let Some(details) = details.happened
         {
-            fields.put("message_stats", &stats);
+            let happened = Happened::on_queue(&queue.counters, details);
+            if !happened.is_empty() {
+                fields.put("message_stats", &happened);
+            }
         }
     }
 
@@ -214,17 +216,6 @@ impl<'a> View<'a> {
             self.definitions.insert(identities, definition.clone());
         }
         definition
-    }
-
-    fn owner(&mut self, queue: &QueueInfo) -> Option<wire::OwnerDetails> {
-        let owner = queue.spec.exclusive_owner?;
-        let connections = self.connections.get_or_insert_with(|| self.broker.connections());
-        let connection = connections.iter().find(|connection| connection.id == owner)?;
-        Some(wire::OwnerDetails {
-            name: connection.name.clone(),
-            peer_host: connection.peer_host.clone(),
-            peer_port: connection.peer_port,
-        })
     }
 }
 

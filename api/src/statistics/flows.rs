@@ -8,7 +8,7 @@ use broker::domain::queue::{ConnectionId, QueueId};
 use broker::{Broker, PublishedFlow, RoutedFlow, TakenFlow};
 use openapi::traffic::MessageStats;
 
-use super::kinds::{self, DELIVERED};
+use super::kinds::{self, DELIVERED, SHOWN_DELIVERIES};
 use super::range::Ranges;
 use super::series::Round;
 use super::store::Store;
@@ -28,7 +28,7 @@ type TakenKey = (ConnectionId, u16, QueueId);
 #[derive(Debug)]
 pub(super) struct FlowTables {
     published: Table<PublishedKey, 4, 4>,
-    taken: Table<TakenKey, DELIVERED, { DELIVERED + 1 }>,
+    taken: Table<TakenKey, DELIVERED, SHOWN_DELIVERIES>,
     routed: Table<(ExchangeId, QueueId), 1, 1>,
 }
 
@@ -118,10 +118,9 @@ impl Statistics {
     pub(crate) fn taken(&self, flow: &TakenFlow, ranges: &Ranges) -> MessageStats {
         let key = (flow.connection, flow.channel, flow.queue);
         let store = self.lock();
-        let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get] =
+        let [get, get_no_ack, deliver, deliver_no_ack, redeliver, ack, deliver_get, get_empty] =
             store.read(&store.flows.taken, &key, &store.detailed, ranges).map(Some);
         let counters = &flow.counters;
-        let all = counters.deliver + counters.deliver_no_ack + counters.get + counters.get_no_ack;
         MessageStats {
             deliver: Some(counters.deliver),
             deliver_details: deliver,
@@ -137,7 +136,7 @@ impl Statistics {
             redeliver_details: redeliver,
             get_empty: Some(counters.get_empty),
             get_empty_details: get_empty,
-            deliver_get: Some(all),
+            deliver_get: Some(counters.deliver_get()),
             deliver_get_details: deliver_get,
             ..MessageStats::default()
         }

@@ -96,22 +96,25 @@ pub(super) fn stored_deliveries(counters: &QueueCounters) -> [u64; DELIVERED] {
     [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty]
 }
 
-/// Deliveries as shown: all of them in one behind the others.
-fn shown_deliveries(stored: [u64; DELIVERED]) -> [u64; DELIVERED + 1] {
-    let [deliver, _, deliver_no_ack, get, get_no_ack, _, _] = stored;
+/// Counters of deliveries as shown: one is the sum of others.
+pub(super) const SHOWN_DELIVERIES: usize = DELIVERED + 1;
+
+/// Deliveries as shown, in the reference's order.
+fn shown_deliveries(stored: [u64; DELIVERED]) -> [u64; SHOWN_DELIVERIES] {
+    let [deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty] = stored;
     let all = [deliver, deliver_no_ack, get, get_no_ack].into_iter().fold(0, u64::wrapping_add);
-    joined(stored, [all])
+    [get, get_no_ack, deliver, deliver_no_ack, redeliver, ack, all, get_empty]
 }
 
-const DELIVERIES: [Column; DELIVERED + 1] = [
-    rate("deliver"),
-    rate("ack"),
-    rate("deliver_no_ack"),
+const DELIVERIES: [Column; SHOWN_DELIVERIES] = [
     rate("get"),
     rate("get_no_ack"),
+    rate("deliver"),
+    rate("deliver_no_ack"),
     rate("redeliver"),
-    rate("get_empty"),
+    rate("ack"),
     rate("deliver_get"),
+    rate("get_empty"),
 ];
 
 /// Ready and unacknowledged messages, and those that are neither.
@@ -136,7 +139,15 @@ pub(super) fn of_queue(counters: &QueueCounters, totals: &QueueTotals) -> [u64; 
     )
 }
 
-/// A queue.
+/// Counters of what happened to the messages of a queue, as shown.
+pub(super) const QUEUE_HAPPENINGS: usize = 1 + SHOWN_DELIVERIES;
+
+/// What happened to the messages of a queue, as shown.
+pub(super) fn queue_happenings(counters: &QueueCounters) -> [u64; QUEUE_HAPPENINGS] {
+    joined([counters.publish], shown_deliveries(stored_deliveries(counters)))
+}
+
+/// A queue: how long it is, and what happened.
 pub(super) static QUEUE: Kind<QUEUE_COUNTERS, 12> = Kind {
     columns: joined(
         [length("messages_ready"), length("messages_unacknowledged"), length("messages"), rate("publish")],
@@ -161,7 +172,7 @@ pub(super) fn of_channel(counters: &ChannelCounters) -> [u64; CHANNEL_COUNTERS] 
 }
 
 /// Counters of what happened to messages, as shown.
-const HAPPENINGS: usize = 4 + DELIVERED + 1;
+pub(super) const HAPPENINGS: usize = 4 + SHOWN_DELIVERIES;
 
 fn shown_messages(stored: &[u64; CHANNEL_COUNTERS]) -> [u64; HAPPENINGS] {
     let (published, rest) = parted::<CHANNEL_COUNTERS, 2, 9>(stored);
@@ -196,7 +207,7 @@ pub(super) static PUBLISHED: Kind<4, 4> = Kind {
 };
 
 /// A channel and a queue it takes messages off.
-pub(super) static TAKEN: Kind<DELIVERED, { DELIVERED + 1 }> =
+pub(super) static TAKEN: Kind<DELIVERED, SHOWN_DELIVERIES> =
     Kind { columns: DELIVERIES, show: |stored| shown_deliveries(*stored) };
 
 /// An exchange and a queue it gives messages to.

@@ -8,6 +8,7 @@
 
 mod fill;
 mod flows;
+mod happened;
 mod kinds;
 mod policy;
 mod range;
@@ -23,14 +24,14 @@ mod table;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use broker::domain::queue::QueueId;
 use openapi::statistics::Details;
 
 pub(crate) use fill::Sampled;
+pub(crate) use happened::Happened;
+use kinds::QUEUE_HAPPENINGS;
 pub(crate) use policy::named_ages;
 pub use policy::{Policies, RETENTION_S_MAX, Retention};
 pub(crate) use range::Ranges;
-pub(crate) use read::ChannelHappened;
 pub use service::StatisticsService;
 use store::Store;
 
@@ -107,21 +108,7 @@ pub(crate) struct QueueDetails {
     pub(crate) messages_unacknowledged: Details,
     pub(crate) messages: Details,
     /// What happens to messages; `None` when that is not kept, and not to be shown.
-    pub(crate) happened: Option<QueueHappened>,
-}
-
-/// How what happens to the messages of a queue runs.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct QueueHappened {
-    pub(crate) publish: Details,
-    pub(crate) deliver: Details,
-    pub(crate) ack: Details,
-    pub(crate) deliver_no_ack: Details,
-    pub(crate) get: Details,
-    pub(crate) get_no_ack: Details,
-    pub(crate) redeliver: Details,
-    pub(crate) get_empty: Details,
-    pub(crate) deliver_get: Details,
+    pub(crate) happened: Option<[Details; QUEUE_HAPPENINGS]>,
 }
 
 impl Default for Statistics {
@@ -165,32 +152,6 @@ impl Statistics {
             store.flows.size(),
         ];
         sizes.into_iter().fold((0, 0), |(objects, bytes), (more, more_bytes)| (objects + more, bytes + more_bytes))
-    }
-
-    /// How the counters of a queue run; all at rest when it is not known yet.
-    pub(crate) fn queue(&self, queue: QueueId, ranges: &Ranges) -> QueueDetails {
-        let details = {
-            let store = self.lock();
-            store.read(&store.queues, &queue, &store.basic, ranges)
-        };
-        let [
-            messages_ready,
-            messages_unacknowledged,
-            messages,
-            publish,
-            deliver,
-            ack,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            redeliver,
-            get_empty,
-            deliver_get,
-        ] = details;
-        let happened =
-            QueueHappened { publish, deliver, ack, deliver_no_ack, get, get_no_ack, redeliver, get_empty, deliver_get };
-        let happened = (self.settings().rates_mode != RatesMode::None).then_some(happened);
-        QueueDetails { messages_ready, messages_unacknowledged, messages, happened }
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {

@@ -86,19 +86,6 @@ pub struct QueueFlows {
     pub deliveries: Vec<TakenFlow>,
 }
 
-/// The channel at an end of a flow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlowChannel {
-    /// Name of its connection.
-    pub connection_name: String,
-    /// Address of the client.
-    pub peer_host: String,
-    /// Port of the client.
-    pub peer_port: u16,
-    /// Who.
-    pub user: crate::domain::name::UserName,
-}
-
 impl Broker {
     /// The flows of a channel. Those of a node that does not count flows are empty.
     #[must_use]
@@ -130,11 +117,5 @@ impl Broker {
     #[must_use]
     pub fn routed_flows(&self, vhost: &VhostName) -> Vec<RoutedFlow> {
         self.inner.vhosts.get(vhost).map(|vhost| vhost.flows().routed()).unwrap_or_default()
-    }
-
-    /// Who has a connection; `None` when it is closed.
-    #[must_use]
-    pub fn flow_channel(&self, connection: ConnectionId) -> Option<FlowChannel> {
-        self.registry().flow_channel(connection)
     }
 }

@@ -44,7 +44,7 @@ use crate::storage::{MetadataStore, QueueLog};
 
 pub use crate::runtime::alarms::ChangeLimits;
 pub use definitions::Definitions;
-pub use flows::{ChannelFlows, ExchangeFlows, FlowChannel, PublishedFlow, QueueFlows, RoutedFlow, TakenFlow};
+pub use flows::{ChannelFlows, ExchangeFlows, PublishedFlow, QueueFlows, RoutedFlow, TakenFlow};
 pub use health::{ConnectionRoom, QueueDown};
 pub use identity::{AuthAttempts, Peer, PutPassword, PutUser};
 pub use import_report::{ImportCounts, ImportReport, SkippedObject};

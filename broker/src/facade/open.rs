@@ -265,4 +265,11 @@ impl Broker {
         let alarmed = registry.is_alarmed();
         registry.entries().into_iter().map(|entry| LiveConnection { entry, alarmed }).collect()
     }
+
+    /// One open connection; `None` when it is closed.
+    #[must_use]
+    pub fn live_connection(&self, connection: ConnectionId) -> Option<LiveConnection> {
+        let registry = self.registry();
+        Some(LiveConnection { entry: registry.entry(connection)?, alarmed: registry.is_alarmed() })
+    }
 }

@@ -29,6 +29,12 @@ pub struct QueueCounters {
 }
 
 impl QueueCounters {
+    /// Delivered and fetched, in whatever way.
+    #[must_use]
+    pub fn deliver_get(&self) -> u64 {
+        self.deliver + self.deliver_no_ack + self.get + self.get_no_ack
+    }
+
     /// Both together.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {

@@ -21,7 +21,7 @@ use crate::domain::name::{UserName, VhostName};
 use crate::domain::queue::ConnectionId;
 use crate::domain::value::FieldTable;
 use crate::error::Error;
-use crate::facade::{ChannelInfo, ConnectionInfo, FlowChannel, LiveSums};
+use crate::facade::{ChannelInfo, ConnectionInfo, LiveSums};
 use crate::metrics::{AtomicQueueCounters, ChannelCounters, Churn};
 use crate::tls::TlsFacts;
 use counts::{ChannelCount, Counts};
@@ -306,6 +306,11 @@ impl Registry {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One connection; `None` when it is closed.
+    pub(crate) fn entry(&self, connection: ConnectionId) -> Option<Arc<ConnectionEntry>> {
+        self.lock().connections.get(&connection).cloned()
+    }
+
     /// All connections, oldest first.
     pub(crate) fn entries(&self) -> Vec<Arc<ConnectionEntry>> {
         self.lock().connections.values().cloned().collect()
@@ -315,18 +320,6 @@ impl Registry {
     pub(crate) fn connections(&self) -> Vec<ConnectionInfo> {
         let alarmed = self.is_alarmed();
         self.entries().iter().map(|entry| entry.info(alarmed)).collect()
-    }
-
-    /// Who is at the other end of a connection.
-    pub(crate) fn flow_channel(&self, connection: ConnectionId) -> Option<FlowChannel> {
-        let entry = self.lock().connections.get(&connection).cloned()?;
-        let facts = &entry.facts;
-        Some(FlowChannel {
-            connection_name: entry.name().to_owned(),
-            peer_host: facts.peer.ip().to_canonical().to_string(),
-            peer_port: facts.peer.port(),
-            user: facts.user.clone(),
-        })
     }
 
     /// All channels, by connection and number.
